@@ -1,0 +1,16 @@
+sbin_PROGRAMS += pmrelayd
+pmrelayd_SOURCES = \
+	src/programs/pmrelayd.c \
+	src/programs/supervisor.c src/programs/supervisor.h \
+	src/programs/front.c src/programs/front.h \
+	src/programs/core.c src/programs/core.h \
+	src/programs/handover.c src/programs/handover.h
+pmrelayd_LDADD = libintake.a libdispatch.a libsmtp.a libconvert.a libchannel.a \
+	libstore.a libpostmark.a libmail.a libconfig.a libbase.a \
+	$(GMIME_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CONFUSE_LIBS) \
+	$(EVENT_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS)
+
+bin_PROGRAMS += pmrelay-sandbox
+pmrelay_sandbox_SOURCES = src/programs/sandbox.c
+pmrelay_sandbox_LDADD = libsandbox.a libbase.a \
+	$(JANSSON_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
