@@ -1,0 +1,68 @@
+#ifndef PMRELAY_MAIL_MAIL_H
+#define PMRELAY_MAIL_MAIL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/strlist.h"
+#include "base/ulid.h"
+
+/*
+ * What one SMTP transaction became: a mail and its items.  An item is one Postmark message, and
+ * what the spool keeps, retries and reports on.  Its id is the mail's id, '-' and its number from
+ * 1 on: it is the "relay-id" in the message's Metadata, and what logs call item=.
+ */
+#define ITEM_ID_SIZE (ULID_SIZE + 8)
+
+/* The finished JSON of an item: in memory or, when it is large, in a file or memfd. */
+struct payload {
+	char *data; /* owned; NULL when fd holds it */
+	size_t len;
+	int fd; /* owned; -1 when data holds it */
+};
+/* From this size on a payload travels and rests as a file instead of as bytes in a row. */
+#define PAYLOAD_LARGE (64U * 1024U)
+
+void payload_init(struct payload *);
+void payload_free(struct payload *); /* leaves an initialised one */
+
+struct item {
+	unsigned number; /* 1… within its mail */
+	struct strlist recipients; /* all of To, Cc and Bcc; bare canonical addresses */
+	struct payload payload;
+};
+
+struct mail {
+	char id[ULID_SIZE];
+	int64_t accepted_ms;  /* wall clock, when the content was complete */
+	char *reverse_path;   /* "" is <> */
+	char *route;	      /* name of the route: whose token, which stream */
+	char *listener;
+	char *client;
+	char *helo;
+	char *message_id;     /* of the content, "" if none */
+	char *from;	      /* header From as sent to Postmark */
+	char *subject;	      /* decoded, cut to 250 bytes at a character: for people */
+	char *ledger;	      /* fidelity: what was converted or dropped, "date,sender"; "" if nothing */
+	uint64_t content_bytes; /* as received */
+	struct item *items;
+	size_t item_count;
+};
+
+struct mail *mail_new(void);
+void mail_free(struct mail **);
+void item_id(char out[ITEM_ID_SIZE], const char *mail_id, unsigned number);
+
+/* States of an item; doc/queue.md has the table.  The numbers are stored: never renumber. */
+enum item_state {
+	ITEM_SPOOLED = 1, /* durable, not tried yet */
+	ITEM_SENDING = 2, /* a request may be under way */
+	ITEM_WAITING = 3, /* to be tried again at a time */
+	ITEM_HELD = 4,	  /* an operator must act */
+	ITEM_UNSURE = 5,  /* a request went out, no answer came */
+	ITEM_SENT = 6,	  /* Postmark has it */
+	ITEM_FAILED = 7,  /* will never be sent */
+};
+const char *item_state_name(enum item_state);
+
+#endif

@@ -1,0 +1,1 @@
+# address: written with its target

@@ -1,0 +1,1 @@
+# answer: written with its target

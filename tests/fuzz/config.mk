@@ -1,0 +1,1 @@
+# config: written with its target

@@ -1,0 +1,1 @@
+# convert: written with its target

@@ -1,0 +1,1 @@
+# frame: written with its target

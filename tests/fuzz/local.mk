@@ -1,0 +1,23 @@
+# Each target is one file with LLVMFuzzerTestOneInput and a folder of seeds.  Built with
+# --enable-fuzzers they are libFuzzer programs; otherwise replay.c runs them over their seeds, as
+# an ordinary test.
+FUZZ_TARGETS =
+if FUZZERS
+FUZZ_MAIN =
+else
+FUZZ_MAIN = tests/fuzz/replay.c
+endif
+
+include tests/fuzz/smtp_command.mk
+include tests/fuzz/smtp_data.mk
+include tests/fuzz/address.mk
+include tests/fuzz/convert.mk
+include tests/fuzz/frame.mk
+include tests/fuzz/answer.mk
+include tests/fuzz/config.mk
+
+if !FUZZERS
+TESTS += tests/fuzz/replay.sh
+endif
+dist_check_SCRIPTS += tests/fuzz/replay.sh
+EXTRA_DIST += tests/fuzz/replay.c tests/fuzz/seeds

@@ -1,0 +1,1 @@
+# smtp_command: written with its target

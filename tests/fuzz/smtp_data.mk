@@ -1,0 +1,1 @@
+# smtp_data: written with its target
