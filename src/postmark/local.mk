@@ -1,0 +1,7 @@
+noinst_LIBRARIES += libpostmark.a
+libpostmark_a_SOURCES = \
+	src/postmark/batch.c src/postmark/batch.h \
+	src/postmark/client.c src/postmark/client.h \
+	src/postmark/curl_loop.c src/postmark/curl_loop.h \
+	src/postmark/search.c src/postmark/search.h \
+	src/postmark/verdict.c src/postmark/verdict.h

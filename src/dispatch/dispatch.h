@@ -1,0 +1,68 @@
+#ifndef PMRELAY_DISPATCH_DISPATCH_H
+#define PMRELAY_DISPATCH_DISPATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+struct postmark_client;
+struct secret;
+struct store;
+
+/*
+ * Takes due items out of the store and brings them to Postmark: alone when the queue is quiet,
+ * in batches while requests are outstanding; records a verdict for each.  One breaker, window and
+ * batch size per route (that is, per token).
+ */
+struct dispatch;
+
+struct dispatch_options {
+	unsigned most_in_flight;    /* requests at once, per route */
+	unsigned most_batch_items;  /* 1 to 500 */
+	uint64_t most_batch_bytes;  /* of a request body; Postmark's limit is 50 MB */
+	int64_t batch_target_ms;    /* batch size adapts so that an answer takes about this long */
+	int64_t single_timeout_ms;  /* /email: 60 s or more */
+	int64_t batch_timeout_ms;   /* /email/batch: 180 s */
+	int64_t retry_least_ms;	    /* first wait after weather; doubles, with jitter */
+	int64_t retry_most_ms;
+	int64_t queue_lifetime_ms;  /* 5 days; stands still while the route is paused by us */
+	int64_t probe_ms;	    /* how often a paused or broken route is tried with one item */
+	int64_t settle_ms;	    /* how long Postmark's search may lag behind */
+	unsigned breaker_failures;  /* weather in a row that opens the breaker */
+	enum dispatch_unsure {
+		UNSURE_RECONCILE, /* search Postmark for the relay-id, send again when it is not there */
+		UNSURE_RETRY,	  /* send again: may be sent twice */
+		UNSURE_HOLD,	  /* an operator decides */
+	} unsure;
+};
+
+struct dispatch_route {
+	const char *name;	    /* as in struct mail; copied */
+	const struct secret *token; /* lent for life; NULL: the route is paused (operator) */
+	const char *message_stream; /* for search; copied */
+};
+
+struct dispatch_params {
+	struct loop *loop;
+	struct store *store;
+	struct postmark_client *client;
+	const struct dispatch_route *routes;
+	size_t route_count;
+	const struct dispatch_options *options; /* copied */
+	uint64_t seed; /* of the jitter */
+};
+
+struct dispatch *dispatch_new(const struct dispatch_params *);
+void dispatch_wake(struct dispatch *); /* something became due */
+/* Claims no more; done(ctx) once nothing is in flight and all outcomes are durable. */
+void dispatch_drain(struct dispatch *, void (*done)(void *ctx), void *ctx);
+void dispatch_free(struct dispatch **); /* requests in flight are cut: their items end up unsure */
+
+struct dispatch_counts {
+	uint64_t requests, batches, sent, refused, waiting, unsure;
+	unsigned in_flight;
+};
+void dispatch_count(const struct dispatch *, struct dispatch_counts *);
+
+#endif

@@ -1,0 +1,72 @@
+#ifndef PMRELAY_POSTMARK_CLIENT_H
+#define PMRELAY_POSTMARK_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+struct secret;
+
+/*
+ * HTTP requests to Postmark over libcurl's multi interface on our loop: keep-alive, TLS verified,
+ * proxy environment honoured.  It does not judge answers; verdict.c does.
+ */
+struct postmark_client;
+struct postmark_job;
+
+struct postmark_client_params {
+	struct loop *loop;
+	const char *base_url;	    /* "https://api.postmarkapp.com" */
+	const char *ca_file;	    /* NULL: the system's */
+	const char *user_agent;
+	int64_t connect_timeout_ms;
+	unsigned most_connections;
+};
+
+/* A stretch of a request body: bytes or a range of a file.  Lent until the job is done. */
+struct postmark_piece {
+	const char *data; /* NULL: from fd */
+	int fd;
+	size_t len;
+};
+
+struct postmark_request {
+	const char *method;	    /* "POST" or "GET" */
+	const char *path;	    /* "/email/batch", with its query */
+	const struct secret *token; /* X-Postmark-Server-Token; lent until done */
+	const struct postmark_piece *pieces; /* the body; array and contents lent until done */
+	size_t piece_count;
+	int64_t timeout_ms;	    /* from submit to the last byte of the answer */
+	size_t most_answer_bytes;   /* a longer answer is cut, and .cut is set */
+};
+
+enum postmark_end {
+	POSTMARK_ANSWERED,	/* a complete HTTP answer */
+	POSTMARK_NOT_SENT,	/* it certainly did not arrive: refused, DNS, TLS, connect timeout */
+	POSTMARK_LOST,		/* the body went out, wholly or partly, and no complete answer came */
+};
+
+struct postmark_answer {
+	enum postmark_end end;
+	int status;		 /* HTTP */
+	const char *body;	 /* NUL-terminated; lent during done() */
+	size_t len;
+	bool cut;
+	int64_t retry_after_ms;	 /* -1: no Retry-After; dates are turned into spans */
+	int64_t elapsed_ms;
+	const char *error;	 /* transport's words when not ANSWERED; "" otherwise */
+};
+
+struct postmark_client *postmark_client_new(const struct postmark_client_params *, char *why,
+    size_t why_size);
+/* Jobs under way end without their done(). */
+void postmark_client_free(struct postmark_client **);
+
+/* done(ctx, answer) runs exactly once, from the loop, unless postmark_cancel() comes first. */
+typedef void postmark_done_fn(void *ctx, const struct postmark_answer *);
+struct postmark_job *postmark_submit(struct postmark_client *, const struct postmark_request *,
+    postmark_done_fn *done, void *ctx);
+void postmark_cancel(struct postmark_job **);
+
+#endif

@@ -1,0 +1,44 @@
+#ifndef PMRELAY_POSTMARK_VERDICT_H
+#define PMRELAY_POSTMARK_VERDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/strlist.h"
+
+struct postmark_answer;
+
+/*
+ * An answer to a verdict for each item of the request (SPEC "Life of an item"; Postmark's status
+ * and error tables).  Pure; one table.
+ */
+enum verdict {
+	VERDICT_SENT,	   /* Postmark has it and told us its id */
+	VERDICT_REFUSED,   /* this item will never be taken; the sender hears why */
+	VERDICT_OPERATOR,  /* nothing of this route will be taken until somebody acts */
+	VERDICT_THROTTLED, /* 429: slower */
+	VERDICT_WEATHER,   /* not taken this time; try again later, the whole route is affected */
+	VERDICT_OUR_FAULT, /* 402, 409, 410, 415, wrong batch length…: loud, kept */
+	VERDICT_SPLIT,	   /* HTTP 413 or 402 or 410 of a batch: send again in smaller parts */
+	VERDICT_UNSURE,	   /* it may have been taken: ask before it goes out again */
+};
+const char *verdict_name(enum verdict);
+
+struct item_verdict {
+	enum verdict verdict;
+	int error_code;	      /* Postmark's, 0 if none */
+	char postmark_id[37]; /* "" unless SENT */
+	char *message;	      /* Postmark's words for this item, or the transport's; owned; may be NULL */
+	struct strlist inactive; /* with SENT or REFUSED/406: recipients it will not deliver to,
+				  * only such as were given; canonical */
+};
+
+/*
+ * verdicts has room for count items, zeroed; recipients[i] are those of item i.  batch: the
+ * request went to a batch path and an array is expected.  verdicts_free() frees what they own.
+ */
+void verdict_judge(const struct postmark_answer *, bool batch,
+    const struct strlist *const *recipients, size_t count, struct item_verdict *verdicts);
+void verdicts_free(struct item_verdict *verdicts, size_t count);
+
+#endif
