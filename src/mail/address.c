@@ -1,0 +1,372 @@
+/*
+ * Addresses.  What leaves address_canonical() holds no quote, space, comma, bracket or control
+ * character, so that it can stand in a list of Postmark's without any escaping.
+ */
+
+#include <glib.h>
+#include <gmime/gmime.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "mail/mime.h"
+#include "mail/address.h"
+
+/* RFC 5321 4.5.3.1; the path of 256 octets includes its angle brackets. */
+#define MOST_LOCAL  64
+#define MOST_DOMAIN 255
+#define MOST_PATH   254
+#define MOST_LABEL  63 /* RFC 1035 2.3.4 */
+
+const char *
+address_fault_text(enum address_fault fault)
+{
+	switch (fault) {
+	case ADDRESS_OK:
+		return "the address is fine";
+	case ADDRESS_SYNTAX:
+		return "this is not a mail address";
+	case ADDRESS_LOCAL_QUOTED:
+		return "Postmark takes no local part that needs quotes, and of signs only "
+		       ".!#$%&'`*+-/=^_{}|~";
+	case ADDRESS_LOCAL_UTF8:
+		return "Postmark takes no local part outside ASCII";
+	case ADDRESS_DOMAIN:
+		return "the domain is missing, an address literal or not a valid domain name";
+	case ADDRESS_LENGTH:
+		return "longer than 64 characters before the @ or 254 in all";
+	}
+	return "";
+}
+
+static bool
+is_alnum(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* A character that Postmark takes in a local part; the dot has rules of its own. */
+static bool
+is_local_char(unsigned char c)
+{
+	return is_alnum(c) || (c != '\0' && strchr("!#$%&'`*+-/=^_{}|~", c) != NULL);
+}
+
+/* RFC 5321 4.1.2, Dot-string, of characters that Postmark takes. */
+static bool
+is_dot_string(const char *text, size_t len)
+{
+	bool dot_allowed = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '.') {
+			if (!dot_allowed)
+				return false;
+			dot_allowed = false;
+		} else if (is_local_char((unsigned char)text[i])) {
+			dot_allowed = true;
+		} else {
+			return false;
+		}
+	}
+	return dot_allowed;
+}
+
+/* Letters, digits and hyphens in labels of 1 to 63 (RFC 1035 2.3.1). */
+static bool
+is_host_name(const char *text, size_t len)
+{
+	size_t label = 0;
+
+	for (size_t i = 0; i <= len; i++) {
+		if (i == len || text[i] == '.') {
+			if (label == 0 || label > MOST_LABEL || text[i - 1] == '-')
+				return false;
+			label = 0;
+			continue;
+		}
+		if (!is_alnum((unsigned char)text[i]) && (text[i] != '-' || label == 0))
+			return false;
+		label++;
+	}
+	return len > 0;
+}
+
+/*
+ * Characters that IDNA 2003, which GLib speaks, maps to other letters or to nothing, while
+ * IDNA 2008 registers them (RFC 5894 7.2): mail to one domain must not reach another.  Whoever
+ * means such a domain can write its A-label.
+ */
+static bool
+has_deviation(const char *text)
+{
+	static const char *const deviations[] = {
+		"\xC3\x9F",     /* sharp s */
+		"\xE1\xBA\x9E", /* capital sharp s */
+		"\xCF\x82",     /* final sigma */
+		"\xE2\x80\x8C", /* zero width non-joiner */
+		"\xE2\x80\x8D", /* zero width joiner */
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(deviations); i++)
+		if (strstr(text, deviations[i]) != NULL)
+			return true;
+	return false;
+}
+
+/* The A-label form in lower case; out has ADDRESS_SIZE bytes. */
+static enum address_fault
+domain_canonical(const char *text, size_t len, char *out)
+{
+	bool ascii = true;
+	char copy[4 * MOST_DOMAIN + 1];
+
+	if (len == 0 || text[0] == '[')
+		return ADDRESS_DOMAIN;
+	if (len >= sizeof(copy))
+		return ADDRESS_LENGTH;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			ascii = false;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+
+	if (!ascii) {
+		if (memchr(text, '\0', len) != NULL || has_deviation(copy))
+			return ADDRESS_DOMAIN;
+		char *converted = g_hostname_to_ascii(copy);
+		if (converted == NULL)
+			return ADDRESS_DOMAIN;
+		len = strlen(converted);
+		if (len <= MOST_DOMAIN)
+			memcpy(copy, converted, len + 1);
+		g_free(converted);
+	}
+	if (len > MOST_DOMAIN)
+		return ADDRESS_LENGTH;
+	/* After the conversion: compatibility mapping can make any ASCII out of other characters.
+	 */
+	if (!is_host_name(copy, len))
+		return ADDRESS_DOMAIN;
+	text_lower(copy);
+	memcpy(out, copy, len + 1);
+	return ADDRESS_OK;
+}
+
+/* Takes the quotes off where none are needed.  *used_r: bytes of text with both quotes. */
+static enum address_fault
+unquote_local(
+    const char *text, size_t len, char out[MOST_LOCAL + 1], size_t *out_len_r, size_t *used_r)
+{
+	size_t n = 0, i;
+	bool utf8 = false, fits = true;
+
+	for (i = 1; i < len && text[i] != '"'; i++) {
+		if (text[i] == '\\' && ++i == len)
+			return ADDRESS_SYNTAX;
+		unsigned char c = (unsigned char)text[i];
+		if (c < 0x20 || c == 0x7F)
+			return ADDRESS_SYNTAX;
+		if (c >= 0x80)
+			utf8 = true;
+		if (n < MOST_LOCAL)
+			out[n++] = text[i];
+		else
+			fits = false;
+	}
+	if (i >= len)
+		return ADDRESS_SYNTAX;
+	*used_r = i + 1;
+	*out_len_r = n;
+	if (utf8)
+		return ADDRESS_LOCAL_UTF8;
+	if (!fits)
+		return ADDRESS_LENGTH;
+	return is_dot_string(out, n) ? ADDRESS_OK : ADDRESS_LOCAL_QUOTED;
+}
+
+static enum address_fault
+plain_local(const char *text, size_t len)
+{
+	bool other_sign = false, utf8 = false, dot_allowed = false;
+
+	if (len == 0)
+		return ADDRESS_SYNTAX;
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		if (c == '.') {
+			if (!dot_allowed)
+				return ADDRESS_SYNTAX;
+			dot_allowed = false;
+			continue;
+		}
+		dot_allowed = true;
+		if (c >= 0x80)
+			utf8 = true;
+		else if (c == '?')
+			other_sign = true; /* atext (RFC 5322 3.2.3), but not among Postmark's */
+		else if (!is_local_char(c))
+			return ADDRESS_SYNTAX;
+	}
+	if (!dot_allowed)
+		return ADDRESS_SYNTAX;
+	if (utf8)
+		return ADDRESS_LOCAL_UTF8;
+	return other_sign ? ADDRESS_LOCAL_QUOTED : ADDRESS_OK;
+}
+
+enum address_fault
+address_canonical(const char *text, size_t len, char out[ADDRESS_SIZE])
+{
+	char unquoted[MOST_LOCAL + 1];
+	const char *local = text;
+	size_t local_len, used;
+	enum address_fault fault, domain_fault;
+
+	out[0] = '\0';
+	if (len == 0 || !text_is_utf8(text, len))
+		return ADDRESS_SYNTAX;
+	if (text[0] == '"') {
+		fault = unquote_local(text, len, unquoted, &local_len, &used);
+		local = unquoted;
+	} else {
+		const char *at = memchr(text, '@', len);
+		used = local_len = at == NULL ? len : (size_t)(at - text);
+		fault = plain_local(text, local_len);
+	}
+	if (fault == ADDRESS_SYNTAX)
+		return fault;
+	if (used == len)
+		return ADDRESS_DOMAIN;
+	if (text[used] != '@' || memchr(text + used + 1, '@', len - used - 1) != NULL)
+		return ADDRESS_SYNTAX;
+	if (fault == ADDRESS_OK && local_len > MOST_LOCAL)
+		fault = ADDRESS_LENGTH;
+
+	domain_fault = domain_canonical(text + used + 1, len - used - 1, out);
+	if (fault == ADDRESS_OK)
+		fault = domain_fault;
+	if (fault != ADDRESS_OK) {
+		out[0] = '\0';
+		return fault;
+	}
+	size_t domain_len = strlen(out);
+	if (local_len + 1 + domain_len > MOST_PATH) {
+		out[0] = '\0';
+		return ADDRESS_LENGTH;
+	}
+	memmove(out + local_len + 1, out, domain_len + 1);
+	memcpy(out, local, local_len);
+	out[local_len] = '@';
+	return ADDRESS_OK;
+}
+
+static void
+list_add(struct mailbox_list *list, size_t *room, const char *name, const char *address)
+{
+	char canonical[ADDRESS_SIZE];
+
+	if (address == NULL ||
+	    address_canonical(address, strlen(address), canonical) != ADDRESS_OK) {
+		list->unusable++;
+		return;
+	}
+	if (list->count == *room) {
+		*room = *room == 0 ? 4 : *room * 2;
+		list->boxes = mem_resize(list->boxes, *room, sizeof(*list->boxes));
+	}
+	struct mailbox *box = &list->boxes[list->count++];
+	box->address = mem_string(canonical);
+	box->name = NULL;
+	if (name != NULL && name[0] != '\0') {
+		box->name = mime_clean(name, strlen(name));
+		if (box->name[0] == '\0') {
+			free(box->name);
+			box->name = NULL;
+		}
+	}
+}
+
+static void
+list_add_all(struct mailbox_list *list, size_t *room, InternetAddressList *parsed)
+{
+	int count = internet_address_list_length(parsed);
+
+	for (int i = 0; i < count; i++) {
+		InternetAddress *entry = internet_address_list_get_address(parsed, i);
+
+		if (INTERNET_ADDRESS_IS_GROUP(entry)) {
+			InternetAddressList *members =
+			    internet_address_group_get_members(INTERNET_ADDRESS_GROUP(entry));
+			/* RFC 5322 3.4: a group holds mailboxes, never groups. */
+			int member_count =
+			    members == NULL ? 0 : internet_address_list_length(members);
+			for (int m = 0; m < member_count; m++) {
+				InternetAddress *member =
+				    internet_address_list_get_address(members, m);
+				if (INTERNET_ADDRESS_IS_MAILBOX(member))
+					list_add(list, room, internet_address_get_name(member),
+					    internet_address_mailbox_get_addr(
+						INTERNET_ADDRESS_MAILBOX(member)));
+				else
+					list->unusable++;
+			}
+		} else if (INTERNET_ADDRESS_IS_MAILBOX(entry)) {
+			list_add(list, room, internet_address_get_name(entry),
+			    internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(entry)));
+		}
+	}
+}
+
+void
+mailbox_list_parse(struct mailbox_list *list, const char *value, size_t len)
+{
+	size_t room = 0;
+	InternetAddressList *parsed;
+	/* GMime wants a string; a NUL must not end the list early, and folds are white space. */
+	char *text = mem_bytes(value, len);
+
+	*list = (struct mailbox_list){ 0 };
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '\0' || text[i] == '\r' || text[i] == '\n')
+			text[i] = ' ';
+	parsed = internet_address_list_parse(mime_parser_options(), text);
+	if (parsed != NULL) {
+		list_add_all(list, &room, parsed);
+		g_object_unref(parsed);
+	}
+	free(text);
+}
+
+void
+mailbox_list_free(struct mailbox_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		free(list->boxes[i].name);
+		free(list->boxes[i].address);
+	}
+	free(list->boxes);
+	*list = (struct mailbox_list){ 0 };
+}
+
+void
+mailbox_print(struct buf *out, const struct mailbox *box)
+{
+	if (out->len > 0)
+		buf_adds(out, ", ");
+	if (box->name == NULL) {
+		buf_adds(out, box->address);
+		return;
+	}
+	buf_addc(out, '"');
+	for (const char *c = box->name; *c != '\0'; c++) {
+		if (*c == '"' || *c == '\\')
+			buf_addc(out, '\\');
+		buf_addc(out, *c);
+	}
+	buf_adds(out, "\" <");
+	buf_adds(out, box->address);
+	buf_addc(out, '>');
+}

@@ -1,0 +1,84 @@
+/* Mails and items: nothing but their making and their end. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "mail/mail.h"
+
+void
+payload_init(struct payload *payload)
+{
+	*payload = (struct payload){ .fd = -1 };
+}
+
+void
+payload_free(struct payload *payload)
+{
+	free(payload->data);
+	if (payload->fd >= 0)
+		close(payload->fd);
+	payload_init(payload);
+}
+
+struct mail *
+mail_new(void)
+{
+	return mem_new(sizeof(struct mail));
+}
+
+void
+mail_free(struct mail **mail)
+{
+	struct mail *m = *mail;
+
+	if (m == NULL)
+		return;
+	for (size_t i = 0; i < m->item_count; i++) {
+		strlist_free(&m->items[i].recipients);
+		payload_free(&m->items[i].payload);
+	}
+	free(m->items);
+	free(m->reverse_path);
+	free(m->route);
+	free(m->listener);
+	free(m->client);
+	free(m->helo);
+	free(m->message_id);
+	free(m->from);
+	free(m->subject);
+	free(m->ledger);
+	free(m);
+	*mail = NULL;
+}
+
+void
+item_id(char out[ITEM_ID_SIZE], const char *mail_id, unsigned number)
+{
+	/* A number of more than six digits would be cut; a mail has at most as many items as it
+	 * has recipients, and a listener takes far fewer. */
+	snprintf(out, ITEM_ID_SIZE, "%.*s-%u", ULID_LEN, mail_id, number % 1000000U);
+}
+
+const char *
+item_state_name(enum item_state state)
+{
+	switch (state) {
+	case ITEM_SPOOLED:
+		return "spooled";
+	case ITEM_SENDING:
+		return "sending";
+	case ITEM_WAITING:
+		return "waiting";
+	case ITEM_HELD:
+		return "held";
+	case ITEM_UNSURE:
+		return "unsure";
+	case ITEM_SENT:
+		return "sent";
+	case ITEM_FAILED:
+		return "failed";
+	}
+	return "unknown";
+}
