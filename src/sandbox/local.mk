@@ -1,0 +1,7 @@
+noinst_LIBRARIES += libsandbox.a
+libsandbox_a_SOURCES = \
+	src/sandbox/api.c src/sandbox/api.h \
+	src/sandbox/faults.c src/sandbox/faults.h \
+	src/sandbox/messages.c src/sandbox/messages.h \
+	src/sandbox/rules.c src/sandbox/rules.h \
+	src/sandbox/sandbox.c src/sandbox/sandbox.h

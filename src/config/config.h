@@ -1,0 +1,106 @@
+#ifndef PMRELAY_CONFIG_CONFIG_H
+#define PMRELAY_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "base/strlist.h"
+
+struct buf;
+struct secret;
+
+/*
+ * The settings: one constant struct handed down, never a global.  options.c holds the table that
+ * makes the parser, the check, the sample, `show config` and the manual; each member here is a
+ * row there.  Sizes are bytes, times milliseconds.
+ */
+struct config {
+	/* who runs where */
+	char *hostname;	   /* "": the system's name */
+	char *user;	   /* to become when started as root; "": stay */
+	char *group;	   /* "": the user's own */
+	unsigned fronts;   /* 0: one per core */
+	bool confine;	   /* fence the fronts */
+	int64_t drain_delay_ms;	  /* between SIGTERM and the end of accepting */
+	int64_t drain_timeout_ms; /* for sessions and requests to end */
+	enum log_level log_level;
+	enum log_format log_format;
+
+	/* smtp */
+	struct strlist listen; /* "127.0.0.1:2525", "[::1]:2525", "unix:/run/pmrelay/smtp.sock" */
+	struct strlist allow;  /* networks that may send */
+	uint64_t smtp_message_bytes;
+	uint64_t smtp_memory_bytes; /* of contents held at once by one front */
+	unsigned smtp_recipients;
+	unsigned smtp_connections; /* per front */
+	unsigned smtp_connections_client;
+	unsigned smtp_commands, smtp_errors, smtp_mails; /* per connection */
+	unsigned smtp_line_bytes;
+	bool smtp_normalize_line_ends;
+	int64_t smtp_command_timeout_ms, smtp_data_timeout_ms, smtp_message_timeout_ms,
+	    smtp_session_timeout_ms;
+
+	/* convert: defaults of the one route there is for now */
+	char *tag;
+	char *track_links; /* "": Postmark's default */
+	int track_opens;   /* -1, 0, 1 */
+	unsigned mime_depth, mime_parts, mime_headers;
+
+	/* spool */
+	char *spool_folder;
+	uint64_t spool_min_free_bytes;
+	int64_t spool_keep_history_ms;
+	int64_t spool_sync_delay_ms;
+	bool require_durable_spool;
+
+	/* postmark */
+	struct secret *postmark_token; /* resolved by config_load_secrets(), NULL before */
+	char *postmark_token_file;
+	char *postmark_stream;
+	char *postmark_url;
+	char *postmark_ca_file;
+	int64_t postmark_connect_timeout_ms, postmark_single_timeout_ms, postmark_batch_timeout_ms;
+	unsigned postmark_requests; /* in flight */
+	unsigned postmark_batch_items;
+	uint64_t postmark_batch_bytes;
+	int64_t postmark_batch_target_ms;
+
+	/* retry */
+	int64_t retry_least_ms, retry_most_ms, retry_lifetime_ms, retry_probe_ms, retry_settle_ms;
+	unsigned retry_breaker_failures;
+	int retry_unsure; /* index into "reconcile", "retry", "hold" (enum dispatch_unsure) */
+};
+
+/*
+ * Defaults, then the file, then the environment (PMRELAY_SMTP_MESSAGE_SIZE for smtp {
+ * message-size }, and PMRELAY_POSTMARK_TOKEN_FILE and its like for secrets), then the cross-checks.
+ * path NULL: no file.  environment: as environ, NULL for none.  NULL and one message a line in
+ * why ("file:line: option: found X, wanted Y") on any error.
+ */
+struct config *config_load(const char *path, char *const *environment, struct buf *why);
+void config_free(struct config **);
+
+/* Reads the files that secrets come from.  0, or -1 and why. */
+int config_load_secrets(struct config *, struct buf *why);
+
+/*
+ * The settings as a file that config_load() reads back to the same settings.  with_secrets
+ * false: secrets and the names of their files are left out, as for a process that must not have
+ * them.
+ */
+void config_print(const struct config *, bool with_secrets, struct buf *out);
+/* The same from bytes instead of a file, without environment. */
+struct config *config_parse(const char *text, size_t len, const char *name, struct buf *why);
+
+/* The sample file: every option with its help, default and range, commented out. */
+void config_sample(struct buf *out);
+/* The OPTIONS part of pmrelay.conf(5) in mdoc, made from the table. */
+void config_manual(struct buf *out);
+
+/* Names of options that differ and cannot change without a restart; each name is added. */
+void config_needs_restart(const struct config *old, const struct config *new,
+    struct strlist *names_r);
+
+#endif

@@ -1,0 +1,29 @@
+#ifndef PMRELAY_SANDBOX_SANDBOX_H
+#define PMRELAY_SANDBOX_SANDBOX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+
+/*
+ * A strict local Postmark on an HTTP port of the loopback: says what the real one would say, and
+ * misbehaves on request.  It reads Postmark's rules with its own code and never calls the
+ * converter: two independent readings that must agree.
+ */
+struct sandbox;
+
+struct sandbox_params {
+	struct loop *loop;
+	const char *address; /* "127.0.0.1" */
+	uint16_t port;	     /* 0: one that is free, see sandbox_port() */
+	const char *const *server_tokens; /* NULL-terminated; besides POSTMARK_API_TEST */
+	size_t most_messages;	 /* the oldest are dropped beyond */
+	uint64_t most_bytes;	 /* of what is kept */
+};
+
+struct sandbox *sandbox_new(const struct sandbox_params *, char *why, size_t why_size);
+uint16_t sandbox_port(const struct sandbox *);
+void sandbox_free(struct sandbox **);
+
+#endif
