@@ -1,0 +1,69 @@
+#ifndef PMRELAY_CHANNEL_FRAME_H
+#define PMRELAY_CHANNEL_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct mail;
+struct refusal;
+
+/*
+ * The frames between front and core.  Pure: bytes in, values out.
+ *
+ * A frame is a head of 16 bytes and a body.  Numbers are in the byte order of the machine: both
+ * ends run on it, from the same program.  A receiver trusts nothing: whatever a frame says is
+ * checked before it is used, and a frame that is not as it should be ends the channel.
+ *
+ *	COMMIT    front to core   a mail; one descriptor for each item whose payload is large
+ *	COMMITTED core to front   the result for the frame's serial
+ *	GOODBYE   core to front   no more commits, please: the core drains
+ */
+enum frame_kind {
+	FRAME_COMMIT = 1,
+	FRAME_COMMITTED = 2,
+	FRAME_GOODBYE = 3,
+};
+
+struct frame_head {
+	uint32_t body_bytes;
+	uint16_t kind;
+	uint16_t descriptors; /* that come with this frame */
+	uint64_t serial;      /* chosen by the asker, repeated in the answer */
+};
+#define FRAME_HEAD_SIZE 16
+
+/* What a frame may hold at most. */
+#define FRAME_MOST_BODY		(32U * 1024U * 1024U)
+#define FRAME_MOST_DESCRIPTORS	250U
+#define FRAME_MOST_ITEMS	10000U
+#define FRAME_MOST_RECIPIENTS	10000U /* of a mail */
+#define FRAME_MOST_PAYLOAD	(32U * 1024U * 1024U)
+#define FRAME_MOST_TEXT		4096U
+
+/* 0, or -1: no such frame can be. */
+int frame_head_read(struct frame_head *, const unsigned char bytes[FRAME_HEAD_SIZE]);
+
+/*
+ * Appends a whole COMMIT frame.  fds_r has room for mail->item_count; *fd_count_r descriptors are
+ * to go with it (lent by the mail).  -1: the mail does not fit into a frame.
+ */
+int frame_commit_write(struct buf *, uint64_t serial, const struct mail *, int *fds_r,
+    size_t *fd_count_r);
+
+/*
+ * The body of a COMMIT.  fds are the descriptors that came with it; they are taken, those of a
+ * mail that is not accepted are closed.  NULL: not a mail that a front of ours would send, the
+ * reason is in why.
+ */
+struct mail *frame_commit_read(const char *body, size_t len, const int *fds, size_t fd_count,
+    const char **why);
+
+void frame_committed_write(struct buf *, uint64_t serial, const struct refusal *refusal_or_null);
+/* *stored_r: the mail is durable; else *refusal_r says what the client is told.  0, or -1. */
+int frame_committed_read(const char *body, size_t len, bool *stored_r, struct refusal *refusal_r);
+
+void frame_goodbye_write(struct buf *);
+
+#endif

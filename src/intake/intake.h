@@ -1,0 +1,38 @@
+#ifndef PMRELAY_INTAKE_INTAKE_H
+#define PMRELAY_INTAKE_INTAKE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "convert/convert.h"
+#include "smtp/session.h"
+
+struct loop;
+
+/*
+ * What a front does with a received mail: converts it, asks the core to store it, and tells the
+ * client what came of it.  A mail that waits for the core's answer is kept until it comes: when
+ * the core dies meanwhile, the same mail is asked for again under the same id.
+ */
+struct intake;
+
+struct intake_params {
+	struct loop *loop;
+	const struct convert_options *convert; /* lent for life, or until intake_reload() */
+	uint64_t most_memory_bytes; /* of contents and mails at once: 452 beyond */
+	int64_t most_wait_ms;	    /* for the core: 451 beyond, and the mail is forgotten here */
+};
+
+struct intake *intake_new(const struct intake_params *);
+void intake_free(struct intake **);
+void intake_reload(struct intake *, const struct convert_options *);
+
+/* For struct smtp_listener_params; ctx is the intake. */
+extern const struct smtp_hooks intake_smtp_hooks;
+
+/* A channel to a core, taken: the one before it is given up. */
+void intake_connect(struct intake *, int channel_fd);
+/* Mails that wait for the core. */
+size_t intake_waiting(const struct intake *);
+
+#endif
