@@ -1,6 +1,7 @@
 #ifndef PMRELAY_BASE_LOOP_H
 #define PMRELAY_BASE_LOOP_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct event_base;
@@ -40,5 +41,14 @@ void loop_post(struct loop *, loop_fn *, void *ctx);
 
 /* fn(ctx) runs from the loop, not from the signal handler, until the loop is freed. */
 int loop_signal(struct loop *, int signal, loop_fn *, void *ctx); /* 0, or -1 and errno */
+
+/* For objects that own themselves (a stream that lingers): fn(ctx) runs inside loop_free(), unless
+ * the handle was freed before.  fn frees the handle. */
+struct loop_last;
+struct loop_last *loop_last_new(struct loop *, loop_fn *, void *ctx);
+void loop_last_free(struct loop_last **);
+
+/* One area that all callbacks of the loop share: lent until the callback returns. */
+char *loop_scratch(struct loop *, size_t *size_r);
 
 #endif

@@ -16,4 +16,7 @@ char *mem_string(const char *text) __attribute__((returns_nonnull));	       /* c
 char *mem_bytes(const void *bytes, size_t len) __attribute__((returns_nonnull)); /* copy + NUL */
 char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 
+/* The end that all of the above come to; for those who map memory themselves. */
+void mem_exhausted(size_t wanted) __attribute__((noreturn));
+
 #endif
