@@ -22,12 +22,13 @@ enum verdict {
 	VERDICT_SPLIT,	   /* HTTP 413 or 402 or 410 of a batch: send again in smaller parts */
 	VERDICT_UNSURE,	   /* it may have been taken: ask before it goes out again */
 };
+#define VERDICT_COUNT (VERDICT_UNSURE + 1)
 const char *verdict_name(enum verdict);
 
 struct item_verdict {
 	enum verdict verdict;
 	int error_code;	      /* Postmark's, 0 if none */
-	char postmark_id[37]; /* "" unless SENT */
+	char postmark_id[37]; /* "" unless SENT; "" also when a 406 told that the rest was sent */
 	char *message;	      /* Postmark's words for this item, or the transport's; owned; may be NULL */
 	struct strlist inactive; /* with SENT or REFUSED/406: recipients it will not deliver to,
 				  * only such as were given; canonical */
@@ -40,5 +41,12 @@ struct item_verdict {
 void verdict_judge(const struct postmark_answer *, bool batch,
     const struct strlist *const *recipients, size_t count, struct item_verdict *verdicts);
 void verdicts_free(struct item_verdict *verdicts, size_t count);
+
+/*
+ * An operator's matter that may be the doing of one sender: a From that is no signature (400, 401,
+ * 501), a recipient outside the domain while approval is pending (412).  One such answer says
+ * nothing about the other mails of the route.
+ */
+bool verdict_code_is_one_senders(int error_code);
 
 #endif

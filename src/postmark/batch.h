@@ -1,0 +1,32 @@
+#ifndef PMRELAY_POSTMARK_BATCH_H
+#define PMRELAY_POSTMARK_BATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct payload;
+struct postmark_piece;
+
+/*
+ * Items to one request.  What is stored is the finished JSON of each item, so a batch is their
+ * payloads with '[', ',' and ']' around and between them: pieces that point to what the payloads
+ * hold, nothing copied and no file read.  Pure.
+ */
+struct batch {
+	const char *path; /* static */
+	struct postmark_piece *pieces;
+	size_t piece_count;
+	uint64_t bytes; /* of the body */
+};
+
+/* What a batch of count items adds to the sum of their payloads. */
+#define BATCH_FRAME_BYTES(count) ((uint64_t)(count) + 1)
+
+/*
+ * count is 1 or more; one item goes to /email as it is, more go to /email/batch.  The payloads
+ * are lent until batch_free().
+ */
+void batch_build(struct batch *, const struct payload *const *payloads, size_t count);
+void batch_free(struct batch *); /* fine on a zeroed struct */
+
+#endif

@@ -1,0 +1,555 @@
+/*
+ * Requests to Postmark.
+ *
+ * The rule this file keeps: a body that may have left is never sent again by us or by libcurl, and
+ * whoever asked is told so (POSTMARK_LOST).  libcurl on its own repeats a request when a reused
+ * connection dies before the first byte of an answer; whether the server had read and obeyed the
+ * request by then it cannot know.  It has to rewind the body for that, so body_seek() refuses once
+ * a byte was handed out, and the transfer fails instead (CURLE_SEND_FAIL_REWIND).  A server that
+ * closed the idle connection before is noticed by libcurl before it writes; the race that is left
+ * costs a search, and most_idle_s keeps it rare.
+ */
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "base/text.h"
+
+#include "postmark/client.h"
+#include "postmark/curl_loop.h"
+#include "postmark/retry_after.h"
+
+/* Shorter than the 60 s after which load balancers drop an idle connection. */
+#define MOST_IDLE_S 45L
+/* libcurl reads the body in steps of its upload buffer; the big one is only for big bodies. */
+#define UPLOAD_SMALL (64L * 1024L)
+#define UPLOAD_LARGE (512L * 1024L)
+#define MOST_SPARE   8U /* easy handles kept for reuse */
+
+struct postmark_job {
+	struct postmark_client *client;
+	struct postmark_job *next, *prev;
+	CURL *easy;
+	struct curl_slist *headers;
+	postmark_done_fn *done;
+	void *ctx;
+
+	const struct postmark_piece *pieces;
+	size_t piece_count;
+	size_t piece_at;   /* the piece being read */
+	size_t piece_read; /* bytes of it handed out */
+	uint64_t handed_out;
+	bool unreadable; /* a piece's file failed */
+	bool failed;     /* could not even be started */
+
+	struct buf body;
+	bool cut;
+	int64_t retry_after_ms;
+	int64_t started_ms;
+	char error[CURL_ERROR_SIZE];
+};
+
+struct postmark_client {
+	struct loop *loop;
+	struct curl_loop *curl;
+	char *base_url;
+	char *ca_file;
+	char *user_agent;
+	long connect_timeout_ms;
+	struct postmark_job *jobs;
+	struct loop_call *fail_call; /* ends the jobs that are failed */
+	bool *freed_r;               /* set while jobs end: tells that the struct is gone */
+	CURL *spare[MOST_SPARE];
+	size_t spare_count;
+};
+
+/* --- body and answer ---------------------------------------------------------------------- */
+
+static ssize_t
+piece_read(const struct postmark_piece *piece, size_t at, char *out, size_t room)
+{
+	size_t len = piece->len - at;
+	ssize_t got;
+
+	if (len > room)
+		len = room;
+	if (piece->data != NULL) {
+		memcpy(out, piece->data + at, len);
+		return (ssize_t)len;
+	}
+	do {
+		got = pread(piece->fd, out, len, (off_t)at);
+	} while (got < 0 && errno == EINTR);
+	return got;
+}
+
+/* CURLOPT_READFUNCTION: fills the whole room, however small the pieces are. */
+static size_t
+body_read(char *out, size_t size, size_t count, void *ctx)
+{
+	struct postmark_job *job = ctx;
+	size_t room = size * count, len = 0;
+
+	while (len < room && job->piece_at < job->piece_count) {
+		const struct postmark_piece *piece = &job->pieces[job->piece_at];
+		ssize_t got;
+
+		if (job->piece_read == piece->len) {
+			job->piece_at++;
+			job->piece_read = 0;
+			continue;
+		}
+		got = piece_read(piece, job->piece_read, out + len, room - len);
+		if (got <= 0) {
+			job->unreadable = true;
+			return CURL_READFUNC_ABORT;
+		}
+		job->piece_read += (size_t)got;
+		len += (size_t)got;
+	}
+	job->handed_out += len;
+	return len;
+}
+
+/* CURLOPT_SEEKFUNCTION: see the head of this file. */
+static int
+body_seek(void *ctx, curl_off_t offset, int origin)
+{
+	const struct postmark_job *job = ctx;
+
+	if (offset == 0 && origin == SEEK_SET && job->handed_out == 0)
+		return CURL_SEEKFUNC_OK;
+	return CURL_SEEKFUNC_FAIL;
+}
+
+/* CURLOPT_WRITEFUNCTION */
+static size_t
+answer_write(char *bytes, size_t size, size_t count, void *ctx)
+{
+	struct postmark_job *job = ctx;
+	size_t len = size * count, room = job->body.most - job->body.len;
+
+	if (len > room) {
+		buf_add(&job->body, bytes, room);
+		job->cut = true;
+		return 0; /* ends the transfer: an endless answer is not read to its end */
+	}
+	buf_add(&job->body, bytes, len);
+	return len;
+}
+
+/* CURLOPT_HEADERFUNCTION: one field a call, with its line end. */
+static size_t
+answer_header(char *bytes, size_t size, size_t count, void *ctx)
+{
+	static const char name[] = "retry-after:";
+	struct postmark_job *job = ctx;
+	size_t len = size * count, name_len = sizeof(name) - 1;
+
+	if (len > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+		job->retry_after_ms = -1; /* a new answer begins: the last one was a 1xx */
+	} else if (len > name_len && text_same_n(bytes, name, name_len)) {
+		job->retry_after_ms =
+		    retry_after_ms(bytes + name_len, len - name_len, clock_wall_ms());
+	}
+	return len;
+}
+
+/* --- jobs --------------------------------------------------------------------------------- */
+
+static void
+job_unlink(struct postmark_job *job)
+{
+	struct postmark_client *client = job->client;
+
+	if (job->prev != NULL)
+		job->prev->next = job->next;
+	else
+		client->jobs = job->next;
+	if (job->next != NULL)
+		job->next->prev = job->prev;
+	job->next = job->prev = NULL;
+}
+
+static void
+job_link(struct postmark_job *job)
+{
+	struct postmark_client *client = job->client;
+
+	job->next = client->jobs;
+	if (job->next != NULL)
+		job->next->prev = job;
+	client->jobs = job;
+}
+
+static void
+easy_put_back(struct postmark_client *client, CURL *easy)
+{
+	if (client->spare_count == MOST_SPARE) {
+		curl_easy_cleanup(easy);
+		return;
+	}
+	/* Forgets pointers to the job and the token's header, and frees a big upload buffer. */
+	curl_easy_reset(easy);
+	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_SMALL);
+	client->spare[client->spare_count++] = easy;
+}
+
+static CURL *
+easy_take(struct postmark_client *client)
+{
+	CURL *easy;
+
+	if (client->spare_count > 0)
+		return client->spare[--client->spare_count];
+	easy = curl_easy_init();
+	if (easy == NULL)
+		abort(); /* out of memory, see base/mem.h */
+	return easy;
+}
+
+/* curl_slist keeps its copies in memory of its own: wipe the one with the token. */
+static void
+headers_free(struct curl_slist *headers)
+{
+	for (struct curl_slist *header = headers; header != NULL; header = header->next)
+		secret_wipe(header->data, strlen(header->data));
+	curl_slist_free_all(headers);
+}
+
+/* Not in the multi handle any more, and unlinked. */
+static void
+job_free(struct postmark_job *job)
+{
+	easy_put_back(job->client, job->easy);
+	headers_free(job->headers);
+	buf_free(&job->body);
+	free(job);
+}
+
+static void
+header_add(struct postmark_job *job, const char *text)
+{
+	struct curl_slist *headers = curl_slist_append(job->headers, text);
+
+	if (headers == NULL)
+		abort(); /* out of memory, see base/mem.h */
+	job->headers = headers;
+}
+
+static void
+headers_make(struct postmark_job *job, const struct postmark_request *request, bool has_body)
+{
+	char *token = mem_format("X-Postmark-Server-Token: %s", secret_text(request->token));
+
+	header_add(job, "Accept: application/json");
+	if (has_body) {
+		header_add(job, "Content-Type: application/json");
+		/* Without a round trip for "100 Continue". */
+		header_add(job, "Expect:");
+	}
+	header_add(job, token);
+	secret_wipe(token, strlen(token));
+	free(token);
+}
+
+/*
+ * A proxy comes from the environment (https_proxy, no_proxy …), which libcurl reads itself.  A
+ * redirect is not followed: its target would get the token and the mail.
+ */
+static void
+easy_setup(struct postmark_job *job, const struct postmark_request *request, uint64_t body_bytes)
+{
+	struct postmark_client *client = job->client;
+	CURL *easy = job->easy;
+	char *url = mem_format("%s%s", client->base_url, request->path);
+
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, job);
+	curl_easy_setopt(easy, CURLOPT_URL, url); /* copied */
+	free(url);
+#if LIBCURL_VERSION_NUM >= 0x075500
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	if (client->ca_file != NULL) {
+		curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	}
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, MOST_IDLE_S);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, client->connect_timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, client->user_agent);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, job->headers);
+	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, job->error);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, answer_write);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, job);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, answer_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, job);
+	if (strcmp(request->method, "GET") == 0) {
+		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+		return;
+	}
+	curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	if (strcmp(request->method, "POST") != 0)
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_bytes);
+	curl_easy_setopt(easy, CURLOPT_READFUNCTION, body_read);
+	curl_easy_setopt(easy, CURLOPT_READDATA, job);
+	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, body_seek);
+	curl_easy_setopt(easy, CURLOPT_SEEKDATA, job);
+	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE,
+	    body_bytes > (uint64_t)UPLOAD_SMALL ? UPLOAD_LARGE : UPLOAD_SMALL);
+}
+
+struct postmark_job *
+postmark_submit(struct postmark_client *client, const struct postmark_request *request,
+    postmark_done_fn *done, void *ctx)
+{
+	struct postmark_job *job = mem_new(sizeof(*job));
+	uint64_t body_bytes = 0;
+
+	job->client = client;
+	job->done = done;
+	job->ctx = ctx;
+	job->pieces = request->pieces;
+	job->piece_count = request->piece_count;
+	job->retry_after_ms = -1;
+	job->started_ms = clock_mono_ms();
+	buf_init(&job->body, request->most_answer_bytes);
+	for (size_t i = 0; i < request->piece_count; i++)
+		body_bytes += request->pieces[i].len;
+	job->easy = easy_take(client);
+	headers_make(job, request, strcmp(request->method, "GET") != 0);
+	easy_setup(job, request, body_bytes);
+	job_link(job);
+	if (curl_loop_add(client->curl, job->easy) != CURLM_OK) {
+		job->failed = true;
+		snprintf(job->error, sizeof(job->error), "libcurl did not take the request");
+		loop_call_ask(client->fail_call);
+	}
+	return job;
+}
+
+void
+postmark_cancel(struct postmark_job **job_p)
+{
+	struct postmark_job *job = *job_p;
+
+	if (job == NULL)
+		return;
+	*job_p = NULL;
+	if (!job->failed)
+		curl_loop_remove(job->client->curl, job->easy);
+	job_unlink(job);
+	job_free(job);
+}
+
+/* --- ends --------------------------------------------------------------------------------- */
+
+/*
+ * What is known about a request without a complete answer.  handed_out counts what libcurl took
+ * from us: some of it may still be in its buffer, but that it is not on the wire cannot be proved.
+ * A request without a body changes nothing at Postmark, and for it the difference is idle.
+ */
+static enum postmark_end
+end_of(const struct postmark_job *job, CURLcode code)
+{
+	if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && job->cut))
+		return POSTMARK_ANSWERED;
+	return job->handed_out > 0 ? POSTMARK_LOST : POSTMARK_NOT_SENT;
+}
+
+static const char *
+error_words(const struct postmark_job *job, CURLcode code)
+{
+	if (job->unreadable)
+		return "the stored message could not be read";
+	if (code == CURLE_SEND_FAIL_REWIND)
+		return "connection closed without an answer";
+	return job->error[0] != '\0' ? job->error : curl_easy_strerror(code);
+}
+
+/* The job is out of the multi handle.  Its done() may free the client. */
+static void
+job_end(struct postmark_job *job, CURLcode code)
+{
+	struct postmark_client *client = job->client;
+	struct postmark_answer answer = { .end = end_of(job, code), .error = "", .body = "" };
+	bool freed = false, *outer = client->freed_r;
+	long status = 0;
+
+	job_unlink(job);
+	answer.elapsed_ms = clock_mono_ms() - job->started_ms;
+	answer.retry_after_ms = -1;
+	if (answer.end == POSTMARK_ANSWERED) {
+		curl_easy_getinfo(job->easy, CURLINFO_RESPONSE_CODE, &status);
+		answer.status = (int)status;
+		answer.retry_after_ms = job->retry_after_ms;
+		answer.cut = job->cut;
+		answer.len = job->body.len;
+		if (job->body.len > 0)
+			answer.body = job->body.data;
+	} else {
+		answer.error = error_words(job, code);
+	}
+
+	client->freed_r = &freed;
+	job->done(job->ctx, &answer);
+	if (freed) {
+		/* The client went without this job, and took its easy handles along. */
+		if (outer != NULL)
+			*outer = true;
+		curl_easy_cleanup(job->easy);
+		headers_free(job->headers);
+		buf_free(&job->body);
+		free(job);
+		return;
+	}
+	client->freed_r = outer;
+	job_free(job);
+}
+
+static void
+transfer_finished(void *ctx, CURL *easy, CURLcode code)
+{
+	struct postmark_job *job = NULL;
+
+	(void)ctx;
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&job);
+	job_end(job, code);
+}
+
+static struct postmark_job *
+job_failed_first(const struct postmark_client *client)
+{
+	struct postmark_job *job = client->jobs;
+
+	while (job != NULL && !job->failed)
+		job = job->next;
+	return job;
+}
+
+static void
+end_failed(void *ctx)
+{
+	struct postmark_client *client = ctx;
+	struct postmark_job *job;
+	bool freed = false;
+
+	while ((job = job_failed_first(client)) != NULL) {
+		client->freed_r = &freed;
+		job_end(job, CURLE_FAILED_INIT);
+		if (freed)
+			return;
+		client->freed_r = NULL;
+	}
+}
+
+/* --- life --------------------------------------------------------------------------------- */
+
+static char *
+url_without_slash(const char *base_url)
+{
+	char *url = mem_string(base_url);
+	size_t len = strlen(url);
+
+	while (len > 0 && url[len - 1] == '/')
+		url[--len] = '\0';
+	return url;
+}
+
+/* "https://host" or "http://host", with anything behind it but a query. */
+static bool
+url_ok(const char *base_url)
+{
+	CURLU *url = curl_url();
+	char *scheme = NULL, *query = NULL;
+	bool ok;
+
+	if (url == NULL)
+		abort(); /* out of memory, see base/mem.h */
+	ok = curl_url_set(url, CURLUPART_URL, base_url, 0) == CURLUE_OK &&
+	     curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+	     (strcmp(scheme, "https") == 0 || strcmp(scheme, "http") == 0) &&
+	     curl_url_get(url, CURLUPART_QUERY, &query, 0) == CURLUE_NO_QUERY;
+	curl_free(scheme);
+	curl_free(query);
+	curl_url_cleanup(url);
+	return ok;
+}
+
+struct postmark_client *
+postmark_client_new(const struct postmark_client_params *params, char *why, size_t why_size)
+{
+	struct postmark_client *client;
+
+	if (!url_ok(params->base_url)) {
+		snprintf(why, why_size, "%s is not an http or https address", params->base_url);
+		return NULL;
+	}
+	if (params->ca_file != NULL && access(params->ca_file, R_OK) != 0) {
+		snprintf(why, why_size, "%s: %s", params->ca_file, strerror(errno));
+		return NULL;
+	}
+	client = mem_new(sizeof(*client));
+	client->loop = params->loop;
+	client->curl = curl_loop_new(params->loop, transfer_finished, client);
+	if (client->curl == NULL) {
+		snprintf(why, why_size, "libcurl did not start");
+		free(client);
+		return NULL;
+	}
+	client->base_url = url_without_slash(params->base_url);
+	client->ca_file = params->ca_file != NULL ? mem_string(params->ca_file) : NULL;
+	client->user_agent = mem_string(params->user_agent);
+	client->connect_timeout_ms = (long)params->connect_timeout_ms;
+	client->fail_call = loop_call_new(params->loop, end_failed, client);
+	curl_multi_setopt(curl_loop_multi(client->curl), CURLMOPT_MAX_TOTAL_CONNECTIONS,
+	    (long)params->most_connections);
+	curl_multi_setopt(
+	    curl_loop_multi(client->curl), CURLMOPT_MAXCONNECTS, (long)params->most_connections);
+	return client;
+}
+
+void
+postmark_client_free(struct postmark_client **client_p)
+{
+	struct postmark_client *client = *client_p;
+
+	if (client == NULL)
+		return;
+	*client_p = NULL;
+	if (client->freed_r != NULL)
+		*client->freed_r = true;
+	while (client->jobs != NULL) {
+		struct postmark_job *job = client->jobs;
+
+		postmark_cancel(&job);
+	}
+	curl_loop_free(&client->curl);
+	while (client->spare_count > 0)
+		curl_easy_cleanup(client->spare[--client->spare_count]);
+	loop_call_free(&client->fail_call);
+	free(client->base_url);
+	free(client->ca_file);
+	free(client->user_agent);
+	free(client);
+}

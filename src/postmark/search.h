@@ -1,0 +1,30 @@
+#ifndef PMRELAY_POSTMARK_SEARCH_H
+#define PMRELAY_POSTMARK_SEARCH_H
+
+#include <stddef.h>
+
+struct postmark_answer;
+
+/*
+ * Does Postmark have an item?  Every item carries its id in Metadata as "relay-id", and
+ * /messages/outbound can be searched by it.  Pure.
+ */
+
+/* The path with its query; the caller frees it.  message_stream NULL or "": Postmark's default. */
+char *search_path(const char *relay_id, const char *message_stream);
+
+enum search_result {
+	SEARCH_FOUND,	  /* and its id in postmark_id */
+	SEARCH_NOT_FOUND, /* Postmark answered, and has nothing under this id (yet) */
+	SEARCH_FAILED,	  /* no answer, or none that can be relied on */
+};
+#define SEARCH_ID_SIZE 37
+
+/*
+ * A message counts as found only when its own Metadata carries the id: a server that overlooked
+ * the filter would otherwise make any mail look sent, and this one would be lost.
+ */
+enum search_result search_read(const struct postmark_answer *, const char *relay_id,
+    char postmark_id[SEARCH_ID_SIZE]);
+
+#endif
