@@ -56,7 +56,7 @@ struct config {
 	bool require_durable_spool;
 
 	/* postmark */
-	struct secret *postmark_token; /* resolved by config_load_secrets(), NULL before */
+	struct secret *postmark_token; /* by value, or from the file after config_load_secrets() */
 	char *postmark_token_file;
 	char *postmark_stream;
 	char *postmark_url;

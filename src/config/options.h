@@ -1,0 +1,84 @@
+#ifndef PMRELAY_CONFIG_OPTIONS_H
+#define PMRELAY_CONFIG_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+
+struct buf;
+struct strlist;
+
+/*
+ * The table of every option.  A row makes the parser, the check, the environment variable, the
+ * sample, the printed settings and the manual; an option is added here and in struct config, and
+ * nowhere else.
+ */
+enum option_kind {
+	OPTION_STRING,      /* char *; one of choices where there are any */
+	OPTION_CHOICE,      /* int: index into choices */
+	OPTION_TRISTATE,    /* int: -1 for "", 0, 1 */
+	OPTION_BOOL,        /* bool */
+	OPTION_NUMBER,      /* unsigned */
+	OPTION_SIZE,        /* uint64_t, bytes; k, M, G */
+	OPTION_TIME,        /* int64_t, milliseconds; ms, s, m, h, d */
+	OPTION_LIST,        /* struct strlist */
+	OPTION_SECRET,      /* struct secret * */
+	OPTION_SECRET_FILE, /* char *: path of the file that the secret of the row before is in */
+};
+
+enum option_reload {
+	RELOAD_LIVE,    /* a reload applies it */
+	RELOAD_RESTART, /* changing it needs a restart */
+};
+
+struct option {
+	const char *section, *name;
+	enum option_kind kind;
+	enum option_reload reload;
+	size_t at;                  /* offset in struct config */
+	const char *preset;         /* as in the file; a list has its items apart by a space */
+	uint64_t least, most;       /* of numbers, sizes, times; most is the longest of a string */
+	const char *const *choices; /* NULL-terminated */
+	const char *wanted;         /* what is right, for messages and the manual; NULL: by kind */
+	bool (*right)(const char *value, size_t len); /* of a string or list item; NULL: any */
+	const char *text;                             /* for people: whole sentences, plain text */
+};
+
+/* Ends with a row whose section is NULL; rows of a section stand together. */
+extern const struct option options[];
+size_t options_count(void);
+
+/* One line for the operator about a section; NULL: there is no such section. */
+const char *option_section_text(const char *section);
+
+const struct option *option_find(const char *section, const char *name);
+/* The row whose name is most like it, first in that section (NULL: any).  NULL: none is near. */
+const struct option *option_nearest(const char *section, const char *name);
+/* "PMRELAY_SMTP_MESSAGE_SIZE"; caller frees. */
+char *option_variable(const struct option *);
+
+/*
+ * Checks a value as it stands in a file, and sets it (config NULL: only checks; a list gets the
+ * item added).  Value is len bytes followed by a NUL.  0, or -1 and nothing changed.
+ */
+int option_set(const struct option *, struct config *, const char *value, size_t len);
+void option_clear(const struct option *, struct config *); /* lists and strings: empty */
+void option_set_preset(const struct option *, struct config *);
+
+/* What option_set() takes: "a size from 1k to 64M". */
+void option_wanted(const struct option *, struct buf *out);
+/* The value as it stands in a file, quoted where it needs it.  Secrets as they are. */
+void option_print(const struct option *, const struct config *, struct buf *out);
+/* The preset in the same form. */
+void option_print_preset(const struct option *, struct buf *out);
+bool option_same(const struct option *, const struct config *a, const struct config *b);
+
+/* Pure readings that the cross-checks share. */
+int value_size(const char *text, size_t len, uint64_t *bytes_r);
+int value_time(const char *text, size_t len, int64_t *ms_r);
+bool value_listener_is_local(const char *listener); /* of a right one: loopback or Unix */
+bool value_url_is_safe(const char *url);            /* of a right one: https, or a loopback host */
+
+#endif
