@@ -12,3 +12,65 @@ libbase_a_SOURCES = \
 	src/base/strlist.c src/base/strlist.h \
 	src/base/text.c src/base/text.h \
 	src/base/ulid.c src/base/ulid.h
+
+base_test_libs = libbase.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+
+check_PROGRAMS += tests/unit/base/mem_test
+TESTS += tests/unit/base/mem_test
+tests_unit_base_mem_test_SOURCES = tests/unit/base/mem_test.c
+tests_unit_base_mem_test_LDADD = $(base_test_libs)
+
+check_PROGRAMS += tests/unit/base/buf_test
+TESTS += tests/unit/base/buf_test
+tests_unit_base_buf_test_SOURCES = tests/unit/base/buf_test.c
+tests_unit_base_buf_test_LDADD = $(base_test_libs)
+
+check_PROGRAMS += tests/unit/base/strlist_test
+TESTS += tests/unit/base/strlist_test
+tests_unit_base_strlist_test_SOURCES = tests/unit/base/strlist_test.c
+tests_unit_base_strlist_test_LDADD = $(base_test_libs)
+
+check_PROGRAMS += tests/unit/base/text_test
+TESTS += tests/unit/base/text_test
+tests_unit_base_text_test_SOURCES = tests/unit/base/text_test.c
+tests_unit_base_text_test_LDADD = $(base_test_libs)
+
+check_PROGRAMS += tests/unit/base/json_test
+TESTS += tests/unit/base/json_test
+tests_unit_base_json_test_SOURCES = tests/unit/base/json_test.c
+tests_unit_base_json_test_LDADD = $(base_test_libs) $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/unit/base/clock_test
+TESTS += tests/unit/base/clock_test
+tests_unit_base_clock_test_SOURCES = tests/unit/base/clock_test.c
+tests_unit_base_clock_test_LDADD = $(base_test_libs)
+
+check_PROGRAMS += tests/unit/base/log_test
+TESTS += tests/unit/base/log_test
+tests_unit_base_log_test_SOURCES = tests/unit/base/log_test.c
+tests_unit_base_log_test_LDADD = $(base_test_libs) $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/unit/base/loop_test
+TESTS += tests/unit/base/loop_test
+tests_unit_base_loop_test_SOURCES = tests/unit/base/loop_test.c
+tests_unit_base_loop_test_LDADD = $(base_test_libs)
+
+check_PROGRAMS += tests/unit/base/stream_test
+TESTS += tests/unit/base/stream_test
+tests_unit_base_stream_test_SOURCES = tests/unit/base/stream_test.c
+tests_unit_base_stream_test_LDADD = $(base_test_libs)
+
+check_PROGRAMS += tests/unit/base/secret_test
+TESTS += tests/unit/base/secret_test
+tests_unit_base_secret_test_SOURCES = tests/unit/base/secret_test.c
+tests_unit_base_secret_test_LDADD = $(base_test_libs)
+
+check_PROGRAMS += tests/unit/base/privs_test
+TESTS += tests/unit/base/privs_test
+tests_unit_base_privs_test_SOURCES = tests/unit/base/privs_test.c
+tests_unit_base_privs_test_LDADD = $(base_test_libs)
+
+check_PROGRAMS += tests/unit/base/ulid_test
+TESTS += tests/unit/base/ulid_test
+tests_unit_base_ulid_test_SOURCES = tests/unit/base/ulid_test.c
+tests_unit_base_ulid_test_LDADD = $(base_test_libs)

@@ -179,7 +179,7 @@ settle(struct stream *s)
 
 /*
  * Offers data to bytes() and keeps what is left of it.  data is in left, or in the scratch area
- * if left is empty.  False: the stream is gone, or over.
+ * if left is empty.  False: the hook has freed the stream.
  */
 static bool
 offer(struct stream *s, const char *data, size_t len)
@@ -249,6 +249,10 @@ stream_readable(evutil_socket_t fd, short what, void *ctx)
 		reading_stop(s);
 		return;
 	}
+	/* What is left over is still to be offered this turn, before an end that we may find here.
+	 */
+	if (s->offering && s->left_over.len > 0)
+		return;
 	scratch = loop_scratch(s->loop, &size);
 	n = transport_read(s, scratch, size);
 	if (n < 0 && is_passing(errno))
@@ -383,20 +387,23 @@ stream_write(struct stream *s, const void *bytes, size_t len)
 		loop_call_ask(s->turn);
 }
 
+static void
+overdue_after(struct stream *s, int64_t after_ms)
+{
+	const struct timeval after = { after_ms / 1000, after_ms % 1000 * 1000 };
+
+	event_add(&s->overdue, &after);
+}
+
 void
 stream_deadline(struct stream *s, int64_t after_ms)
 {
-	struct timeval after;
-
 	if (s->over)
 		return;
-	if (after_ms <= 0) {
+	if (after_ms > 0)
+		overdue_after(s, after_ms);
+	else
 		event_del(&s->overdue);
-		return;
-	}
-	after.tv_sec = after_ms / 1000;
-	after.tv_usec = after_ms % 1000 * 1000;
-	event_add(&s->overdue, &after);
 }
 
 void
@@ -439,8 +446,7 @@ stream_finish(struct stream **stream, int64_t linger_ms)
 		stream_free(&s);
 		return;
 	}
-	s->over = false;
-	stream_deadline(s, linger_ms);
+	overdue_after(s, linger_ms);
 	s->over = true;
 	s->finishing = true;
 	s->failure = 0;

@@ -28,7 +28,8 @@ struct stream_hooks {
 	 * stream_resume().  bytes() may free the stream: it then returns any number.
 	 */
 	size_t (*bytes)(void *ctx, const char *data, size_t len);
-	/* The connection is over or overdue; nothing more comes.  The owner frees the stream. */
+	/* The connection is over or overdue; nothing more comes.  The owner frees the stream, here or
+	 * later; after STREAM_EOF and STREAM_TIMEOUT it may still write, and finish it. */
 	void (*end)(void *ctx, enum stream_end why);
 };
 
@@ -37,7 +38,9 @@ struct stream_params {
 	int fd; /* taken; made non-blocking */
 	const struct stream_hooks *hooks; /* lent for life */
 	void *ctx;
-	size_t most_left_over; /* bytes() leaves more than this: STREAM_ERROR, EMSGSIZE */
+	/* bytes() leaves more than this: STREAM_ERROR, EMSGSIZE.  Not judged while paused: what one
+	 * read brought (256 KiB at most) waits whole. */
+	size_t most_left_over;
 	size_t most_unsent;    /* output waiting beyond this: STREAM_ERROR, ENOBUFS */
 };
 
@@ -51,7 +54,7 @@ void stream_deadline(struct stream *, int64_t after_ms);
 void stream_pause(struct stream *);  /* reads no more: back-pressure on the peer */
 void stream_resume(struct stream *); /* offers what was left over, from the loop */
 /* Sends what is unsent, shuts the connection down and frees itself; no hook runs any more.
- * Gives up after linger_ms.  *stream is NULL afterwards. */
+ * Gives up after linger_ms (0: at once).  *stream is NULL afterwards. */
 void stream_finish(struct stream **, int64_t linger_ms);
 size_t stream_unsent(const struct stream *);
 
