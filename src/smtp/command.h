@@ -22,14 +22,16 @@ enum smtp_verb {
 	SMTP_QUIT,
 	SMTP_UNKNOWN,
 };
+#define SMTP_VERBS (SMTP_UNKNOWN + 1)
+const char *smtp_verb_name(enum smtp_verb); /* "EHLO"; "" for SMTP_UNKNOWN */
 
 enum smtp_fault {
 	SMTP_FAULT_NONE,
-	SMTP_FAULT_SYNTAX,	  /* 501 5.5.4 */
-	SMTP_FAULT_PARAMETER,	  /* 555 5.5.4: a MAIL or RCPT parameter that we do not know */
+	SMTP_FAULT_SYNTAX,          /* 501 5.5.4 */
+	SMTP_FAULT_PARAMETER,       /* 555 5.5.4: a MAIL or RCPT parameter that we do not know */
 	SMTP_FAULT_PARAMETER_VALUE, /* 501 5.5.4 */
-	SMTP_FAULT_ADDRESS,	  /* see address_fault */
-	SMTP_FAULT_NEEDS_SMTPUTF8, /* 553 5.6.7: UTF-8 in a path without the SMTPUTF8 parameter */
+	SMTP_FAULT_ADDRESS,         /* see address_fault */
+	SMTP_FAULT_NEEDS_SMTPUTF8,  /* 553 5.6.7: UTF-8 in a path without the SMTPUTF8 parameter */
 };
 
 struct smtp_command {
@@ -39,7 +41,7 @@ struct smtp_command {
 	const char *rest; /* what follows the verb, trimmed; points into the line */
 	size_t rest_len;
 	/* MAIL and RCPT */
-	bool null_path; /* <> */
+	bool null_path;             /* <> */
 	char address[ADDRESS_SIZE]; /* canonical; "postmaster" for <postmaster> */
 	bool has_size;
 	uint64_t size_bytes;
@@ -48,8 +50,10 @@ struct smtp_command {
 };
 
 /*
- * line without its CRLF; may hold any byte.  esmtp: MAIL and RCPT parameters are allowed (after
- * EHLO).  utf8: UTF-8 in RCPT is allowed, because MAIL carried SMTPUTF8.
+ * line without its CRLF; may hold any byte.  Lenient where no second meaning is possible: spaces
+ * after FROM: and TO:, a path without its angle brackets, spaces at the end.  esmtp: MAIL and RCPT
+ * parameters are allowed (after EHLO).  utf8: UTF-8 in RCPT is allowed, because MAIL carried
+ * SMTPUTF8.
  */
 void smtp_command_parse(struct smtp_command *, const char *line, size_t len, bool esmtp, bool utf8);
 

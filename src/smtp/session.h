@@ -14,36 +14,42 @@ struct origin;
  * One SMTP connection: a state machine that speaks RFC 5321 to the client and struct smtp_hooks
  * to its owner.  It knows nothing of what becomes of a mail.
  *
- * CONNECTED > READY > MAIL > RCPT > DATA > DECIDING > READY … > CLOSING.  verbs[] in session.c says
- * which verb is legal in which state; session_enter() alone changes it and sets its timeout.
+ * CONNECTED > READY > MAIL > RCPT > DATA > DECIDING > READY … > CLOSING, with SENDER_ASKED and
+ * RECIPIENT_ASKED while a hook owes an answer.  verbs[] in session.c says which verb is legal in
+ * which state; session_enter() alone changes it and sets its timeout.
  */
 struct smtp_session;
 
 struct smtp_limits {
-	const char *hostname;	     /* in banner and replies */
+	const char *hostname;        /* in banner and replies */
 	uint64_t most_message_bytes; /* SIZE, counted after dot-unstuffing */
 	unsigned most_recipients;    /* per mail; 452 4.5.3 beyond */
-	unsigned most_commands;	     /* per connection without a mail accepted between; 421 4.7.0 */
-	unsigned most_errors;	     /* 5xx replies per connection; 421 4.7.0 */
-	unsigned most_mails;	     /* per connection; 421 4.7.0, politely, after the last */
-	size_t most_line_bytes;	     /* a command line with CRLF; at least 512 + extensions */
-	bool normalize_line_ends;    /* bare LF ends a line and bare CR is dropped, for old devices */
-	int64_t command_timeout_ms;  /* waiting for a command: RFC 5321 4.5.3.2.7, 5 min */
-	int64_t data_timeout_ms;     /* between blocks of data: 3 min */
-	int64_t message_timeout_ms;  /* for the whole of one message's data */
-	int64_t session_timeout_ms;  /* for the whole connection while no mail is under way */
+	/* Per connection; 0: no limit. */
+	unsigned
+	    most_commands; /* without a mail accepted between, besides accepted RCPTs; 421 4.7.0 */
+	unsigned most_errors;     /* 5xx replies; 421 4.7.0 follows the last */
+	unsigned most_mails;      /* 421 4.7.0, politely: as the answer to the next MAIL */
+	size_t most_line_bytes;   /* a command line with CRLF; at least 512 + extensions */
+	bool normalize_line_ends; /* bare LF ends a line and bare CR is dropped, for old devices */
+	/* 421 4.4.2 past each; 0: none.  Single bytes of a command do not extend any. */
+	int64_t command_timeout_ms; /* waiting for a command: RFC 5321 4.5.3.2.7, 5 min */
+	int64_t data_timeout_ms;    /* between blocks of data: 3 min */
+	int64_t message_timeout_ms; /* for the whole of one message's data */
+	int64_t
+	    session_timeout_ms; /* from the connection or the last mail accepted to the next DATA */
 };
 
 struct smtp_reply {
 	int code;
-	const char *enhanced; /* "2.1.5"; NULL for codes that have none (220, 221 greeting, 354, 250 EHLO) */
-	const char *text;     /* ASCII, one line, no CR or LF */
+	const char *enhanced; /* "2.1.5"; NULL for codes that have none (220, 221 greeting, 354, 250
+				 EHLO) */
+	const char *text;     /* ASCII, one line, no CR or LF; lent until it is sent */
 };
 
 /* What a hook says at once, or that it will say it later by smtp_session_answer(). */
 enum smtp_now {
 	SMTP_YES,    /* the usual positive reply */
-	SMTP_ANSWER, /* *reply is the reply; code 2xx accepts, else refuses */
+	SMTP_ANSWER, /* *reply is the reply; code 2xx accepts, else refuses, 421 also hangs up */
 	SMTP_LATER,  /* smtp_session_answer() will follow, or the session ends first (gone) */
 };
 
@@ -63,22 +69,26 @@ struct smtp_hooks {
 	void (*gone)(void *ctx, struct smtp_session *);
 	/*
 	 * Content of a mail grows by bytes (negative: given back).  false: there is no memory for
-	 * it now, the mail is refused with 452 4.3.1 and its rest is read and dropped.
+	 * it now, the mail is refused with 452 4.3.1 and its rest is read and dropped.  What was
+	 * counted is given back after the answer, also when message() took the bytes.
 	 */
 	bool (*memory)(void *ctx, int64_t bytes);
 };
 
 struct smtp_session_params {
 	struct loop *loop;
-	int fd; /* taken */
+	int fd;                           /* taken */
 	const struct smtp_limits *limits; /* lent for life */
-	const struct smtp_hooks *hooks;	  /* lent for life */
+	const struct smtp_hooks *hooks;   /* lent for life */
 	void *ctx;
 	const char *listener; /* copied; name for logs */
 	const char *client;   /* copied; address for logs */
 };
 
 struct smtp_session *smtp_session_new(const struct smtp_session_params *);
+/* Other limits from now on, but for the size of a mail that is under way.  The old ones are not
+ * looked at again. */
+void smtp_session_reload(struct smtp_session *, const struct smtp_limits *);
 
 /* The answer that a hook owed.  From the loop, outside any hook of this session. */
 void smtp_session_answer(struct smtp_session *, const struct smtp_reply *);
@@ -89,7 +99,7 @@ const struct origin *smtp_session_origin(const struct smtp_session *); /* lent *
  * it.  gone() follows, from the loop.
  */
 void smtp_session_drain(struct smtp_session *);
-/* Ends it now, without a reply; gone() is called before this returns. */
+/* Ends it now, without a reply; gone() is called before this returns.  Also from a hook. */
 void smtp_session_kill(struct smtp_session *);
 
 #endif
