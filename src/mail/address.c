@@ -263,25 +263,51 @@ address_canonical(const char *text, size_t len, char out[ADDRESS_SIZE])
 	return ADDRESS_OK;
 }
 
-static void
-list_add(struct mailbox_list *list, size_t *room, const char *name, const char *address)
+struct list_reading {
+	struct mailbox_list *list;
+	size_t room;
+	struct mime_mask mask;
+	bool utf8; /* as it came */
+};
+
+static bool
+is_ascii(const char *text)
 {
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text >= 0x80)
+			return false;
+	return true;
+}
+
+static void
+list_add(struct list_reading *reading, InternetAddress *entry)
+{
+	struct mailbox_list *list = reading->list;
+	const char *address = NULL, *name;
 	char canonical[ADDRESS_SIZE];
 
-	if (address == NULL ||
+	if (INTERNET_ADDRESS_IS_MAILBOX(entry))
+		address = internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(entry));
+	/*
+	 * An encoded word is no part of an address (RFC 2047 5), a guessed charset neither, and a
+	 * group holds no groups (RFC 5322 3.4).
+	 */
+	if (address == NULL || mime_mask_in(&reading->mask, address) ||
+	    (!reading->utf8 && !is_ascii(address)) ||
 	    address_canonical(address, strlen(address), canonical) != ADDRESS_OK) {
 		list->unusable++;
 		return;
 	}
-	if (list->count == *room) {
-		*room = *room == 0 ? 4 : *room * 2;
-		list->boxes = mem_resize(list->boxes, *room, sizeof(*list->boxes));
+	if (list->count == reading->room) {
+		reading->room = reading->room == 0 ? 4 : reading->room * 2;
+		list->boxes = mem_resize(list->boxes, reading->room, sizeof(*list->boxes));
 	}
 	struct mailbox *box = &list->boxes[list->count++];
 	box->address = mem_string(canonical);
 	box->name = NULL;
+	name = internet_address_get_name(entry);
 	if (name != NULL && name[0] != '\0') {
-		box->name = mime_clean(name, strlen(name));
+		box->name = mime_mask_decode(&reading->mask, name);
 		if (box->name[0] == '\0') {
 			free(box->name);
 			box->name = NULL;
@@ -289,55 +315,30 @@ list_add(struct mailbox_list *list, size_t *room, const char *name, const char *
 	}
 }
 
-static void
-list_add_all(struct mailbox_list *list, size_t *room, InternetAddressList *parsed)
-{
-	int count = internet_address_list_length(parsed);
-
-	for (int i = 0; i < count; i++) {
-		InternetAddress *entry = internet_address_list_get_address(parsed, i);
-
-		if (INTERNET_ADDRESS_IS_GROUP(entry)) {
-			InternetAddressList *members =
-			    internet_address_group_get_members(INTERNET_ADDRESS_GROUP(entry));
-			/* RFC 5322 3.4: a group holds mailboxes, never groups. */
-			int member_count =
-			    members == NULL ? 0 : internet_address_list_length(members);
-			for (int m = 0; m < member_count; m++) {
-				InternetAddress *member =
-				    internet_address_list_get_address(members, m);
-				if (INTERNET_ADDRESS_IS_MAILBOX(member))
-					list_add(list, room, internet_address_get_name(member),
-					    internet_address_mailbox_get_addr(
-						INTERNET_ADDRESS_MAILBOX(member)));
-				else
-					list->unusable++;
-			}
-		} else if (INTERNET_ADDRESS_IS_MAILBOX(entry)) {
-			list_add(list, room, internet_address_get_name(entry),
-			    internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(entry)));
-		}
-	}
-}
-
 void
 mailbox_list_parse(struct mailbox_list *list, const char *value, size_t len)
 {
-	size_t room = 0;
+	struct list_reading reading = { .list = list, .utf8 = text_is_utf8(value, len) };
 	InternetAddressList *parsed;
-	/* GMime wants a string; a NUL must not end the list early, and folds are white space. */
-	char *text = mem_bytes(value, len);
 
 	*list = (struct mailbox_list){ 0 };
-	for (size_t i = 0; i < len; i++)
-		if (text[i] == '\0' || text[i] == '\r' || text[i] == '\n')
-			text[i] = ' ';
-	parsed = internet_address_list_parse(mime_parser_options(), text);
-	if (parsed != NULL) {
-		list_add_all(list, &room, parsed);
-		g_object_unref(parsed);
+	mime_mask_init(&reading.mask, value, len);
+	parsed = internet_address_list_parse(mime_parser_options(), reading.mask.text);
+	for (int i = 0; parsed != NULL && i < internet_address_list_length(parsed); i++) {
+		InternetAddress *entry = internet_address_list_get_address(parsed, i);
+
+		if (!INTERNET_ADDRESS_IS_GROUP(entry)) {
+			list_add(&reading, entry);
+			continue;
+		}
+		InternetAddressList *members =
+		    internet_address_group_get_members(INTERNET_ADDRESS_GROUP(entry));
+		for (int m = 0; members != NULL && m < internet_address_list_length(members); m++)
+			list_add(&reading, internet_address_list_get_address(members, m));
 	}
-	free(text);
+	if (parsed != NULL)
+		g_object_unref(parsed);
+	mime_mask_free(&reading.mask);
 }
 
 void

@@ -4,16 +4,116 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct buf;
 struct _GMimeParserOptions;
+struct _GMimeContentType;
+struct _GMimeContentDisposition;
 
 /*
- * MIME as GMime reads it, and the places where GMime needs help.  Every workaround for GMime
- * stands in mime.c, with its reason.
+ * MIME: header fields, the tree of parts, transfer encodings, charsets and encoded words.  The
+ * tree is offsets into the content, which is lent for the life of a struct mime: nothing is
+ * copied, and limits hold while it is made.  Fields are read by GMime; where GMime needs help,
+ * the workaround and its reason stand in mime.c and nowhere else.
  */
 
 /* Once per process, before any fence: GMime's tables, iconv's modules for the rarer charsets. */
 void mime_setup(void);
 struct _GMimeParserOptions *mime_parser_options(void); /* lent; NULL before mime_setup() */
+
+struct mime_field {
+	const char *name; /* not terminated */
+	size_t name_len;
+	const char *value; /* raw, folds included, without the line end */
+	size_t value_len;
+};
+bool mime_field_is(const struct mime_field *, const char *name);
+
+enum mime_kind {
+	MIME_LEAF,
+	MIME_MULTIPART,
+	MIME_MESSAGE, /* a message within: message/rfc822 and its like; not looked into */
+};
+
+enum mime_encoding {
+	MIME_IDENTITY, /* 7bit, 8bit, binary, and what nobody knows */
+	MIME_BASE64,
+	MIME_QUOTED_PRINTABLE,
+	MIME_UUENCODE,
+};
+
+struct mime_part {
+	enum mime_kind kind;
+	enum mime_encoding encoding;
+	unsigned depth;
+	size_t end; /* index of the first part after this one that is not within it */
+	char type[128]; /* "text/plain", lower case */
+	const char *body; /* as received, still encoded */
+	size_t body_len;
+	struct _GMimeContentType *content_type; /* NULL: there is none */
+	struct _GMimeContentDisposition *disposition;
+	struct mime_mask *type_mask; /* NULL: no encoded words in the parameters */
+	struct mime_mask *disposition_mask;
+	char *content_id; /* without angle brackets; NULL: there is none */
+};
+
+struct mime {
+	const char *header; /* raw top header, without the empty line */
+	size_t header_len;
+	struct mime_field *fields; /* of the top header, in order */
+	size_t field_count;
+	struct mime_part *parts; /* the root first, then every part before its children */
+	size_t part_count;
+};
+
+struct mime_limits {
+	unsigned depth;	 /* multiparts within multiparts */
+	unsigned parts;
+	unsigned fields; /* of the top header */
+};
+
+enum mime_end {
+	MIME_DONE,
+	MIME_TOO_MANY_FIELDS,
+	MIME_TOO_DEEP,
+	MIME_TOO_MANY_PARTS,
+};
+
+/* content is lent for the life of the result.  *figure_r: what passed the limit, as far as it
+ * was counted.  Whatever comes back, mime_free() is due. */
+enum mime_end mime_parse(struct mime *, const char *content, size_t len,
+    const struct mime_limits *, size_t *figure_r) __attribute__((warn_unused_result));
+void mime_free(struct mime *);
+
+bool mime_part_is_attachment(const struct mime_part *); /* Content-Disposition: attachment */
+bool mime_part_is_inline(const struct mime_part *);	/* Content-Disposition: inline */
+/* A parameter of Content-Type: decoded and clean; the caller frees.  NULL: there is none. */
+char *mime_part_parameter(const struct mime_part *, const char *name);
+/* The file name (RFC 2183, RFC 2231, RFC 2047 as clients send it), decoded and clean, still with
+ * whatever path its sender gave it.  The caller frees.  NULL: there is none. */
+char *mime_part_file_name(const struct mime_part *);
+
+/* The body without its transfer encoding, appended. */
+void mime_part_decode(const struct mime_part *, struct buf *out);
+/*
+ * The body of a text part as UTF-8 with LF line ends and no NUL, appended.  Returns how many
+ * bytes or sequences could not be decoded and became U+FFFD.
+ */
+size_t mime_part_text(const struct mime_part *, struct buf *out);
+
+/*
+ * Bytes of a charset as UTF-8, appended; charset may be NULL, and may be wrong: bytes of an
+ * unknown charset are taken as UTF-8 when they are valid UTF-8, else as windows-1252.  Returns
+ * how many sequences became U+FFFD.
+ */
+size_t mime_convert(struct buf *out, const char *charset, const char *bytes, size_t len);
+
+/*
+ * A raw header value for people: unfolded, RFC 2047 decoded, UTF-8, clean (mime_clean).  The
+ * caller frees.
+ */
+char *mime_decode_value(const char *value, size_t len);
+/* The same without RFC 2047: for message identifiers and such. */
+char *mime_plain_value(const char *value, size_t len);
 
 /*
  * Decoded text as it may stand in a header value or a name: valid UTF-8 (U+FFFD for what is
@@ -21,5 +121,22 @@ struct _GMimeParserOptions *mime_parser_options(void); /* lent; NULL before mime
  * ends.  The caller frees.
  */
 char *mime_clean(const char *text, size_t len);
+
+/*
+ * Encoded words taken out of a header value before GMime splits it, each for an atom that stands
+ * in for it, so that what they hide (commas, brackets, line ends) never takes part in the syntax
+ * and GMime never decodes them.
+ */
+struct mime_mask {
+	char *text; /* valid UTF-8, unfolded, no control characters; what to parse instead */
+	char mark[8];
+	char **words;
+	size_t word_count;
+};
+void mime_mask_init(struct mime_mask *, const char *value, size_t len);
+void mime_mask_free(struct mime_mask *);
+bool mime_mask_in(const struct mime_mask *, const char *text); /* holds a stand-in */
+/* text with the words put back and decoded, clean; the caller frees. */
+char *mime_mask_decode(const struct mime_mask *, const char *text);
 
 #endif
