@@ -18,12 +18,10 @@ struct refusal;
  *
  *	COMMIT    front to core   a mail; one descriptor for each item whose payload is large
  *	COMMITTED core to front   the result for the frame's serial
- *	GOODBYE   core to front   no more commits, please: the core drains
  */
 enum frame_kind {
 	FRAME_COMMIT = 1,
 	FRAME_COMMITTED = 2,
-	FRAME_GOODBYE = 3,
 };
 
 struct frame_head {
@@ -46,8 +44,8 @@ struct frame_head {
 int frame_head_read(struct frame_head *, const unsigned char bytes[FRAME_HEAD_SIZE]);
 
 /*
- * Appends a whole COMMIT frame.  fds_r has room for mail->item_count; *fd_count_r descriptors are
- * to go with it (lent by the mail).  -1: the mail does not fit into a frame.
+ * Appends a whole COMMIT frame.  fds_r has room for FRAME_MOST_DESCRIPTORS; *fd_count_r
+ * descriptors are to go with it (lent by the mail).  -1: the mail does not fit into a frame.
  */
 int frame_commit_write(struct buf *, uint64_t serial, const struct mail *, int *fds_r,
     size_t *fd_count_r);
@@ -63,7 +61,5 @@ struct mail *frame_commit_read(const char *body, size_t len, const int *fds, siz
 void frame_committed_write(struct buf *, uint64_t serial, const struct refusal *refusal_or_null);
 /* *stored_r: the mail is durable; else *refusal_r says what the client is told.  0, or -1. */
 int frame_committed_read(const char *body, size_t len, bool *stored_r, struct refusal *refusal_r);
-
-void frame_goodbye_write(struct buf *);
 
 #endif

@@ -17,8 +17,9 @@ struct peer;
 
 struct peer_hooks {
 	/*
-	 * A whole frame has come.  body and fds are lent for the call; fds that are not set to -1
-	 * in it are closed afterwards.  -1: this is not a frame of ours, the channel ends.
+	 * A whole frame has come.  body and fds are lent for the call; fds (head->descriptors of
+	 * them) that are not set to -1 in it are closed afterwards.  -1: this is not a frame of
+	 * ours, the channel ends.
 	 */
 	int (*frame)(void *ctx, const struct frame_head *, const char *body, int *fds);
 	/* The channel is over: the other process has died, or sent nonsense.  The owner frees. */
@@ -31,7 +32,6 @@ void peer_free(struct peer **);
 /* -1: the mail fits no frame. The mail is lent for the call: its descriptors are duplicated. */
 int peer_commit(struct peer *, uint64_t serial, const struct mail *);
 void peer_committed(struct peer *, uint64_t serial, const struct refusal *refusal_or_null);
-void peer_goodbye(struct peer *);
 size_t peer_unsent(const struct peer *); /* bytes that wait to leave */
 
 #endif

@@ -27,6 +27,7 @@ struct config {
 	int64_t drain_timeout_ms; /* for sessions and requests to end */
 	enum log_level log_level;
 	enum log_format log_format;
+	char *log_file; /* in the background; -f logs on stderr */
 
 	/* smtp */
 	struct strlist listen; /* "127.0.0.1:2525", "[::1]:2525", "unix:/run/pmrelay/smtp.sock" */

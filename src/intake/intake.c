@@ -1,0 +1,424 @@
+/*
+ * From a received mail to the answer its client gets.
+ *
+ * A mail that was sent to the core is in the table until the core has answered, also when its
+ * client has gone: the core may have stored it, or may die and be asked again.  Only the mail's
+ * id makes that safe (store_commit() takes an id once).
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "mail/envelope.h"
+#include "mail/mail.h"
+#include "mail/refusal.h"
+#include "channel/frame.h"
+#include "channel/peer.h"
+#include "convert/convert.h"
+#include "smtp/session.h"
+
+#include "intake/intake.h"
+
+#define TABLE_SLOTS   1024U /* a power of two */
+#define SWEEP_MS      1000
+#define MOST_KEPT_TEXT 1000U /* of a text in the record; well below FRAME_MOST_TEXT */
+
+/* A mail that the core has been, or will be, asked to store. */
+struct pending {
+	struct pending *next_in_slot;
+	struct pending *older, *newer; /* by serial */
+	uint64_t serial;
+	struct mail *mail;
+	struct smtp_session *session; /* NULL: its client has gone */
+	uint64_t bytes;		      /* of payloads, as counted in intake->memory */
+	int64_t received_ms;	      /* monotonic */
+};
+
+struct intake {
+	struct loop *loop;
+	const struct convert_options *convert;
+	uint64_t most_memory_bytes;
+	int64_t most_wait_ms;
+
+	struct peer *peer; /* NULL: no core at the moment */
+	uint64_t next_serial;
+	struct pending *slots[TABLE_SLOTS];
+	struct pending *oldest, *newest;
+	size_t waiting;
+	uint64_t memory; /* of contents and payloads */
+	struct loop_timer *sweep;
+	struct log_gate memory_gate;
+};
+
+static void sweep(void *);
+
+struct intake *
+intake_new(const struct intake_params *params)
+{
+	struct intake *in = mem_new(sizeof(*in));
+
+	in->loop = params->loop;
+	in->convert = params->convert;
+	in->most_memory_bytes = params->most_memory_bytes;
+	in->most_wait_ms = params->most_wait_ms;
+	in->next_serial = 1;
+	in->sweep = loop_timer_new(in->loop, sweep, in);
+	return in;
+}
+
+void
+intake_reload(struct intake *in, const struct convert_options *options)
+{
+	in->convert = options;
+}
+
+size_t
+intake_waiting(const struct intake *in)
+{
+	return in->waiting;
+}
+
+/* --- the table of mails that wait for the core ---------------------------------------------- */
+
+static struct pending *
+pending_add(struct intake *in, struct mail *mail, struct smtp_session *session)
+{
+	struct pending *p = mem_new(sizeof(*p));
+	struct pending **slot;
+
+	p->serial = in->next_serial++;
+	p->mail = mail;
+	p->session = session;
+	p->received_ms = clock_mono_ms();
+	for (size_t i = 0; i < mail->item_count; i++)
+		p->bytes += mail->items[i].payload.len;
+	in->memory += p->bytes;
+
+	slot = &in->slots[p->serial % TABLE_SLOTS];
+	p->next_in_slot = *slot;
+	*slot = p;
+	p->older = in->newest;
+	if (in->newest != NULL)
+		in->newest->newer = p;
+	else
+		in->oldest = p;
+	in->newest = p;
+	if (in->waiting++ == 0)
+		loop_timer_set(in->sweep, SWEEP_MS);
+	return p;
+}
+
+static struct pending *
+pending_find(struct intake *in, uint64_t serial)
+{
+	struct pending *p = in->slots[serial % TABLE_SLOTS];
+
+	while (p != NULL && p->serial != serial)
+		p = p->next_in_slot;
+	return p;
+}
+
+static void
+pending_remove(struct intake *in, struct pending *p)
+{
+	struct pending **slot = &in->slots[p->serial % TABLE_SLOTS];
+
+	while (*slot != p)
+		slot = &(*slot)->next_in_slot;
+	*slot = p->next_in_slot;
+	if (p->older != NULL)
+		p->older->newer = p->newer;
+	else
+		in->oldest = p->newer;
+	if (p->newer != NULL)
+		p->newer->older = p->older;
+	else
+		in->newest = p->older;
+	in->waiting--;
+	in->memory -= p->bytes;
+	mail_free(&p->mail);
+	free(p);
+}
+
+void
+intake_free(struct intake **intake)
+{
+	struct intake *in = *intake;
+
+	if (in == NULL)
+		return;
+	*intake = NULL;
+	while (in->oldest != NULL)
+		pending_remove(in, in->oldest);
+	peer_free(&in->peer);
+	loop_timer_free(&in->sweep);
+	free(in);
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static void
+answer(struct smtp_session *session, const struct refusal *refusal)
+{
+	const struct smtp_reply reply = { .code = refusal->code,
+		.enhanced = refusal->enhanced,
+		.text = refusal->text };
+
+	smtp_session_answer(session, &reply);
+}
+
+static void
+log_refused(const struct origin *origin, const char *mail_id, const struct envelope *envelope,
+    const struct refusal *refusal)
+{
+	log_info("refused", log_str("mail", mail_id), log_str("client", origin->client),
+	    log_str("from", envelope->reverse_path),
+	    log_num("rcpts", (int64_t)envelope->recipients.count), log_num("code", refusal->code),
+	    log_str("status", refusal->enhanced), log_str("why", refusal->text));
+}
+
+static void
+finish(struct intake *in, struct pending *p, const struct refusal *refusal)
+{
+	struct smtp_session *session = p->session;
+	const struct mail *mail = p->mail;
+	int64_t ms = clock_mono_ms() - p->received_ms;
+	char text[64];
+
+	if (refusal == NULL) {
+		log_info("accepted", log_str("mail", mail->id), log_str("client", mail->client),
+		    log_str("from", mail->reverse_path),
+		    log_num("items", (int64_t)mail->item_count),
+		    log_num("bytes", (int64_t)mail->content_bytes),
+		    log_str("message_id", mail->message_id[0] != '\0' ? mail->message_id : NULL),
+		    log_str("ledger", mail->ledger[0] != '\0' ? mail->ledger : NULL),
+		    log_num("ms", ms), log_str("client_gone", session == NULL ? "yes" : NULL));
+	} else {
+		log_warning("not-stored", log_str("mail", mail->id), log_str("client", mail->client),
+		    log_str("from", mail->reverse_path), log_num("code", refusal->code),
+		    log_str("why", refusal->text), log_num("ms", ms));
+	}
+	snprintf(text, sizeof(text), "queued as %s", mail->id);
+	pending_remove(in, p);
+	if (session == NULL)
+		return;
+	if (refusal == NULL) {
+		const struct smtp_reply reply = { .code = 250, .enhanced = "2.0.0", .text = text };
+
+		smtp_session_answer(session, &reply);
+	} else {
+		answer(session, refusal);
+	}
+}
+
+/* The core has been silent for too long: the client may try again, at the risk of a second copy
+ * if the core stored the mail after all.  Said, not hidden. */
+static void
+sweep(void *ctx)
+{
+	struct intake *in = ctx;
+	int64_t now = clock_mono_ms();
+
+	while (in->oldest != NULL && now - in->oldest->received_ms > in->most_wait_ms) {
+		struct refusal refusal;
+
+		refusal_set(&refusal, 451, "4.3.0", "the spool did not answer in %" PRId64 " s",
+		    in->most_wait_ms / 1000);
+		finish(in, in->oldest, &refusal);
+	}
+	if (in->waiting > 0)
+		loop_timer_set(in->sweep, SWEEP_MS);
+}
+
+/* --- the channel ------------------------------------------------------------------------------ */
+
+/* Sends the mail to the core, now or when there is one.  -1 and why not: it fits no frame. */
+static int
+ask(struct intake *in, const struct pending *p, struct refusal *refusal_r)
+{
+	if (in->peer == NULL) /* intake_connect() will ask */
+		return 0;
+	if (peer_commit(in->peer, p->serial, p->mail) == 0)
+		return 0;
+	refusal_set(refusal_r, 552, "5.3.4",
+	    "this mail makes %zu messages of together more than %u bytes: send it to fewer "
+	    "recipients at once",
+	    p->mail->item_count, FRAME_MOST_BODY);
+	return -1;
+}
+
+static int
+on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
+{
+	struct intake *in = ctx;
+	struct refusal refusal;
+	struct pending *p;
+	bool stored;
+
+	(void)fds;
+	if (head->kind != FRAME_COMMITTED ||
+	    frame_committed_read(body, head->body_bytes, &stored, &refusal) != 0)
+		return -1;
+	p = pending_find(in, head->serial);
+	if (p != NULL) /* else: given up by sweep() */
+		finish(in, p, stored ? NULL : &refusal);
+	return 0;
+}
+
+static void
+on_lost(void *ctx, const char *why)
+{
+	struct intake *in = ctx;
+
+	log_warning("core-lost", log_str("why", why), log_num("waiting", (int64_t)in->waiting));
+	peer_free(&in->peer);
+}
+
+static const struct peer_hooks peer_hooks = { .frame = on_frame, .lost = on_lost };
+
+void
+intake_connect(struct intake *in, int channel_fd)
+{
+	struct pending *next;
+	struct refusal refusal;
+
+	peer_free(&in->peer);
+	in->peer = peer_new(in->loop, channel_fd, &peer_hooks, in);
+	for (struct pending *p = in->oldest; p != NULL; p = next) {
+		next = p->newer;
+		if (ask(in, p, &refusal) != 0)
+			finish(in, p, &refusal);
+	}
+}
+
+/* --- hooks of the session --------------------------------------------------------------------- */
+
+/* The core ends the channel over a text that is not clean, so a client must not be able to make
+ * one: control characters and invalid UTF-8 become \xHH, and it has a limit. */
+static void
+clean(char **text)
+{
+	char *old = *text != NULL ? *text : mem_string("");
+	char *safe = mem_new(MOST_KEPT_TEXT + 1);
+
+	text_safe(safe, MOST_KEPT_TEXT, old, strlen(old));
+	free(old);
+	*text = safe;
+}
+
+static void
+clean_record(struct mail *mail)
+{
+	clean(&mail->reverse_path);
+	clean(&mail->route);
+	clean(&mail->listener);
+	clean(&mail->client);
+	clean(&mail->helo);
+	clean(&mail->message_id);
+	clean(&mail->from);
+	clean(&mail->subject);
+	clean(&mail->ledger);
+}
+
+static enum smtp_now
+on_sender(void *ctx, struct smtp_session *session, const struct envelope *envelope,
+    const char *address, struct smtp_reply *reply)
+{
+	(void)ctx;
+	(void)session;
+	(void)envelope;
+	(void)address;
+	(void)reply;
+	return SMTP_YES;
+}
+
+static enum smtp_now
+on_recipient(void *ctx, struct smtp_session *session, const struct envelope *envelope,
+    const char *address, struct smtp_reply *reply)
+{
+	(void)ctx;
+	(void)session;
+	(void)envelope;
+	(void)address;
+	(void)reply;
+	return SMTP_YES;
+}
+
+static enum smtp_now
+on_message(void *ctx, struct smtp_session *session, const struct envelope *envelope,
+    struct buf *content, struct smtp_reply *reply)
+{
+	struct intake *in = ctx;
+	char id[ULID_SIZE];
+	struct convert_input input = { .envelope = envelope,
+		.origin = smtp_session_origin(session),
+		.content = content->data != NULL ? content->data : "",
+		.content_len = content->len,
+		.mail_id = id,
+		.accepted_ms = clock_wall_ms() };
+	static struct refusal refusal; /* lives as long as *reply: until the session has printed it */
+	struct mail *mail;
+	struct pending *p;
+	size_t len;
+
+	ulid_make(id, input.accepted_ms);
+	if (convert_mail(in->convert, &input, &mail, &refusal) != 0)
+		goto refuse;
+	free(buf_take(content, &len)); /* the items hold all of it */
+	clean_record(mail);
+	p = pending_add(in, mail, session);
+	if (ask(in, p, &refusal) == 0)
+		return SMTP_LATER;
+	pending_remove(in, p);
+
+refuse:
+	log_refused(input.origin, id, envelope, &refusal);
+	*reply = (struct smtp_reply){ .code = refusal.code,
+		.enhanced = refusal.enhanced,
+		.text = refusal.text };
+	return SMTP_ANSWER;
+}
+
+static void
+on_gone(void *ctx, struct smtp_session *session)
+{
+	struct intake *in = ctx;
+
+	for (struct pending *p = in->newest; p != NULL; p = p->older) {
+		if (p->session == session)
+			p->session = NULL;
+	}
+}
+
+static bool
+on_memory(void *ctx, int64_t bytes)
+{
+	struct intake *in = ctx;
+	int64_t left_out;
+
+	if (bytes > 0 && in->memory + (uint64_t)bytes > in->most_memory_bytes) {
+		if (log_gate_pass(&in->memory_gate, 10000, &left_out))
+			log_warning("memory-limit", log_num("held", (int64_t)in->memory),
+			    log_num("limit", (int64_t)in->most_memory_bytes),
+			    log_num("left_out", left_out));
+		return false;
+	}
+	in->memory += (uint64_t)bytes; /* wraps as it should when bytes is negative */
+	return true;
+}
+
+const struct smtp_hooks intake_smtp_hooks = {
+	.sender = on_sender,
+	.recipient = on_recipient,
+	.message = on_message,
+	.gone = on_gone,
+	.memory = on_memory,
+};

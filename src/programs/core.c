@@ -1,0 +1,442 @@
+/*
+ * channel > store > dispatch > postmark.  Frames come from fronts that may have been taken over
+ * by what they parsed: every one is checked (channel/frame.c), and no front learns more than
+ * whether its own mail is durable.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "config.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/privs.h"
+#include "base/secret.h"
+#include "config/config.h"
+#include "mail/mail.h"
+#include "mail/refusal.h"
+#include "channel/frame.h"
+#include "channel/peer.h"
+#include "store/store.h"
+#include "postmark/client.h"
+#include "dispatch/dispatch.h"
+
+#include "programs/core.h"
+#include "programs/handover.h"
+
+#define SETTINGS_MOST (1024U * 1024U)
+#define MOST_FRONTS   256
+#define PURGE_MS      (60 * 60 * 1000)
+#define ROUTE	      "default" /* the one route there is for now */
+
+struct core;
+
+/* The channel to one front. */
+struct channel {
+	struct core *core;
+	int front;
+	unsigned generation; /* tells an answer that its front has been replaced */
+	struct peer *peer;   /* NULL: no such front */
+};
+
+struct core {
+	struct loop *loop;
+	struct config *config;
+	struct config *next_config; /* waits for the dispatcher to drain */
+	struct handover *supervisor;
+	struct store *store;
+	struct postmark_client *client;
+	struct dispatch *dispatch;
+	struct loop_timer *purge;
+	struct loop_timer *drain_end;
+	struct channel channels[MOST_FRONTS];
+	struct log_gate full_gate;
+	bool draining;
+	int status;
+};
+
+/* --- commits ------------------------------------------------------------------------------------ */
+
+/* Who asked for a commit. */
+struct asker {
+	struct channel *channel;
+	unsigned generation;
+	uint64_t serial;
+};
+
+static void
+refuse_for_store(struct core *core, struct refusal *refusal, enum store_result result)
+{
+	int64_t left_out;
+
+	if (result == STORE_FULL)
+		refusal_set(refusal, 452, "4.3.1", "the spool is full, try again later");
+	else
+		refusal_set(refusal, 451, "4.3.0", "the spool has a fault, try again later");
+	if (log_gate_pass(&core->full_gate, 5000, &left_out))
+		log_error(result == STORE_FULL ? "spool-full" : "spool-broken",
+		    log_str("folder", core->config->spool_folder),
+		    log_str("todo", result == STORE_FULL
+			    ? "make room on this file system; mail is taken again by itself"
+			    : "check the disk and the rights; mail is taken again by itself"),
+		    log_num("left_out", left_out));
+}
+
+static void
+on_committed(void *ctx, enum store_result result)
+{
+	struct asker *asker = ctx;
+	struct channel *channel = asker->channel;
+	struct refusal refusal;
+
+	if (result != STORE_OK)
+		refuse_for_store(channel->core, &refusal, result);
+	if (channel->peer != NULL && channel->generation == asker->generation)
+		peer_committed(channel->peer, asker->serial, result == STORE_OK ? NULL : &refusal);
+	free(asker);
+}
+
+static int
+on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
+{
+	struct channel *channel = ctx;
+	struct core *core = channel->core;
+	struct asker *asker;
+	struct mail *mail;
+	const char *why;
+
+	if (head->kind != FRAME_COMMIT)
+		return -1;
+	mail = frame_commit_read(body, head->body_bytes, fds, head->descriptors, &why);
+	for (unsigned i = 0; i < head->descriptors; i++)
+		fds[i] = -1; /* taken in any case */
+	if (mail != NULL && strcmp(mail->route, ROUTE) != 0) {
+		mail_free(&mail);
+		why = "no such route";
+	}
+	if (mail == NULL) {
+		/* Not the channel's end: one strange mail must not cost the others theirs. */
+		struct refusal refusal;
+
+		log_error("bad-frame", log_num("front", channel->front), log_str("why", why));
+		refusal_set(&refusal, 451, "4.3.0", "the relay could not hand this mail on: %s", why);
+		peer_committed(channel->peer, head->serial, &refusal);
+		return 0;
+	}
+	asker = mem_new(sizeof(*asker));
+	asker->channel = channel;
+	asker->generation = channel->generation;
+	asker->serial = head->serial;
+	store_commit(core->store, mail, on_committed, asker);
+	return 0;
+}
+
+static void
+on_lost(void *ctx, const char *why)
+{
+	struct channel *channel = ctx;
+	struct core *core = channel->core;
+
+	peer_free(&channel->peer);
+	if (core->draining)
+		return;
+	log_info("front-lost", log_num("front", channel->front), log_str("why", why));
+	if (core->supervisor != NULL) /* a front that lives and sends nonsense is replaced */
+		handover_send(handover_fd(core->supervisor), HANDOVER_BAD_FRONT, channel->front, -1);
+}
+
+static const struct peer_hooks peer_hooks = { .frame = on_frame, .lost = on_lost };
+
+static void
+connect_front(struct core *core, int front, int fd)
+{
+	struct channel *channel;
+
+	if (front < 0 || front >= MOST_FRONTS) {
+		close(fd);
+		return;
+	}
+	channel = &core->channels[front];
+	peer_free(&channel->peer);
+	channel->core = core;
+	channel->front = front;
+	channel->generation++;
+	channel->peer = peer_new(core->loop, fd, &peer_hooks, channel);
+}
+
+/* --- dispatching -------------------------------------------------------------------------------- */
+
+static void
+on_due(void *ctx)
+{
+	struct core *core = ctx;
+
+	if (core->dispatch != NULL)
+		dispatch_wake(core->dispatch);
+}
+
+static int
+start_dispatching(struct core *core)
+{
+	const struct config *c = core->config;
+	const struct dispatch_options options = {
+		.most_in_flight = c->postmark_requests,
+		.most_batch_items = c->postmark_batch_items,
+		.most_batch_bytes = c->postmark_batch_bytes,
+		.batch_target_ms = c->postmark_batch_target_ms,
+		.single_timeout_ms = c->postmark_single_timeout_ms,
+		.batch_timeout_ms = c->postmark_batch_timeout_ms,
+		.retry_least_ms = c->retry_least_ms,
+		.retry_most_ms = c->retry_most_ms,
+		.queue_lifetime_ms = c->retry_lifetime_ms,
+		.probe_ms = c->retry_probe_ms,
+		.settle_ms = c->retry_settle_ms,
+		.breaker_failures = c->retry_breaker_failures,
+		.unsure = (enum dispatch_unsure)c->retry_unsure,
+	};
+	const struct dispatch_route route = { .name = ROUTE,
+		.token = c->postmark_token,
+		.message_stream = c->postmark_stream };
+	const struct postmark_client_params client = { .loop = core->loop,
+		.base_url = c->postmark_url,
+		.ca_file = c->postmark_ca_file[0] != '\0' ? c->postmark_ca_file : NULL,
+		.user_agent = "pmrelay/" PACKAGE_VERSION,
+		.connect_timeout_ms = c->postmark_connect_timeout_ms,
+		.most_connections = c->postmark_requests };
+	char why[256] = "";
+	uint64_t seed;
+
+	core->client = postmark_client_new(&client, why, sizeof(why));
+	if (core->client == NULL) {
+		log_error("postmark-client", log_str("why", why));
+		return -1;
+	}
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		seed = (uint64_t)clock_mono_us();
+	core->dispatch = dispatch_new(&(struct dispatch_params){ .loop = core->loop,
+	    .store = core->store,
+	    .client = core->client,
+	    .routes = &route,
+	    .route_count = 1,
+	    .options = &options,
+	    .seed = seed });
+	dispatch_wake(core->dispatch);
+	return 0;
+}
+
+static void
+stop_dispatching(struct core *core)
+{
+	dispatch_free(&core->dispatch);
+	postmark_client_free(&core->client);
+}
+
+static void
+on_purge(void *ctx)
+{
+	struct core *core = ctx;
+
+	store_purge(core->store, clock_wall_ms() - core->config->spool_keep_history_ms, NULL, NULL);
+	loop_timer_set(core->purge, PURGE_MS);
+}
+
+/* --- the end ------------------------------------------------------------------------------------ */
+
+static void
+on_drained(void *ctx)
+{
+	struct core *core = ctx;
+
+	loop_stop(core->loop);
+}
+
+static void
+on_drain_end(void *ctx)
+{
+	struct core *core = ctx;
+
+	log_warning("drain-cut", log_str("why", "requests were still in flight: their mails are unsure"));
+	loop_stop(core->loop);
+}
+
+static void
+drain(struct core *core)
+{
+	if (core->draining)
+		return;
+	core->draining = true;
+	log_info("draining");
+	loop_timer_set(core->drain_end, core->config->drain_timeout_ms);
+	dispatch_drain(core->dispatch, on_drained, core);
+}
+
+/* --- from the supervisor -------------------------------------------------------------------------- */
+
+/* The requests of the old settings are over: begin with the new ones. */
+static void
+on_drained_for_reload(void *ctx)
+{
+	struct core *core = ctx;
+
+	stop_dispatching(core);
+	config_free(&core->config);
+	core->config = core->next_config;
+	core->next_config = NULL;
+	log_set_level(core->config->log_level);
+	if (start_dispatching(core) != 0) {
+		core->status = EX_CONFIG;
+		loop_stop(core->loop);
+		return;
+	}
+	log_info("reloaded");
+}
+
+static void
+reload(struct core *core, int fd)
+{
+	bool under_way = core->next_config != NULL;
+	struct config *config;
+	struct buf text, why;
+
+	buf_init(&text, SETTINGS_MOST);
+	buf_init(&why, SETTINGS_MOST);
+	config = handover_settings_read(fd, &text) == 0
+	    ? config_parse(text.data, text.len, "settings", &why)
+	    : NULL;
+	if (config == NULL) {
+		log_error("reload-failed", log_str("why", why.data));
+	} else if (core->draining) {
+		config_free(&config);
+	} else {
+		config_free(&core->next_config);
+		core->next_config = config;
+		if (!under_way)
+			dispatch_drain(core->dispatch, on_drained_for_reload, core);
+	}
+	secret_wipe(text.data, text.len);
+	buf_free(&text);
+	buf_free(&why);
+}
+
+static void
+on_handover(void *ctx, enum handover_kind kind, int number, int fd)
+{
+	struct core *core = ctx;
+
+	switch (kind) {
+	case HANDOVER_CHANNEL:
+		connect_front(core, number, fd);
+		return;
+	case HANDOVER_SETTINGS:
+		reload(core, fd);
+		return;
+	case HANDOVER_DRAIN:
+		drain(core);
+		break;
+	case HANDOVER_READY:
+	case HANDOVER_BAD_FRONT:
+	case HANDOVER_LOG:
+		break;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void
+on_supervisor_gone(void *ctx)
+{
+	struct core *core = ctx;
+
+	log_error("supervisor-gone");
+	drain(core);
+}
+
+/* --- life ----------------------------------------------------------------------------------------- */
+
+static int
+open_store(struct core *core)
+{
+	const struct config *c = core->config;
+	const struct store_params params = { .loop = core->loop,
+		.backend = "sqlite",
+		.folder = c->spool_folder,
+		.min_free_bytes = c->spool_min_free_bytes,
+		.sync_delay_ms = c->spool_sync_delay_ms,
+		.due = on_due,
+		.ctx = core };
+	char why[512] = "";
+
+	core->store = store_open(&params, why, sizeof(why));
+	if (core->store == NULL) {
+		log_error("spool", log_str("folder", c->spool_folder), log_str("why", why));
+		return -1;
+	}
+	return 0;
+}
+
+static int
+read_settings(struct core *core)
+{
+	struct buf text, why;
+
+	buf_init(&text, SETTINGS_MOST);
+	buf_init(&why, SETTINGS_MOST);
+	if (handover_settings_read(HANDOVER_FD_SETTINGS, &text) == 0)
+		core->config = config_parse(text.data, text.len, "settings", &why);
+	if (core->config == NULL)
+		fprintf(stderr, "%s\n", why.data != NULL ? why.data : "no settings");
+	secret_wipe(text.data, text.len);
+	buf_free(&text);
+	buf_free(&why);
+	return core->config != NULL ? 0 : -1;
+}
+
+int
+core_main(void)
+{
+	struct core core = { .status = EX_OK };
+
+	privs_harden();
+	if (read_settings(&core) != 0)
+		return EX_CONFIG;
+	log_setup("core", core.config->log_level, core.config->log_format, STDERR_FILENO);
+	core.loop = loop_new();
+	if (core.loop == NULL || open_store(&core) != 0) {
+		core.status = EX_UNAVAILABLE;
+		goto free_loop;
+	}
+	core.purge = loop_timer_new(core.loop, on_purge, &core);
+	core.drain_end = loop_timer_new(core.loop, on_drain_end, &core);
+	if (start_dispatching(&core) != 0) {
+		core.status = EX_CONFIG;
+		goto close_store;
+	}
+	loop_timer_set(core.purge, PURGE_MS);
+	core.supervisor =
+	    handover_new(core.loop, HANDOVER_FD_CONTROL, on_handover, on_supervisor_gone, &core);
+	handover_send(HANDOVER_FD_CONTROL, HANDOVER_READY, 0, -1);
+
+	loop_run(core.loop);
+
+	handover_free(&core.supervisor);
+	for (size_t i = 0; i < MOST_FRONTS; i++)
+		peer_free(&core.channels[i].peer);
+	stop_dispatching(&core);
+close_store:
+	loop_timer_free(&core.drain_end);
+	loop_timer_free(&core.purge);
+	store_close(&core.store);
+free_loop:
+	loop_free(&core.loop);
+	config_free(&core.next_config);
+	config_free(&core.config);
+	return core.status;
+}

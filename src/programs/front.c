@@ -1,0 +1,299 @@
+/*
+ * smtp > intake > convert, and the channel to the core.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/privs.h"
+#include "config/config.h"
+#include "smtp/listener.h"
+#include "smtp/session.h"
+#include "convert/convert.h"
+#include "intake/intake.h"
+
+#include "programs/front.h"
+#include "programs/handover.h"
+
+#define SETTINGS_MOST	(1024U * 1024U)
+#define DRAIN_LOOK_MS	50
+#define CORE_WAIT_MS	(4 * 60 * 1000) /* below the 10 minutes a client waits, RFC 5321 4.5.3.2.6 */
+
+/* Settings as the engines want them; the strings are the config's. */
+struct front_settings {
+	struct config *config;
+	char hostname[256];
+	struct smtp_limits limits;
+	struct convert_options convert;
+	struct front_settings *before; /* sessions may still hold its limits */
+};
+
+struct front {
+	unsigned number;
+	struct loop *loop;
+	struct front_settings *settings;
+	struct handover *supervisor;
+	struct smtp_listener *listener;
+	struct intake *intake;
+	struct loop_timer *drain_look; /* set while draining */
+	struct loop_timer *drain_end;
+	char name[32];
+	bool draining;
+};
+
+static struct front_settings *
+settings_new(struct config *config)
+{
+	struct front_settings *s = mem_new(sizeof(*s));
+
+	s->config = config;
+	if (config->hostname[0] != '\0')
+		snprintf(s->hostname, sizeof(s->hostname), "%s", config->hostname);
+	else if (gethostname(s->hostname, sizeof(s->hostname) - 1) != 0)
+		snprintf(s->hostname, sizeof(s->hostname), "localhost");
+	s->limits = (struct smtp_limits){
+		.hostname = s->hostname,
+		.most_message_bytes = config->smtp_message_bytes,
+		.most_recipients = config->smtp_recipients,
+		.most_commands = config->smtp_commands,
+		.most_errors = config->smtp_errors,
+		.most_mails = config->smtp_mails,
+		.most_line_bytes = config->smtp_line_bytes,
+		.normalize_line_ends = config->smtp_normalize_line_ends,
+		.command_timeout_ms = config->smtp_command_timeout_ms,
+		.data_timeout_ms = config->smtp_data_timeout_ms,
+		.message_timeout_ms = config->smtp_message_timeout_ms,
+		.session_timeout_ms = config->smtp_session_timeout_ms,
+	};
+	s->convert = (struct convert_options){
+		.route = "default",
+		.message_stream = config->postmark_stream,
+		.default_tag = config->tag,
+		.track_opens = config->track_opens,
+		.track_links = config->track_links,
+		.most_api_bytes = 10485760, /* Postmark: 10 MB a message, after base64 */
+		.most_body_bytes = 5242880, /* Postmark: 5 MB for TextBody and for HtmlBody */
+		.most_recipients = 50,
+		.most_depth = config->mime_depth,
+		.most_parts = config->mime_parts,
+		.most_headers = config->mime_headers,
+	};
+	return s;
+}
+
+static void
+settings_free(struct front_settings *s)
+{
+	while (s != NULL) {
+		struct front_settings *before = s->before;
+
+		config_free(&s->config);
+		free(s);
+		s = before;
+	}
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+static void
+drain_look(void *ctx)
+{
+	struct front *f = ctx;
+
+	if (smtp_listener_sessions(f->listener) == 0 && intake_waiting(f->intake) == 0)
+		loop_stop(f->loop);
+	else
+		loop_timer_set(f->drain_look, DRAIN_LOOK_MS);
+}
+
+static void
+drain_end(void *ctx)
+{
+	struct front *f = ctx;
+
+	log_warning("drain-cut", log_num("sessions", (int64_t)smtp_listener_sessions(f->listener)),
+	    log_num("waiting", (int64_t)intake_waiting(f->intake)));
+	loop_stop(f->loop);
+}
+
+static void
+drain(struct front *f)
+{
+	if (f->draining)
+		return;
+	f->draining = true;
+	log_info("draining", log_num("sessions", (int64_t)smtp_listener_sessions(f->listener)));
+	smtp_listener_stop(f->listener);
+	smtp_listener_drain(f->listener);
+	loop_timer_set(f->drain_look, 0);
+	loop_timer_set(f->drain_end, f->settings->config->drain_timeout_ms);
+}
+
+/* --- from the supervisor ------------------------------------------------------------------------ */
+
+static void
+reload(struct front *f, int fd)
+{
+	struct front_settings *settings;
+	struct config *config;
+	struct buf text, why;
+
+	buf_init(&text, SETTINGS_MOST);
+	buf_init(&why, SETTINGS_MOST);
+	config = handover_settings_read(fd, &text) == 0
+	    ? config_parse(text.data, text.len, "settings", &why)
+	    : NULL;
+	if (config == NULL) {
+		log_error("reload-failed", log_str("why", why.data));
+		goto free_text;
+	}
+	settings = settings_new(config);
+	if (smtp_listener_reload(f->listener, &settings->limits, &config->allow) != 0) {
+		settings_free(settings);
+		goto free_text;
+	}
+	intake_reload(f->intake, &settings->convert);
+	log_set_level(config->log_level);
+	settings->before = f->settings;
+	f->settings = settings;
+
+free_text:
+	buf_free(&text);
+	buf_free(&why);
+}
+
+static void
+on_handover(void *ctx, enum handover_kind kind, int number, int fd)
+{
+	struct front *f = ctx;
+
+	(void)number;
+	switch (kind) {
+	case HANDOVER_CHANNEL:
+		intake_connect(f->intake, fd);
+		return;
+	case HANDOVER_SETTINGS:
+		reload(f, fd);
+		return;
+	case HANDOVER_DRAIN:
+		drain(f);
+		break;
+	case HANDOVER_READY:
+	case HANDOVER_BAD_FRONT:
+	case HANDOVER_LOG:
+		break;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void
+on_supervisor_gone(void *ctx)
+{
+	struct front *f = ctx;
+
+	log_error("supervisor-gone");
+	drain(f);
+}
+
+/* --- life --------------------------------------------------------------------------------------- */
+
+static int
+open_listener(struct front *f)
+{
+	const struct config *config = f->settings->config;
+	int *fds = mem_array(config->listen.count + 1, sizeof(*fds));
+	struct smtp_listener_params params = { .loop = f->loop,
+		.fds = fds,
+		.names = (const char *const *)config->listen.items,
+		.count = config->listen.count,
+		.limits = &f->settings->limits,
+		.hooks = &intake_smtp_hooks,
+		.ctx = f->intake,
+		.allow = &config->allow,
+		.most_sessions = config->smtp_connections,
+		.most_sessions_client = config->smtp_connections_client };
+
+	for (size_t i = 0; i < config->listen.count; i++)
+		fds[i] = HANDOVER_FD_LISTEN + (int)i;
+	f->listener = smtp_listener_new(&params);
+	free(fds);
+	return f->listener != NULL ? 0 : -1;
+}
+
+static void
+raise_fence(const struct config *config)
+{
+	struct privs_fence fence = { false, false };
+	char why[256] = "";
+
+	privs_harden();
+	if (!config->confine)
+		return;
+	if (privs_fence_front(privs_iconv_folders(), &fence, why, sizeof(why)) != 0)
+		log_warning("fence", log_str("why", why));
+	log_info("fence", log_str("seccomp", fence.seccomp ? "yes" : "no"),
+	    log_str("landlock", fence.landlock ? "yes" : "no"));
+}
+
+int
+front_main(unsigned number)
+{
+	struct front f = { .number = number };
+	struct buf text, why;
+	struct config *config;
+	int status = EX_CONFIG;
+
+	snprintf(f.name, sizeof(f.name), "front-%u", number);
+	buf_init(&text, SETTINGS_MOST);
+	buf_init(&why, SETTINGS_MOST);
+	if (handover_settings_read(HANDOVER_FD_SETTINGS, &text) != 0 ||
+	    (config = config_parse(text.data, text.len, "settings", &why)) == NULL) {
+		fprintf(stderr, "%s\n", why.data != NULL ? why.data : "no settings");
+		goto free_text;
+	}
+	log_setup(f.name, config->log_level, config->log_format, STDERR_FILENO);
+	f.settings = settings_new(config);
+	f.loop = loop_new();
+	if (f.loop == NULL) {
+		log_error("loop", log_str("why", "no event base"));
+		goto free_settings;
+	}
+	convert_setup();
+	f.intake = intake_new(&(struct intake_params){ .loop = f.loop,
+	    .convert = &f.settings->convert,
+	    .most_memory_bytes = config->smtp_memory_bytes,
+	    .most_wait_ms = CORE_WAIT_MS });
+	f.drain_look = loop_timer_new(f.loop, drain_look, &f);
+	f.drain_end = loop_timer_new(f.loop, drain_end, &f);
+	f.supervisor =
+	    handover_new(f.loop, HANDOVER_FD_CONTROL, on_handover, on_supervisor_gone, &f);
+	if (open_listener(&f) != 0)
+		goto free_intake;
+	raise_fence(config);
+	handover_send(HANDOVER_FD_CONTROL, HANDOVER_READY, (int)number, -1);
+
+	loop_run(f.loop);
+
+	status = EX_OK;
+	smtp_listener_free(&f.listener);
+free_intake:
+	handover_free(&f.supervisor);
+	loop_timer_free(&f.drain_end);
+	loop_timer_free(&f.drain_look);
+	intake_free(&f.intake);
+	loop_free(&f.loop);
+free_settings:
+	settings_free(f.settings);
+free_text:
+	buf_free(&why);
+	buf_free(&text);
+	return status;
+}

@@ -1,0 +1,183 @@
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/buf.h"
+#include "base/loop.h"
+#include "base/mem.h"
+
+#include "programs/handover.h"
+
+struct message {
+	int kind;
+	int number;
+};
+
+int
+handover_send(int control, enum handover_kind kind, int number, int fd)
+{
+	struct message message = { .kind = (int)kind, .number = number };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} extra = { 0 };
+	struct iovec part = { .iov_base = &message, .iov_len = sizeof(message) };
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		struct cmsghdr *c;
+
+		msg.msg_control = extra.bytes;
+		msg.msg_controllen = sizeof(extra.bytes);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	return sendmsg(control, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
+}
+
+int
+handover_receive(int control, enum handover_kind *kind_r, int *number_r, int *fd_r)
+{
+	struct message message;
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} extra;
+	struct iovec part = { .iov_base = &message, .iov_len = sizeof(message) };
+	struct msghdr msg = { .msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = extra.bytes,
+		.msg_controllen = sizeof(extra.bytes) };
+	ssize_t got = recvmsg(control, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+
+	*fd_r = -1;
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c)) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+			memcpy(fd_r, CMSG_DATA(c), sizeof(*fd_r));
+	}
+	if (got != sizeof(message)) {
+		if (*fd_r >= 0)
+			close(*fd_r);
+		return -1;
+	}
+	*kind_r = (enum handover_kind)message.kind;
+	*number_r = message.number;
+	return 1;
+}
+
+int
+handover_settings_fd(const struct buf *text)
+{
+	int fd = memfd_create("pmrelay-settings", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -1;
+	if (write(fd, text->data, text->len) != (ssize_t)text->len ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int
+handover_settings_read(int fd, struct buf *text)
+{
+	struct stat facts;
+	size_t len;
+	char *room;
+	int result = -1;
+
+	if (fstat(fd, &facts) != 0)
+		goto close_fd;
+	len = (size_t)facts.st_size;
+	room = buf_reserve(text, len);
+	if (room == NULL || pread(fd, room, len, 0) != (ssize_t)len)
+		goto close_fd;
+	buf_grown(text, len);
+	result = 0;
+
+close_fd:
+	close(fd);
+	return result;
+}
+
+struct handover {
+	int control;
+	struct event *readable;
+	handover_fn *got;
+	handover_closed_fn *closed;
+	void *ctx;
+};
+
+static void
+on_readable(evutil_socket_t control, short what, void *ctx)
+{
+	struct handover *h = ctx;
+	enum handover_kind kind;
+	int number, fd;
+
+	(void)what;
+	switch (handover_receive(control, &kind, &number, &fd)) {
+	case 1:
+		if (kind == HANDOVER_LOG) {
+			dup2(fd, STDERR_FILENO);
+			close(fd);
+			return;
+		}
+		h->got(h->ctx, kind, number, fd); /* may free h */
+		return;
+	case 0:
+		return;
+	}
+	event_del(h->readable);
+	h->closed(h->ctx);
+}
+
+struct handover *
+handover_new(struct loop *loop, int control, handover_fn *got, handover_closed_fn *closed,
+    void *ctx)
+{
+	struct handover *h = mem_new(sizeof(*h));
+
+	h->control = control;
+	h->got = got;
+	h->closed = closed;
+	h->ctx = ctx;
+	h->readable = event_new(loop_base(loop), control, EV_READ | EV_PERSIST, on_readable, h);
+	if (h->readable == NULL || event_add(h->readable, NULL) != 0)
+		abort();
+	return h;
+}
+
+int
+handover_fd(const struct handover *h)
+{
+	return h->control;
+}
+
+void
+handover_free(struct handover **handover)
+{
+	struct handover *h = *handover;
+
+	if (h == NULL)
+		return;
+	*handover = NULL;
+	event_free(h->readable);
+	close(h->control);
+	free(h);
+}

@@ -1,0 +1,49 @@
+#ifndef PMRELAY_PROGRAMS_HANDOVER_H
+#define PMRELAY_PROGRAMS_HANDOVER_H
+
+#include <stddef.h>
+
+struct buf;
+struct loop;
+
+/*
+ * What the supervisor and its children say to each other: small messages over a socketpair, each
+ * with at most one descriptor.
+ */
+enum handover_kind {
+	HANDOVER_READY = 1,    /* child: I serve */
+	HANDOVER_CHANNEL = 2,  /* supervisor: number is the front's, fd the channel's end for you */
+	HANDOVER_SETTINGS = 3, /* supervisor: fd is a memfd with new settings (SIGHUP) */
+	HANDOVER_DRAIN = 4,    /* supervisor: finish and exit */
+	HANDOVER_BAD_FRONT = 5, /* core: front number sends nonsense */
+	HANDOVER_LOG = 6,	/* supervisor: fd is the log file, opened anew */
+};
+
+/* Descriptors that a child finds after exec. */
+enum handover_fd {
+	HANDOVER_FD_CONTROL = 3,
+	HANDOVER_FD_SETTINGS = 4,
+	HANDOVER_FD_LISTEN = 5, /* and on, one for each smtp.listen, in its order */
+};
+
+/* fd -1: none; else it is lent.  -1: errno. */
+int handover_send(int control, enum handover_kind, int number, int fd);
+
+/* fd_r: -1 when none came; the caller owns it.  1: a message; 0: none there; -1: closed. */
+int handover_receive(int control, enum handover_kind *kind_r, int *number_r, int *fd_r);
+
+/* A sealed memfd with these bytes; the caller closes it.  -1: errno. */
+int handover_settings_fd(const struct buf *text);
+/* All of such a memfd, which is closed.  0, or -1 and errno. */
+int handover_settings_read(int fd, struct buf *text);
+
+/* A child's end, on its loop.  HANDOVER_LOG is dealt with here: fd becomes stderr. */
+struct handover;
+typedef void handover_fn(void *ctx, enum handover_kind, int number, int fd); /* takes fd */
+typedef void handover_closed_fn(void *ctx);
+struct handover *handover_new(struct loop *, int control, handover_fn *, handover_closed_fn *,
+    void *ctx);
+int handover_fd(const struct handover *); /* for handover_send() */
+void handover_free(struct handover **);
+
+#endif

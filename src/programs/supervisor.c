@@ -1,0 +1,853 @@
+/*
+ * The supervisor: binds, drops privileges, starts the core and the fronts, and starts again what
+ * dies.  It parses the operator's configuration and nothing that comes from elsewhere.
+ *
+ * Every child is this program again, through exec: a fresh address layout, an environment without
+ * secrets, and settings that hold only what the child may know.
+ */
+
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/privs.h"
+#include "base/secret.h"
+#include "base/strlist.h"
+#include "config/config.h"
+
+#include "programs/handover.h"
+#include "programs/supervisor.h"
+
+#define SETTINGS_MOST	(1024U * 1024U)
+#define BACKLOG		1024
+#define MOST_FRONTS	64U
+#define HIGH_FD		64 /* where descriptors are parked on their way to a child's fixed numbers */
+#define SHORT_LIFE_MS	2000 /* a child that lives shorter is started again with a pause */
+#define MOST_PAUSE_MS	30000
+
+struct supervisor;
+
+struct child {
+	struct supervisor *supervisor;
+	unsigned number; /* 0: the core; else the front's */
+	char name[32];
+	pid_t pid; /* 0: not running */
+	struct handover *control;
+	bool ready;
+	int64_t started_ms;
+	int64_t pause_ms; /* before the next start, after short lives */
+	struct loop_timer *start;
+};
+
+struct supervisor {
+	struct loop *loop;
+	struct config *config;
+	const char *config_path;
+	char *const *environment;
+	bool foreground;
+	char program[4096];
+	int *listen_fds;
+	struct child core;
+	struct child *fronts;
+	unsigned front_count;
+	int waiting_fd;	  /* background: the pipe to the process that waits for us to be ready */
+	bool told_ready;  /* once */
+	enum stage {
+		STAGE_SERVING,
+		STAGE_DELAY,  /* told to end; accepts for a little longer (drain-delay) */
+		STAGE_FRONTS, /* fronts drain */
+		STAGE_CORE,   /* then the core */
+	} stage;
+	struct loop_timer *stage_end;
+	int status;
+};
+
+static void child_start(void *ctx);
+
+/* --- sockets ------------------------------------------------------------------------------------ */
+
+static int
+bind_unix(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	/* A socket that nobody listens on any more is in the way; one that answers is in use. */
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
+		close(fd);
+		errno = EADDRINUSE;
+		return -1;
+	}
+	if (errno == ECONNREFUSED)
+		unlink(path);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    chmod(path, 0666) != 0 || listen(fd, BACKLOG) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* "127.0.0.1:2525" or "[::1]:2525"; the configuration has checked the form. */
+static int
+bind_inet(const char *name)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} address = { 0 };
+	char host[64] = "";
+	const char *colon = strrchr(name, ':');
+	bool v6 = name[0] == '[';
+	size_t host_len = (size_t)(colon - name) - (v6 ? 2 : 0);
+	socklen_t len = v6 ? sizeof(address.v6) : sizeof(address.v4);
+	const int on = 1;
+	int fd;
+
+	if (host_len >= sizeof(host)) {
+		errno = EINVAL;
+		return -1;
+	}
+	memcpy(host, name + (v6 ? 1 : 0), host_len);
+	if (v6) {
+		address.v6.sin6_family = AF_INET6;
+		address.v6.sin6_port = htons((uint16_t)atoi(colon + 1));
+		if (inet_pton(AF_INET6, host, &address.v6.sin6_addr) != 1)
+			goto invalid;
+	} else {
+		address.v4.sin_family = AF_INET;
+		address.v4.sin_port = htons((uint16_t)atoi(colon + 1));
+		if (strcmp(host, "*") == 0)
+			address.v4.sin_addr.s_addr = htonl(INADDR_ANY);
+		else if (inet_pton(AF_INET, host, &address.v4.sin_addr) != 1)
+			goto invalid;
+	}
+	fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (v6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (bind(fd, &address.any, len) != 0 || listen(fd, BACKLOG) != 0) {
+		int why = errno;
+
+		close(fd);
+		errno = why;
+		return -1;
+	}
+	return fd;
+
+invalid:
+	errno = EINVAL;
+	return -1;
+}
+
+/* A machine without IPv6 is no reason not to start, as long as something listens. */
+static bool
+is_absent_ipv6(const char *name)
+{
+	return name[0] == '[' && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
+}
+
+static int
+bind_all(struct supervisor *s)
+{
+	struct strlist *listen = &s->config->listen;
+	size_t bound = 0;
+
+	s->listen_fds = mem_array(listen->count + 1, sizeof(*s->listen_fds));
+	for (size_t i = 0; i < listen->count; i++) {
+		char *name = listen->items[i];
+		int fd = strncmp(name, "unix:", 5) == 0 ? bind_unix(name + 5) : bind_inet(name);
+
+		if (fd < 0 && is_absent_ipv6(name)) {
+			log_warning("listen", log_str("address", name),
+			    log_str("why", strerror(errno)), log_str("todo", "left out"));
+			free(name);
+			continue;
+		}
+		if (fd < 0) {
+			log_error("listen", log_str("address", name),
+			    log_str("why", strerror(errno)),
+			    log_str("todo", errno == EACCES
+				    ? "a port below 1024 needs root or CAP_NET_BIND_SERVICE"
+				    : "another program may hold it; see smtp listen in the configuration"));
+			return -1;
+		}
+		s->listen_fds[bound] = fd;
+		listen->items[bound++] = name;
+	}
+	listen->count = bound;
+	if (bound == 0)
+		log_error("listen", log_str("why", "nothing to listen on"),
+		    log_str("todo", "set smtp listen in the configuration"));
+	return bound > 0 ? 0 : -1;
+}
+
+/* --- children ----------------------------------------------------------------------------------- */
+
+static bool
+is_core(const struct child *child)
+{
+	return child->number == 0;
+}
+
+static bool
+starts_with_any(const char *entry, const char *const *prefixes)
+{
+	for (; *prefixes != NULL; prefixes++) {
+		if (strncmp(entry, *prefixes, strlen(*prefixes)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A front sees what the C library and the measuring and debugging tools need, and nothing else: a container's environment is
+ * full of other programs' secrets.  The core also needs the proxy settings; ours are in its
+ * settings already.
+ */
+static char **
+child_environment(const struct child *child)
+{
+	static const char *const front_keeps[] = { "PATH=", "TZ=", "LANG=", "LC_", "TMPDIR=",
+		"GCONV_PATH=", "LD_", "MALLOC_", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
+		"LSAN_OPTIONS=", "TSAN_OPTIONS=", "SYNC_COUNT", NULL };
+	static const char *const core_loses[] = { "PMRELAY_", NULL };
+	size_t count = 0, kept = 0;
+	char **list;
+
+	while (environ[count] != NULL)
+		count++;
+	list = mem_array(count + 1, sizeof(*list));
+	for (size_t i = 0; i < count; i++) {
+		bool keep = is_core(child) ? !starts_with_any(environ[i], core_loses)
+					   : starts_with_any(environ[i], front_keeps);
+		if (keep)
+			list[kept++] = environ[i];
+	}
+	return list;
+}
+
+static int
+settings_for(const struct supervisor *s, const struct child *child)
+{
+	struct buf text;
+	int fd;
+
+	buf_init(&text, SETTINGS_MOST);
+	config_print(s->config, is_core(child), &text);
+	fd = text.over ? -1 : handover_settings_fd(&text);
+	secret_wipe(text.data, text.len);
+	buf_free(&text);
+	return fd;
+}
+
+/* In the child, before exec: everything to its fixed number.  Returns only on failure. */
+static void
+child_exec(const struct supervisor *s, const struct child *child, char **environment, int control,
+    int settings)
+{
+	char number[16];
+	char *argv[] = { (char *)child->name, (char *)"--role",
+		(char *)(is_core(child) ? "core" : "front"), (char *)"--number", number, NULL };
+	size_t listeners = is_core(child) ? 0 : s->config->listen.count;
+	sigset_t none;
+
+	snprintf(number, sizeof(number), "%u", child->number);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* First out of the way, then into place. */
+	control = fcntl(control, F_DUPFD_CLOEXEC, HIGH_FD);
+	settings = fcntl(settings, F_DUPFD_CLOEXEC, HIGH_FD);
+	for (size_t i = 0; i < listeners; i++)
+		s->listen_fds[i] = fcntl(s->listen_fds[i], F_DUPFD_CLOEXEC, HIGH_FD);
+	dup2(control, HANDOVER_FD_CONTROL);
+	dup2(settings, HANDOVER_FD_SETTINGS);
+	for (size_t i = 0; i < listeners; i++)
+		dup2(s->listen_fds[i], HANDOVER_FD_LISTEN + (int)i);
+	execve(s->program, argv, environment);
+}
+
+/* A pair between a front and the core, an end for each.  What was between them before is over. */
+static void
+connect_child(struct supervisor *s, struct child *front)
+{
+	int ends[2];
+
+	if (!front->ready || !s->core.ready)
+		return;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
+		log_error("channel", log_str("why", strerror(errno)));
+		return;
+	}
+	handover_send(
+	    handover_fd(s->core.control), HANDOVER_CHANNEL, (int)front->number, ends[0]);
+	handover_send(
+	    handover_fd(front->control), HANDOVER_CHANNEL, (int)front->number, ends[1]);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* The process that started us in the background may go now, with this status. */
+static void
+tell_waiting(struct supervisor *s, int status)
+{
+	unsigned char byte = (unsigned char)status;
+
+	if (s->waiting_fd < 0)
+		return;
+	if (write(s->waiting_fd, &byte, 1) != 1)
+		log_warning("background", log_str("why", strerror(errno)));
+	close(s->waiting_fd);
+	s->waiting_fd = -1;
+}
+
+static void
+tell_ready(struct supervisor *s)
+{
+	struct buf listen;
+
+	if (s->told_ready || !s->core.ready)
+		return;
+	for (unsigned i = 0; i < s->front_count; i++) {
+		if (!s->fronts[i].ready)
+			return;
+	}
+	s->told_ready = true;
+	buf_init(&listen, 4096);
+	for (size_t i = 0; i < s->config->listen.count; i++) {
+		buf_adds(&listen, i > 0 ? " " : "");
+		buf_adds(&listen, s->config->listen.items[i]);
+	}
+	log_info("ready", log_str("listen", listen.data), log_num("fronts", s->front_count),
+	    log_str("version", PACKAGE_VERSION));
+	buf_free(&listen);
+	tell_waiting(s, EX_OK);
+#ifdef HAVE_SYSTEMD
+	sd_notify(0, "READY=1");
+#endif
+}
+
+static void
+on_handover(void *ctx, enum handover_kind kind, int number, int fd)
+{
+	struct child *child = ctx;
+	struct supervisor *s = child->supervisor;
+
+	if (fd >= 0)
+		close(fd);
+	switch (kind) {
+	case HANDOVER_READY:
+		child->ready = true;
+		if (!is_core(child))
+			connect_child(s, child);
+		else
+			for (unsigned i = 0; i < s->front_count; i++)
+				connect_child(s, &s->fronts[i]);
+		tell_ready(s);
+		return;
+	case HANDOVER_BAD_FRONT:
+		/* Dead already in most cases, and then SIGCHLD is on its way. */
+		if (is_core(child) && number >= 1 && (unsigned)number <= s->front_count &&
+		    s->fronts[number - 1].pid > 0 && s->stage == STAGE_SERVING) {
+			log_warning("front-replaced", log_str("process", s->fronts[number - 1].name));
+			kill(s->fronts[number - 1].pid, SIGKILL);
+		}
+		return;
+	case HANDOVER_CHANNEL:
+	case HANDOVER_SETTINGS:
+	case HANDOVER_DRAIN:
+	case HANDOVER_LOG:
+		return;
+	}
+}
+
+static void
+on_control_closed(void *ctx)
+{
+	(void)ctx; /* SIGCHLD tells the rest */
+}
+
+static void
+child_start(void *ctx)
+{
+	struct child *child = ctx;
+	struct supervisor *s = child->supervisor;
+	char **environment = child_environment(child);
+	int settings = settings_for(s, child);
+	int ends[2] = { -1, -1 };
+
+	if (settings < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+		log_error("start", log_str("process", child->name), log_str("why", strerror(errno)));
+		goto try_later;
+	}
+	child->pid = fork();
+	if (child->pid == 0) {
+		child_exec(s, child, environment, ends[1], settings);
+		_exit(EX_OSERR);
+	}
+	if (child->pid < 0) {
+		log_error("start", log_str("process", child->name), log_str("why", strerror(errno)));
+		child->pid = 0;
+		close(ends[0]);
+		goto try_later;
+	}
+	child->started_ms = clock_mono_ms();
+	child->ready = false;
+	child->control = handover_new(s->loop, ends[0], on_handover, on_control_closed, child);
+	log_debug("started", log_str("process", child->name), log_num("pid", child->pid));
+	goto close_ends;
+
+try_later:
+	loop_timer_set(child->start, 1000);
+close_ends:
+	if (ends[1] >= 0)
+		close(ends[1]);
+	if (settings >= 0)
+		close(settings);
+	free(environment);
+}
+
+/* --- the end ------------------------------------------------------------------------------------ */
+
+static void
+drain_core(struct supervisor *s)
+{
+	s->stage = STAGE_CORE;
+	loop_timer_clear(s->core.start);
+	if (s->core.pid == 0) {
+		loop_stop(s->loop);
+		return;
+	}
+	handover_send(handover_fd(s->core.control), HANDOVER_DRAIN, 0, -1);
+	loop_timer_set(s->stage_end, s->config->drain_timeout_ms + 5000);
+}
+
+static void
+drain_fronts(struct supervisor *s)
+{
+	bool any = false;
+
+	s->stage = STAGE_FRONTS;
+	for (unsigned i = 0; i < s->front_count; i++) {
+		struct child *front = &s->fronts[i];
+
+		loop_timer_clear(front->start);
+		if (front->pid == 0)
+			continue;
+		any = true;
+		handover_send(handover_fd(front->control), HANDOVER_DRAIN, 0, -1);
+	}
+	if (any)
+		loop_timer_set(s->stage_end, s->config->drain_timeout_ms + 5000);
+	else
+		drain_core(s);
+}
+
+/* A stage took longer than its processes were given. */
+static void
+on_stage_end(void *ctx)
+{
+	struct supervisor *s = ctx;
+
+	switch (s->stage) {
+	case STAGE_SERVING:
+		return;
+	case STAGE_DELAY:
+		drain_fronts(s);
+		return;
+	case STAGE_FRONTS:
+		for (unsigned i = 0; i < s->front_count; i++) {
+			if (s->fronts[i].pid > 0)
+				kill(s->fronts[i].pid, SIGKILL);
+		}
+		return;
+	case STAGE_CORE:
+		if (s->core.pid > 0)
+			kill(s->core.pid, SIGKILL);
+		return;
+	}
+}
+
+static void
+on_terminate(void *ctx)
+{
+	struct supervisor *s = ctx;
+
+	if (s->stage != STAGE_SERVING)
+		return;
+	log_info("stopping", log_num("delay_ms", s->config->drain_delay_ms));
+#ifdef HAVE_SYSTEMD
+	sd_notify(0, "STOPPING=1");
+#endif
+	s->stage = STAGE_DELAY;
+	loop_timer_set(s->stage_end, s->config->drain_delay_ms);
+}
+
+static void
+child_restart(struct child *child, const char *how, int value)
+{
+	int64_t lived_ms = clock_mono_ms() - child->started_ms;
+
+	if (lived_ms >= SHORT_LIFE_MS)
+		child->pause_ms = 0;
+	log_error("died", log_str("process", child->name), log_str("how", how), log_num("value", value),
+	    log_num("lived_ms", lived_ms), log_num("restart_in_ms", child->pause_ms));
+	loop_timer_set(child->start, child->pause_ms);
+	/* The first restart is immediate; only a child that keeps dying is made to wait. */
+	child->pause_ms = child->pause_ms == 0 ? 100 : child->pause_ms * 2;
+	if (child->pause_ms > MOST_PAUSE_MS)
+		child->pause_ms = MOST_PAUSE_MS;
+}
+
+static void
+child_ended(struct supervisor *s, struct child *child, int status)
+{
+	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	bool was_ready = child->ready;
+
+	handover_free(&child->control);
+	child->pid = 0;
+	child->ready = false;
+	if (s->stage == STAGE_SERVING || s->stage == STAGE_DELAY) {
+		if (!was_ready && !s->told_ready) {
+			/* It never served: the reason stands in its own lines just above. */
+			log_error("start-failed", log_str("process", child->name));
+			s->status = WIFEXITED(status) && !well ? WEXITSTATUS(status) : EX_SOFTWARE;
+			drain_fronts(s);
+			return;
+		}
+		child_restart(child, WIFSIGNALED(status) ? "signal" : "exit",
+		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		return;
+	}
+	if (!well && s->status == EX_OK)
+		s->status = EX_SOFTWARE;
+	if (s->stage == STAGE_CORE) {
+		if (is_core(child))
+			loop_stop(s->loop);
+		return;
+	}
+	for (unsigned i = 0; i < s->front_count; i++) {
+		if (s->fronts[i].pid > 0)
+			return;
+	}
+	drain_core(s);
+}
+
+static void
+on_child_signal(void *ctx)
+{
+	struct supervisor *s = ctx;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == s->core.pid) {
+			child_ended(s, &s->core, status);
+			continue;
+		}
+		for (unsigned i = 0; i < s->front_count; i++) {
+			if (pid == s->fronts[i].pid)
+				child_ended(s, &s->fronts[i], status);
+		}
+	}
+}
+
+/* --- reload ------------------------------------------------------------------------------------- */
+
+static int
+open_log_file(const struct config *config)
+{
+	return open(config->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+}
+
+static void
+tell_child(const struct supervisor *s, const struct child *child, int log_fd)
+{
+	int settings;
+
+	if (child->control == NULL)
+		return;
+	if (log_fd >= 0)
+		handover_send(handover_fd(child->control), HANDOVER_LOG, 0, log_fd);
+	settings = settings_for(s, child);
+	if (settings < 0)
+		return;
+	handover_send(handover_fd(child->control), HANDOVER_SETTINGS, 0, settings);
+	close(settings);
+}
+
+static void
+reopen_log(const struct supervisor *s, int *fd_r)
+{
+	*fd_r = s->foreground ? -1 : open_log_file(s->config);
+	if (*fd_r >= 0)
+		dup2(*fd_r, STDERR_FILENO);
+	else if (!s->foreground)
+		log_error("log-file", log_str("file", s->config->log_file),
+		    log_str("why", strerror(errno)));
+}
+
+static void
+on_reload(void *ctx)
+{
+	struct supervisor *s = ctx;
+	struct strlist restart = { 0 };
+	struct config *next;
+	struct buf why;
+	int log_fd;
+
+	buf_init(&why, SETTINGS_MOST);
+	next = config_load(s->config_path, s->environment, &why);
+	if (next == NULL || config_load_secrets(next, &why) != 0) {
+		log_error("reload-failed", log_str("why", why.data),
+		    log_str("todo", "the settings before stay in force; check with pmrelayd -n"));
+		config_free(&next);
+		goto free_why;
+	}
+	config_needs_restart(s->config, next, &restart);
+	for (size_t i = 0; i < restart.count; i++)
+		log_warning("reload-needs-restart", log_str("option", restart.items[i]));
+	/* What is bound stays bound, and is what a front started later must be told. */
+	strlist_free(&next->listen);
+	strlist_copy(&next->listen, &s->config->listen);
+	config_free(&s->config);
+	s->config = next;
+	reopen_log(s, &log_fd);
+	log_set_level(next->log_level);
+	log_info("reloading");
+	tell_child(s, &s->core, log_fd);
+	for (unsigned i = 0; i < s->front_count; i++)
+		tell_child(s, &s->fronts[i], log_fd);
+	if (log_fd >= 0)
+		close(log_fd);
+
+free_why:
+	strlist_free(&restart);
+	buf_free(&why);
+}
+
+/* --- life --------------------------------------------------------------------------------------- */
+
+/* The spool folder must belong to the user that the core becomes. */
+static int
+make_spool_folder(const struct config *config)
+{
+	const struct passwd *user;
+
+	if (geteuid() != 0 || config->user[0] == '\0')
+		return 0;
+	user = getpwnam(config->user);
+	if (user == NULL) {
+		log_error("user", log_str("user", config->user), log_str("why", "no such user"),
+		    log_str("todo", "create it, or set process user in the configuration"));
+		return -1;
+	}
+	if (mkdir(config->spool_folder, 0700) == 0 || errno == EEXIST) {
+		if (chown(config->spool_folder, user->pw_uid, user->pw_gid) == 0)
+			return 0;
+	}
+	log_error("spool", log_str("folder", config->spool_folder), log_str("why", strerror(errno)));
+	return -1;
+}
+
+static int
+drop_privileges(const struct config *config)
+{
+	char why[256] = "";
+
+	if (geteuid() != 0)
+		return 0;
+	if (config->user[0] == '\0') {
+		log_warning("running-as-root", log_str("todo", "set process user in the configuration"));
+		return 0;
+	}
+	if (privs_drop(config->user, config->group[0] != '\0' ? config->group : NULL, why,
+		sizeof(why)) == 0)
+		return 0;
+	log_error("user", log_str("why", why));
+	return -1;
+}
+
+/*
+ * To the background: the caller waits until the daemon serves, and exits with its status, so that
+ * a failed start is seen.  Returns in the daemon only.
+ */
+static int
+go_to_background(struct supervisor *s)
+{
+	unsigned char status = EX_SOFTWARE;
+	int ends[2];
+	int log_fd = open_log_file(s->config);
+	pid_t pid;
+
+	if (log_fd < 0) {
+		log_error("log-file", log_str("file", s->config->log_file),
+		    log_str("why", strerror(errno)), log_str("todo", "set log file, or run with -f"));
+		return -1;
+	}
+	if (pipe2(ends, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
+		log_error("background", log_str("why", strerror(errno)));
+		close(log_fd);
+		return -1;
+	}
+	if (pid > 0) {
+		close(ends[1]);
+		if (read(ends[0], &status, 1) != 1)
+			status = EX_SOFTWARE;
+		if (status != EX_OK)
+			fprintf(stderr, "pmrelayd: not started, see %s\n", s->config->log_file);
+		_exit(status);
+	}
+	close(ends[0]);
+	s->waiting_fd = ends[1];
+	setsid();
+	dup2(log_fd, STDERR_FILENO);
+	close(log_fd);
+	log_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	dup2(log_fd, STDIN_FILENO);
+	dup2(log_fd, STDOUT_FILENO);
+	close(log_fd);
+	return 0;
+}
+
+static void
+make_children(struct supervisor *s)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	s->front_count = s->config->fronts > 0 ? s->config->fronts : cores > 0 ? (unsigned)cores : 1;
+	if (s->front_count > MOST_FRONTS)
+		s->front_count = MOST_FRONTS;
+	s->fronts = mem_array(s->front_count, sizeof(*s->fronts));
+	snprintf(s->core.name, sizeof(s->core.name), "pmrelayd: core");
+	s->core.supervisor = s;
+	s->core.start = loop_timer_new(s->loop, child_start, &s->core);
+	for (unsigned i = 0; i < s->front_count; i++) {
+		struct child *front = &s->fronts[i];
+
+		front->supervisor = s;
+		front->number = i + 1;
+		snprintf(front->name, sizeof(front->name), "pmrelayd: front-%u", front->number);
+		front->start = loop_timer_new(s->loop, child_start, front);
+	}
+}
+
+static void
+free_children(struct supervisor *s)
+{
+	handover_free(&s->core.control);
+	loop_timer_free(&s->core.start);
+	for (unsigned i = 0; i < s->front_count; i++) {
+		handover_free(&s->fronts[i].control);
+		loop_timer_free(&s->fronts[i].start);
+	}
+	free(s->fronts);
+}
+
+static void
+remove_unix_sockets(const struct config *config)
+{
+	for (size_t i = 0; i < config->listen.count; i++) {
+		if (strncmp(config->listen.items[i], "unix:", 5) == 0)
+			unlink(config->listen.items[i] + 5);
+	}
+}
+
+int
+supervisor_main(const struct supervisor_params *params)
+{
+	struct supervisor s = { .config = params->config,
+		.config_path = params->config_path,
+		.environment = params->environment,
+		.foreground = params->foreground,
+		.waiting_fd = -1,
+		.status = EX_OK };
+	ssize_t len = readlink("/proc/self/exe", s.program, sizeof(s.program) - 1);
+
+	log_setup("supervisor", s.config->log_level, s.config->log_format, STDERR_FILENO);
+	if (len <= 0) {
+		log_error("start", log_str("why", "/proc/self/exe: is /proc mounted?"));
+		s.status = EX_OSFILE;
+		goto free_config;
+	}
+	if (bind_all(&s) != 0) {
+		s.status = EX_UNAVAILABLE;
+		goto free_config;
+	}
+	if (make_spool_folder(s.config) != 0) {
+		s.status = EX_CANTCREAT;
+		goto remove_sockets;
+	}
+	if (!s.foreground && go_to_background(&s) != 0) {
+		s.status = EX_CANTCREAT;
+		goto remove_sockets;
+	}
+	if (drop_privileges(s.config) != 0) {
+		s.status = EX_NOUSER;
+		goto remove_sockets;
+	}
+	s.loop = loop_new();
+	if (s.loop == NULL || loop_signal(s.loop, SIGTERM, on_terminate, &s) != 0 ||
+	    loop_signal(s.loop, SIGINT, on_terminate, &s) != 0 ||
+	    loop_signal(s.loop, SIGHUP, on_reload, &s) != 0 ||
+	    loop_signal(s.loop, SIGCHLD, on_child_signal, &s) != 0) {
+		log_error("loop", log_str("why", strerror(errno)));
+		s.status = EX_OSERR;
+		goto free_loop;
+	}
+	s.stage_end = loop_timer_new(s.loop, on_stage_end, &s);
+	make_children(&s);
+	child_start(&s.core);
+	for (unsigned i = 0; i < s.front_count; i++)
+		child_start(&s.fronts[i]);
+
+	loop_run(s.loop);
+
+	log_info("stopped", log_num("status", s.status));
+	free_children(&s);
+	loop_timer_free(&s.stage_end);
+free_loop:
+	loop_free(&s.loop);
+remove_sockets:
+	remove_unix_sockets(s.config);
+free_config:
+	tell_waiting(&s, s.status);
+	free(s.listen_fds);
+	config_free(&s.config);
+	return s.status;
+}
