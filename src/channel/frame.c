@@ -86,7 +86,8 @@ take_text(struct cursor *c)
 static void
 put_number(struct buf *out, uint64_t number, size_t bytes)
 {
-	_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "frames are written little-endian");
+	_Static_assert(
+	    __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "frames are written little-endian");
 	buf_add(out, &number, bytes);
 }
 
@@ -170,8 +171,8 @@ count_descriptors(const struct mail *mail)
 }
 
 int
-frame_commit_write(struct buf *out, uint64_t serial, const struct mail *mail, int *fds_r,
-    size_t *fd_count_r)
+frame_commit_write(
+    struct buf *out, uint64_t serial, const struct mail *mail, int *fds_r, size_t *fd_count_r)
 {
 	size_t begin = out->len;
 	size_t descriptors = count_descriptors(mail);
@@ -273,7 +274,7 @@ recipient_is_sound(const char *address)
 	const char *at = strchr(address, '@');
 
 	return at != NULL && at != address && at[1] != '\0' && strchr(at + 1, '@') == NULL &&
-	    strpbrk(address, " \t\",;:<>()[]\\") == NULL;
+	       strpbrk(address, " \t\",;:<>()[]\\") == NULL;
 }
 
 static const char *

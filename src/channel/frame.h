@@ -33,12 +33,12 @@ struct frame_head {
 #define FRAME_HEAD_SIZE 16
 
 /* What a frame may hold at most. */
-#define FRAME_MOST_BODY		(32U * 1024U * 1024U)
-#define FRAME_MOST_DESCRIPTORS	250U
-#define FRAME_MOST_ITEMS	10000U
-#define FRAME_MOST_RECIPIENTS	10000U /* of a mail */
-#define FRAME_MOST_PAYLOAD	(32U * 1024U * 1024U)
-#define FRAME_MOST_TEXT		4096U
+#define FRAME_MOST_BODY        (32U * 1024U * 1024U)
+#define FRAME_MOST_DESCRIPTORS 250U
+#define FRAME_MOST_ITEMS       10000U
+#define FRAME_MOST_RECIPIENTS  10000U /* of a mail */
+#define FRAME_MOST_PAYLOAD     (32U * 1024U * 1024U)
+#define FRAME_MOST_TEXT        4096U
 
 /* 0, or -1: no such frame can be. */
 int frame_head_read(struct frame_head *, const unsigned char bytes[FRAME_HEAD_SIZE]);
@@ -47,16 +47,16 @@ int frame_head_read(struct frame_head *, const unsigned char bytes[FRAME_HEAD_SI
  * Appends a whole COMMIT frame.  fds_r has room for FRAME_MOST_DESCRIPTORS; *fd_count_r
  * descriptors are to go with it (lent by the mail).  -1: the mail does not fit into a frame.
  */
-int frame_commit_write(struct buf *, uint64_t serial, const struct mail *, int *fds_r,
-    size_t *fd_count_r);
+int frame_commit_write(
+    struct buf *, uint64_t serial, const struct mail *, int *fds_r, size_t *fd_count_r);
 
 /*
  * The body of a COMMIT.  fds are the descriptors that came with it; they are taken, those of a
  * mail that is not accepted are closed.  NULL: not a mail that a front of ours would send, the
  * reason is in why.
  */
-struct mail *frame_commit_read(const char *body, size_t len, const int *fds, size_t fd_count,
-    const char **why);
+struct mail *frame_commit_read(
+    const char *body, size_t len, const int *fds, size_t fd_count, const char **why);
 
 void frame_committed_write(struct buf *, uint64_t serial, const struct refusal *refusal_or_null);
 /* *stored_r: the mail is durable; else *refusal_r says what the client is told.  0, or -1. */

@@ -53,7 +53,7 @@ struct peer {
 	struct passage *passages; /* in the order of .at */
 	size_t passage_count, passage_room;
 	const char *broken; /* why the channel is over, to be told from the loop */
-	bool *freed;	    /* set while a hook runs: did it free us? */
+	bool *freed;        /* set while a hook runs: did it free us? */
 };
 
 static void on_readable(evutil_socket_t, short, void *);
@@ -166,7 +166,8 @@ give_frames(struct peer *p)
 			result = -1;
 			break;
 		}
-		result = p->hooks->frame(p->ctx, &head, p->in.data + at + FRAME_HEAD_SIZE, p->in_fds);
+		result =
+		    p->hooks->frame(p->ctx, &head, p->in.data + at + FRAME_HEAD_SIZE, p->in_fds);
 		if (freed)
 			return -1;
 		close_all(p->in_fds, fds);

@@ -27,8 +27,8 @@
 
 #include "intake/intake.h"
 
-#define TABLE_SLOTS   1024U /* a power of two */
-#define SWEEP_MS      1000
+#define TABLE_SLOTS    1024U /* a power of two */
+#define SWEEP_MS       1000
 #define MOST_KEPT_TEXT 1000U /* of a text in the record; well below FRAME_MOST_TEXT */
 
 /* A mail that the core has been, or will be, asked to store. */
@@ -38,8 +38,8 @@ struct pending {
 	uint64_t serial;
 	struct mail *mail;
 	struct smtp_session *session; /* NULL: its client has gone */
-	uint64_t bytes;		      /* of payloads, as counted in intake->memory */
-	int64_t received_ms;	      /* monotonic */
+	uint64_t bytes;               /* of payloads, as counted in intake->memory */
+	int64_t received_ms;          /* monotonic */
 };
 
 struct intake {
@@ -168,9 +168,9 @@ intake_free(struct intake **intake)
 static void
 answer(struct smtp_session *session, const struct refusal *refusal)
 {
-	const struct smtp_reply reply = { .code = refusal->code,
-		.enhanced = refusal->enhanced,
-		.text = refusal->text };
+	const struct smtp_reply reply = {
+		.code = refusal->code, .enhanced = refusal->enhanced, .text = refusal->text
+	};
 
 	smtp_session_answer(session, &reply);
 }
@@ -202,9 +202,10 @@ finish(struct intake *in, struct pending *p, const struct refusal *refusal)
 		    log_str("ledger", mail->ledger[0] != '\0' ? mail->ledger : NULL),
 		    log_num("ms", ms), log_str("client_gone", session == NULL ? "yes" : NULL));
 	} else {
-		log_warning("not-stored", log_str("mail", mail->id), log_str("client", mail->client),
-		    log_str("from", mail->reverse_path), log_num("code", refusal->code),
-		    log_str("why", refusal->text), log_num("ms", ms));
+		log_warning("not-stored", log_str("mail", mail->id),
+		    log_str("client", mail->client), log_str("from", mail->reverse_path),
+		    log_num("code", refusal->code), log_str("why", refusal->text),
+		    log_num("ms", ms));
 	}
 	snprintf(text, sizeof(text), "queued as %s", mail->id);
 	pending_remove(in, p);
@@ -364,7 +365,8 @@ on_message(void *ctx, struct smtp_session *session, const struct envelope *envel
 		.content_len = content->len,
 		.mail_id = id,
 		.accepted_ms = clock_wall_ms() };
-	static struct refusal refusal; /* lives as long as *reply: until the session has printed it */
+	static struct refusal
+	    refusal; /* lives as long as *reply: until the session has printed it */
 	struct mail *mail;
 	struct pending *p;
 	size_t len;
@@ -381,9 +383,9 @@ on_message(void *ctx, struct smtp_session *session, const struct envelope *envel
 
 refuse:
 	log_refused(input.origin, id, envelope, &refusal);
-	*reply = (struct smtp_reply){ .code = refusal.code,
-		.enhanced = refusal.enhanced,
-		.text = refusal.text };
+	*reply = (struct smtp_reply){
+		.code = refusal.code, .enhanced = refusal.enhanced, .text = refusal.text
+	};
 	return SMTP_ANSWER;
 }
 

@@ -19,8 +19,8 @@ struct intake;
 struct intake_params {
 	struct loop *loop;
 	const struct convert_options *convert; /* lent for life, or until intake_reload() */
-	uint64_t most_memory_bytes; /* of contents and mails at once: 452 beyond */
-	int64_t most_wait_ms;	    /* for the core: 451 beyond, and the mail is forgotten here */
+	uint64_t most_memory_bytes;            /* of contents and mails at once: 452 beyond */
+	int64_t most_wait_ms; /* for the core: 451 beyond, and the mail is forgotten here */
 };
 
 struct intake *intake_new(const struct intake_params *);

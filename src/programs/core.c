@@ -35,7 +35,7 @@
 #define SETTINGS_MOST (1024U * 1024U)
 #define MOST_FRONTS   256
 #define PURGE_MS      (60 * 60 * 1000)
-#define ROUTE	      "default" /* the one route there is for now */
+#define ROUTE         "default" /* the one route there is for now */
 
 struct core;
 
@@ -63,7 +63,8 @@ struct core {
 	int status;
 };
 
-/* --- commits ------------------------------------------------------------------------------------ */
+/* --- commits ------------------------------------------------------------------------------------
+ */
 
 /* Who asked for a commit. */
 struct asker {
@@ -84,7 +85,8 @@ refuse_for_store(struct core *core, struct refusal *refusal, enum store_result r
 	if (log_gate_pass(&core->full_gate, 5000, &left_out))
 		log_error(result == STORE_FULL ? "spool-full" : "spool-broken",
 		    log_str("folder", core->config->spool_folder),
-		    log_str("todo", result == STORE_FULL
+		    log_str("todo",
+			result == STORE_FULL
 			    ? "make room on this file system; mail is taken again by itself"
 			    : "check the disk and the rights; mail is taken again by itself"),
 		    log_num("left_out", left_out));
@@ -127,7 +129,8 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 		struct refusal refusal;
 
 		log_error("bad-frame", log_num("front", channel->front), log_str("why", why));
-		refusal_set(&refusal, 451, "4.3.0", "the relay could not hand this mail on: %s", why);
+		refusal_set(
+		    &refusal, 451, "4.3.0", "the relay could not hand this mail on: %s", why);
 		peer_committed(channel->peer, head->serial, &refusal);
 		return 0;
 	}
@@ -150,7 +153,8 @@ on_lost(void *ctx, const char *why)
 		return;
 	log_info("front-lost", log_num("front", channel->front), log_str("why", why));
 	if (core->supervisor != NULL) /* a front that lives and sends nonsense is replaced */
-		handover_send(handover_fd(core->supervisor), HANDOVER_BAD_FRONT, channel->front, -1);
+		handover_send(
+		    handover_fd(core->supervisor), HANDOVER_BAD_FRONT, channel->front, -1);
 }
 
 static const struct peer_hooks peer_hooks = { .frame = on_frame, .lost = on_lost };
@@ -172,7 +176,8 @@ connect_front(struct core *core, int front, int fd)
 	channel->peer = peer_new(core->loop, fd, &peer_hooks, channel);
 }
 
-/* --- dispatching -------------------------------------------------------------------------------- */
+/* --- dispatching --------------------------------------------------------------------------------
+ */
 
 static void
 on_due(void *ctx)
@@ -202,9 +207,9 @@ start_dispatching(struct core *core)
 		.breaker_failures = c->retry_breaker_failures,
 		.unsure = (enum dispatch_unsure)c->retry_unsure,
 	};
-	const struct dispatch_route route = { .name = ROUTE,
-		.token = c->postmark_token,
-		.message_stream = c->postmark_stream };
+	const struct dispatch_route route = {
+		.name = ROUTE, .token = c->postmark_token, .message_stream = c->postmark_stream
+	};
 	const struct postmark_client_params client = { .loop = core->loop,
 		.base_url = c->postmark_url,
 		.ca_file = c->postmark_ca_file[0] != '\0' ? c->postmark_ca_file : NULL,
@@ -248,7 +253,8 @@ on_purge(void *ctx)
 	loop_timer_set(core->purge, PURGE_MS);
 }
 
-/* --- the end ------------------------------------------------------------------------------------ */
+/* --- the end ------------------------------------------------------------------------------------
+ */
 
 static void
 on_drained(void *ctx)
@@ -263,7 +269,8 @@ on_drain_end(void *ctx)
 {
 	struct core *core = ctx;
 
-	log_warning("drain-cut", log_str("why", "requests were still in flight: their mails are unsure"));
+	log_warning(
+	    "drain-cut", log_str("why", "requests were still in flight: their mails are unsure"));
 	loop_stop(core->loop);
 }
 
@@ -278,7 +285,8 @@ drain(struct core *core)
 	dispatch_drain(core->dispatch, on_drained, core);
 }
 
-/* --- from the supervisor -------------------------------------------------------------------------- */
+/* --- from the supervisor
+ * -------------------------------------------------------------------------- */
 
 /* The requests of the old settings are over: begin with the new ones. */
 static void
@@ -309,8 +317,8 @@ reload(struct core *core, int fd)
 	buf_init(&text, SETTINGS_MOST);
 	buf_init(&why, SETTINGS_MOST);
 	config = handover_settings_read(fd, &text) == 0
-	    ? config_parse(text.data, text.len, "settings", &why)
-	    : NULL;
+		     ? config_parse(text.data, text.len, "settings", &why)
+		     : NULL;
 	if (config == NULL) {
 		log_error("reload-failed", log_str("why", why.data));
 	} else if (core->draining) {
@@ -359,7 +367,8 @@ on_supervisor_gone(void *ctx)
 	drain(core);
 }
 
-/* --- life ----------------------------------------------------------------------------------------- */
+/* --- life
+ * ----------------------------------------------------------------------------------------- */
 
 static int
 open_store(struct core *core)

@@ -22,9 +22,9 @@
 #include "programs/front.h"
 #include "programs/handover.h"
 
-#define SETTINGS_MOST	(1024U * 1024U)
-#define DRAIN_LOOK_MS	50
-#define CORE_WAIT_MS	(4 * 60 * 1000) /* below the 10 minutes a client waits, RFC 5321 4.5.3.2.6 */
+#define SETTINGS_MOST (1024U * 1024U)
+#define DRAIN_LOOK_MS 50
+#define CORE_WAIT_MS  (4 * 60 * 1000) /* below the 10 minutes a client waits, RFC 5321 4.5.3.2.6 */
 
 /* Settings as the engines want them; the strings are the config's. */
 struct front_settings {
@@ -136,7 +136,8 @@ drain(struct front *f)
 	loop_timer_set(f->drain_end, f->settings->config->drain_timeout_ms);
 }
 
-/* --- from the supervisor ------------------------------------------------------------------------ */
+/* --- from the supervisor ------------------------------------------------------------------------
+ */
 
 static void
 reload(struct front *f, int fd)
@@ -148,8 +149,8 @@ reload(struct front *f, int fd)
 	buf_init(&text, SETTINGS_MOST);
 	buf_init(&why, SETTINGS_MOST);
 	config = handover_settings_read(fd, &text) == 0
-	    ? config_parse(text.data, text.len, "settings", &why)
-	    : NULL;
+		     ? config_parse(text.data, text.len, "settings", &why)
+		     : NULL;
 	if (config == NULL) {
 		log_error("reload-failed", log_str("why", why.data));
 		goto free_text;
@@ -203,7 +204,8 @@ on_supervisor_gone(void *ctx)
 	drain(f);
 }
 
-/* --- life --------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------------------------------
+ */
 
 static int
 open_listener(struct front *f)

@@ -148,8 +148,8 @@ on_readable(evutil_socket_t control, short what, void *ctx)
 }
 
 struct handover *
-handover_new(struct loop *loop, int control, handover_fn *got, handover_closed_fn *closed,
-    void *ctx)
+handover_new(
+    struct loop *loop, int control, handover_fn *got, handover_closed_fn *closed, void *ctx)
 {
 	struct handover *h = mem_new(sizeof(*h));
 

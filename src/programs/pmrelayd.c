@@ -65,7 +65,7 @@ static const struct option options[] = {
 	{ "show-config", no_argument, NULL, OPT_SHOW },
 	{ "sample-config", no_argument, NULL, OPT_SAMPLE },
 	{ "manual-options", no_argument, NULL, OPT_MANUAL }, /* for doc/pmrelay.conf.5 */
-	{ "role", required_argument, NULL, OPT_ROLE },	     /* how the supervisor starts a child */
+	{ "role", required_argument, NULL, OPT_ROLE },       /* how the supervisor starts a child */
 	{ "number", required_argument, NULL, OPT_NUMBER },
 	{ NULL, 0, NULL, 0 },
 };
@@ -150,7 +150,8 @@ load(const struct arguments *a)
 	struct config *config;
 	struct buf why;
 
-	/* A container is set up by its environment alone: no file is no error, unless it was named. */
+	/* A container is set up by its environment alone: no file is no error, unless it was named.
+	 */
 	if (path == NULL)
 		path = access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL;
 	buf_init(&why, TEXT_MOST);
@@ -168,9 +169,9 @@ static int
 serve(const struct arguments *a, struct config *config)
 {
 	const struct supervisor_params params = { .config = config,
-		.config_path = a->config_path != NULL ? a->config_path
-		    : access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG
-							: NULL,
+		.config_path = a->config_path != NULL              ? a->config_path
+			       : access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG
+								   : NULL,
 		.environment = environ,
 		.foreground = a->foreground };
 

@@ -41,12 +41,12 @@
 #include "programs/handover.h"
 #include "programs/supervisor.h"
 
-#define SETTINGS_MOST	(1024U * 1024U)
-#define BACKLOG		1024
-#define MOST_FRONTS	64U
-#define HIGH_FD		64 /* where descriptors are parked on their way to a child's fixed numbers */
-#define SHORT_LIFE_MS	2000 /* a child that lives shorter is started again with a pause */
-#define MOST_PAUSE_MS	30000
+#define SETTINGS_MOST (1024U * 1024U)
+#define BACKLOG       1024
+#define MOST_FRONTS   64U
+#define HIGH_FD       64 /* where descriptors are parked on their way to a child's fixed numbers */
+#define SHORT_LIFE_MS 2000 /* a child that lives shorter is started again with a pause */
+#define MOST_PAUSE_MS 30000
 
 struct supervisor;
 
@@ -73,8 +73,8 @@ struct supervisor {
 	struct child core;
 	struct child *fronts;
 	unsigned front_count;
-	int waiting_fd;	  /* background: the pipe to the process that waits for us to be ready */
-	bool told_ready;  /* once */
+	int waiting_fd;  /* background: the pipe to the process that waits for us to be ready */
+	bool told_ready; /* once */
 	enum stage {
 		STAGE_SERVING,
 		STAGE_DELAY,  /* told to end; accepts for a little longer (drain-delay) */
@@ -87,7 +87,8 @@ struct supervisor {
 
 static void child_start(void *ctx);
 
-/* --- sockets ------------------------------------------------------------------------------------ */
+/* --- sockets ------------------------------------------------------------------------------------
+ */
 
 static int
 bind_unix(const char *path)
@@ -111,8 +112,8 @@ bind_unix(const char *path)
 	}
 	if (errno == ECONNREFUSED)
 		unlink(path);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-	    chmod(path, 0666) != 0 || listen(fd, BACKLOG) != 0) {
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || chmod(path, 0666) != 0 ||
+	    listen(fd, BACKLOG) != 0) {
 		close(fd);
 		return -1;
 	}
@@ -201,9 +202,11 @@ bind_all(struct supervisor *s)
 		if (fd < 0) {
 			log_error("listen", log_str("address", name),
 			    log_str("why", strerror(errno)),
-			    log_str("todo", errno == EACCES
-				    ? "a port below 1024 needs root or CAP_NET_BIND_SERVICE"
-				    : "another program may hold it; see smtp listen in the configuration"));
+			    log_str(
+				"todo", errno == EACCES
+					    ? "a port below 1024 needs root or CAP_NET_BIND_SERVICE"
+					    : "another program may hold it; see smtp listen in the "
+					      "configuration"));
 			return -1;
 		}
 		s->listen_fds[bound] = fd;
@@ -216,7 +219,8 @@ bind_all(struct supervisor *s)
 	return bound > 0 ? 0 : -1;
 }
 
-/* --- children ----------------------------------------------------------------------------------- */
+/* --- children -----------------------------------------------------------------------------------
+ */
 
 static bool
 is_core(const struct child *child)
@@ -235,16 +239,17 @@ starts_with_any(const char *entry, const char *const *prefixes)
 }
 
 /*
- * A front sees what the C library and the measuring and debugging tools need, and nothing else: a container's environment is
- * full of other programs' secrets.  The core also needs the proxy settings; ours are in its
- * settings already.
+ * A front sees what the C library and the measuring and debugging tools need, and nothing else: a
+ * container's environment is full of other programs' secrets.  The core also needs the proxy
+ * settings; ours are in its settings already.
  */
 static char **
 child_environment(const struct child *child)
 {
-	static const char *const front_keeps[] = { "PATH=", "TZ=", "LANG=", "LC_", "TMPDIR=",
-		"GCONV_PATH=", "LD_", "MALLOC_", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
-		"LSAN_OPTIONS=", "TSAN_OPTIONS=", "SYNC_COUNT", NULL };
+	static const char *const front_keeps[] = { "PATH=", "TZ=", "LANG=", "LC_",
+		"TMPDIR=", "GCONV_PATH=", "LD_", "MALLOC_",
+		"ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=", "TSAN_OPTIONS=", "SYNC_COUNT",
+		NULL };
 	static const char *const core_loses[] = { "PMRELAY_", NULL };
 	size_t count = 0, kept = 0;
 	char **list;
@@ -313,10 +318,8 @@ connect_child(struct supervisor *s, struct child *front)
 		log_error("channel", log_str("why", strerror(errno)));
 		return;
 	}
-	handover_send(
-	    handover_fd(s->core.control), HANDOVER_CHANNEL, (int)front->number, ends[0]);
-	handover_send(
-	    handover_fd(front->control), HANDOVER_CHANNEL, (int)front->number, ends[1]);
+	handover_send(handover_fd(s->core.control), HANDOVER_CHANNEL, (int)front->number, ends[0]);
+	handover_send(handover_fd(front->control), HANDOVER_CHANNEL, (int)front->number, ends[1]);
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -383,7 +386,8 @@ on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 		/* Dead already in most cases, and then SIGCHLD is on its way. */
 		if (is_core(child) && number >= 1 && (unsigned)number <= s->front_count &&
 		    s->fronts[number - 1].pid > 0 && s->stage == STAGE_SERVING) {
-			log_warning("front-replaced", log_str("process", s->fronts[number - 1].name));
+			log_warning(
+			    "front-replaced", log_str("process", s->fronts[number - 1].name));
 			kill(s->fronts[number - 1].pid, SIGKILL);
 		}
 		return;
@@ -411,7 +415,8 @@ child_start(void *ctx)
 	int ends[2] = { -1, -1 };
 
 	if (settings < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-		log_error("start", log_str("process", child->name), log_str("why", strerror(errno)));
+		log_error(
+		    "start", log_str("process", child->name), log_str("why", strerror(errno)));
 		goto try_later;
 	}
 	child->pid = fork();
@@ -420,7 +425,8 @@ child_start(void *ctx)
 		_exit(EX_OSERR);
 	}
 	if (child->pid < 0) {
-		log_error("start", log_str("process", child->name), log_str("why", strerror(errno)));
+		log_error(
+		    "start", log_str("process", child->name), log_str("why", strerror(errno)));
 		child->pid = 0;
 		close(ends[0]);
 		goto try_later;
@@ -441,7 +447,8 @@ close_ends:
 	free(environment);
 }
 
-/* --- the end ------------------------------------------------------------------------------------ */
+/* --- the end ------------------------------------------------------------------------------------
+ */
 
 static void
 drain_core(struct supervisor *s)
@@ -524,8 +531,9 @@ child_restart(struct child *child, const char *how, int value)
 
 	if (lived_ms >= SHORT_LIFE_MS)
 		child->pause_ms = 0;
-	log_error("died", log_str("process", child->name), log_str("how", how), log_num("value", value),
-	    log_num("lived_ms", lived_ms), log_num("restart_in_ms", child->pause_ms));
+	log_error("died", log_str("process", child->name), log_str("how", how),
+	    log_num("value", value), log_num("lived_ms", lived_ms),
+	    log_num("restart_in_ms", child->pause_ms));
 	loop_timer_set(child->start, child->pause_ms);
 	/* The first restart is immediate; only a child that keeps dying is made to wait. */
 	child->pause_ms = child->pause_ms == 0 ? 100 : child->pause_ms * 2;
@@ -587,7 +595,8 @@ on_child_signal(void *ctx)
 	}
 }
 
-/* --- reload ------------------------------------------------------------------------------------- */
+/* --- reload -------------------------------------------------------------------------------------
+ */
 
 static int
 open_log_file(const struct config *config)
@@ -661,7 +670,8 @@ free_why:
 	buf_free(&why);
 }
 
-/* --- life --------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------------------------------
+ */
 
 /* The spool folder must belong to the user that the core becomes. */
 static int
@@ -681,7 +691,8 @@ make_spool_folder(const struct config *config)
 		if (chown(config->spool_folder, user->pw_uid, user->pw_gid) == 0)
 			return 0;
 	}
-	log_error("spool", log_str("folder", config->spool_folder), log_str("why", strerror(errno)));
+	log_error(
+	    "spool", log_str("folder", config->spool_folder), log_str("why", strerror(errno)));
 	return -1;
 }
 
@@ -693,7 +704,8 @@ drop_privileges(const struct config *config)
 	if (geteuid() != 0)
 		return 0;
 	if (config->user[0] == '\0') {
-		log_warning("running-as-root", log_str("todo", "set process user in the configuration"));
+		log_warning(
+		    "running-as-root", log_str("todo", "set process user in the configuration"));
 		return 0;
 	}
 	if (privs_drop(config->user, config->group[0] != '\0' ? config->group : NULL, why,
@@ -717,7 +729,8 @@ go_to_background(struct supervisor *s)
 
 	if (log_fd < 0) {
 		log_error("log-file", log_str("file", s->config->log_file),
-		    log_str("why", strerror(errno)), log_str("todo", "set log file, or run with -f"));
+		    log_str("why", strerror(errno)),
+		    log_str("todo", "set log file, or run with -f"));
 		return -1;
 	}
 	if (pipe2(ends, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
@@ -750,7 +763,9 @@ make_children(struct supervisor *s)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	s->front_count = s->config->fronts > 0 ? s->config->fronts : cores > 0 ? (unsigned)cores : 1;
+	s->front_count = s->config->fronts > 0 ? s->config->fronts
+			 : cores > 0           ? (unsigned)cores
+					       : 1;
 	if (s->front_count > MOST_FRONTS)
 		s->front_count = MOST_FRONTS;
 	s->fronts = mem_array(s->front_count, sizeof(*s->fronts));

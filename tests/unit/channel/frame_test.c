@@ -1,0 +1,299 @@
+/* Frames: what a front writes is read back the same, and nothing else is a mail. */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sys/mman.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "mail/mail.h"
+#include "mail/refusal.h"
+#include "channel/frame.h"
+
+static int
+sealed(const char *bytes, size_t len)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), (ssize_t)len);
+	assert_int_equal(
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL), 0);
+	return fd;
+}
+
+static struct mail *
+sample(void)
+{
+	static const char json[] = "{\"From\":\"a@b.example\",\"To\":\"c@d.example\"}";
+	struct mail *mail = mail_new();
+
+	ulid_make(mail->id, 1700000000000);
+	mail->reverse_path = mem_string("a@b.example");
+	mail->route = mem_string("default");
+	mail->listener = mem_string("127.0.0.1:2525");
+	mail->client = mem_string("127.0.0.1");
+	mail->helo = mem_string("host.example");
+	mail->message_id = mem_string("<1@b.example>");
+	mail->from = mem_string("Änn <a@b.example>");
+	mail->subject = mem_string("Grüße");
+	mail->ledger = mem_string("");
+	mail->accepted_ms = 1700000000123;
+	mail->content_bytes = 4711;
+	mail->item_count = 2;
+	mail->items = mem_array(2, sizeof(*mail->items));
+	for (unsigned i = 0; i < 2; i++) {
+		mail->items[i].number = i + 1;
+		payload_init(&mail->items[i].payload);
+		mail->items[i].payload.len = sizeof(json) - 1;
+		strlist_add(&mail->items[i].recipients, "c@d.example");
+	}
+	strlist_add(&mail->items[1].recipients, "e@f.example");
+	mail->items[0].payload.data = mem_string(json);
+	mail->items[1].payload.fd = sealed(json, sizeof(json) - 1);
+	return mail;
+}
+
+static void
+test_commit_round_trip(void **state)
+{
+	struct mail *mail = sample(), *back;
+	int fds[FRAME_MOST_DESCRIPTORS];
+	struct frame_head head;
+	const char *why;
+	struct buf out;
+	size_t count;
+	int copy;
+
+	(void)state;
+	buf_init(&out, 1 << 20);
+	assert_int_equal(frame_commit_write(&out, 77, mail, fds, &count), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(frame_head_read(&head, (const unsigned char *)out.data), 0);
+	assert_int_equal(head.kind, FRAME_COMMIT);
+	assert_int_equal(head.serial, 77);
+	assert_int_equal(head.descriptors, 1);
+	assert_int_equal(head.body_bytes, out.len - FRAME_HEAD_SIZE);
+
+	copy = dup(fds[0]);
+	back = frame_commit_read(out.data + FRAME_HEAD_SIZE, head.body_bytes, &copy, 1, &why);
+	assert_non_null(back);
+	assert_string_equal(back->id, mail->id);
+	assert_string_equal(back->from, mail->from);
+	assert_string_equal(back->subject, "Grüße");
+	assert_int_equal(back->accepted_ms, mail->accepted_ms);
+	assert_int_equal(back->content_bytes, 4711);
+	assert_int_equal(back->item_count, 2);
+	assert_int_equal(back->items[1].recipients.count, 2);
+	assert_string_equal(back->items[1].recipients.items[1], "e@f.example");
+	assert_int_equal(back->items[0].payload.len, mail->items[0].payload.len);
+	assert_memory_equal(
+	    back->items[0].payload.data, mail->items[0].payload.data, back->items[0].payload.len);
+	assert_int_equal(back->items[1].payload.fd, copy);
+	assert_int_equal(back->items[1].number, 2);
+	mail_free(&back);
+	mail_free(&mail);
+	buf_free(&out);
+}
+
+/* Whatever is wrong with a mail: no mail, a reason, and no descriptor left open. */
+static void
+refused(struct mail *mail, int fd, const char *expected)
+{
+	int fds[FRAME_MOST_DESCRIPTORS], passed;
+	struct buf out;
+	const char *why;
+	size_t count;
+
+	buf_init(&out, 1 << 20);
+	assert_int_equal(frame_commit_write(&out, 1, mail, fds, &count), 0);
+	passed = fd >= 0 ? fd : dup(fds[0]);
+	assert_null(frame_commit_read(
+	    out.data + FRAME_HEAD_SIZE, out.len - FRAME_HEAD_SIZE, &passed, 1, &why));
+	assert_string_equal(why, expected);
+	assert_int_equal(fcntl(passed, F_GETFD), -1);
+	mail_free(&mail);
+	buf_free(&out);
+}
+
+static void
+test_commit_refused(void **state)
+{
+	static const char two[] = "{\"From\":\"a@b.example\"},{\"From\":\"x@b.exampl\"}";
+	struct mail *mail;
+	int fd;
+
+	(void)state;
+	mail = sample();
+	free(mail->items[0].payload.data);
+	mail->items[0].payload.data = mem_string(two);
+	mail->items[0].payload.len = sizeof(two) - 1;
+	refused(mail, -1, "payload is not one JSON object");
+
+	mail = sample();
+	memcpy(mail->id, "not a ulid", 11);
+	refused(mail, -1, "id");
+
+	mail = sample();
+	free(mail->subject);
+	mail->subject = mem_string("line\nbreak");
+	refused(mail, -1, "a text is missing, too long or not clean UTF-8");
+
+	mail = sample();
+	free(mail->helo);
+	mail->helo = mem_string("\xff\xfe");
+	refused(mail, -1, "a text is missing, too long or not clean UTF-8");
+
+	mail = sample();
+	strlist_add(&mail->items[0].recipients, "a@b.example, c@d.example");
+	refused(mail, -1, "recipient is not an address");
+
+	mail = sample();
+	mail->item_count = 0;
+	{
+		int fds[FRAME_MOST_DESCRIPTORS];
+		struct buf out;
+		const char *why;
+		size_t count;
+
+		buf_init(&out, 1 << 20);
+		assert_int_equal(frame_commit_write(&out, 1, mail, fds, &count), 0);
+		assert_null(frame_commit_read(
+		    out.data + FRAME_HEAD_SIZE, out.len - FRAME_HEAD_SIZE, NULL, 0, &why));
+		assert_string_equal(why, "number of items");
+		buf_free(&out);
+	}
+	mail->item_count = 2;
+	mail_free(&mail);
+
+	/* A memfd that could still be changed after it was checked. */
+	mail = sample();
+	fd = memfd_create("open", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_int_equal(write(fd, "{}", 2), 2);
+	refused(mail, fd, "payload descriptor is not a sealed JSON object");
+
+	/* Sealed, but not of the length that the frame tells. */
+	mail = sample();
+	refused(mail, sealed("{}", 2), "payload descriptor is not a sealed JSON object");
+
+	/* Not a memfd at all. */
+	mail = sample();
+	refused(mail, open("/dev/zero", O_RDONLY | O_CLOEXEC),
+	    "payload descriptor is not a sealed JSON object");
+}
+
+/* A frame that is cut anywhere, or followed by anything, is no mail. */
+static void
+test_commit_cut(void **state)
+{
+	struct mail *mail = sample();
+	int fds[FRAME_MOST_DESCRIPTORS], passed;
+	struct buf out;
+	const char *why;
+	size_t count;
+
+	(void)state;
+	buf_init(&out, 1 << 20);
+	assert_int_equal(frame_commit_write(&out, 1, mail, fds, &count), 0);
+	for (size_t len = 0; len < out.len - FRAME_HEAD_SIZE; len++) {
+		char *exact = malloc(len + 1);
+
+		memcpy(exact, out.data + FRAME_HEAD_SIZE, len);
+		passed = dup(fds[0]);
+		assert_null(frame_commit_read(exact, len, &passed, 1, &why));
+		free(exact);
+	}
+	buf_addc(&out, 'x');
+	passed = dup(fds[0]);
+	assert_null(frame_commit_read(
+	    out.data + FRAME_HEAD_SIZE, out.len - FRAME_HEAD_SIZE, &passed, 1, &why));
+	assert_string_equal(why, "bytes after the last item");
+	mail_free(&mail);
+	buf_free(&out);
+}
+
+static void
+test_head(void **state)
+{
+	static const struct {
+		const char *reason;
+		struct frame_head head;
+		int expected;
+	} cases[] = {
+		{ "a commit", { 100, FRAME_COMMIT, 0, 1 }, 0 },
+		{ "the largest body", { FRAME_MOST_BODY, FRAME_COMMIT, 0, 1 }, 0 },
+		{ "a larger body", { FRAME_MOST_BODY + 1, FRAME_COMMIT, 0, 1 }, -1 },
+		{ "as many descriptors as can be", { 1, FRAME_COMMIT, FRAME_MOST_DESCRIPTORS, 1 },
+		    0 },
+		{ "one more", { 1, FRAME_COMMIT, FRAME_MOST_DESCRIPTORS + 1, 1 }, -1 },
+		{ "an answer with a descriptor", { 4, FRAME_COMMITTED, 1, 1 }, -1 },
+		{ "an unknown kind", { 4, 99, 0, 1 }, -1 },
+		{ "kind 0", { 4, 0, 0, 1 }, -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unsigned char bytes[FRAME_HEAD_SIZE];
+		struct frame_head back;
+
+		memcpy(bytes, &cases[i].head.body_bytes, 4);
+		memcpy(bytes + 4, &cases[i].head.kind, 2);
+		memcpy(bytes + 6, &cases[i].head.descriptors, 2);
+		memcpy(bytes + 8, &cases[i].head.serial, 8);
+		if (frame_head_read(&back, bytes) != cases[i].expected)
+			fail_msg("%s", cases[i].reason);
+	}
+}
+
+static void
+test_committed(void **state)
+{
+	struct refusal refusal, back;
+	struct buf out;
+	bool stored;
+
+	(void)state;
+	buf_init(&out, 4096);
+	frame_committed_write(&out, 5, NULL);
+	assert_int_equal(frame_committed_read(
+			     out.data + FRAME_HEAD_SIZE, out.len - FRAME_HEAD_SIZE, &stored, &back),
+	    0);
+	assert_true(stored);
+
+	buf_clear(&out);
+	refusal_set(&refusal, 452, "4.3.1", "the spool is full, try again later");
+	frame_committed_write(&out, 5, &refusal);
+	assert_int_equal(frame_committed_read(
+			     out.data + FRAME_HEAD_SIZE, out.len - FRAME_HEAD_SIZE, &stored, &back),
+	    0);
+	assert_false(stored);
+	assert_int_equal(back.code, 452);
+	assert_string_equal(back.enhanced, "4.3.1");
+	assert_string_equal(back.text, "the spool is full, try again later");
+	for (size_t len = 0; len < out.len - FRAME_HEAD_SIZE; len++)
+		assert_int_equal(
+		    frame_committed_read(out.data + FRAME_HEAD_SIZE, len, &stored, &back), -1);
+	buf_free(&out);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_commit_round_trip),
+		cmocka_unit_test(test_commit_refused),
+		cmocka_unit_test(test_commit_cut),
+		cmocka_unit_test(test_head),
+		cmocka_unit_test(test_committed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

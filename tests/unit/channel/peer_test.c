@@ -1,0 +1,200 @@
+/* Two peers over a real socketpair: frames and descriptors arrive whole and in order. */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sys/socket.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "mail/mail.h"
+#include "mail/refusal.h"
+#include "channel/frame.h"
+#include "channel/peer.h"
+
+struct side {
+	struct loop *loop;
+	struct peer *peer;
+	uint64_t next_serial;
+	unsigned frames, expected;
+	uint64_t payload_bytes;
+	const char *lost;
+	int result;
+};
+
+static struct mail *
+make_mail(unsigned number, size_t payload_len)
+{
+	struct mail *mail = mail_new();
+	struct payload *payload;
+	struct buf json;
+
+	ulid_make(mail->id, 1700000000000 + number);
+	mail->route = mem_string("default");
+	mail->items = mem_array(1, sizeof(*mail->items));
+	mail->item_count = 1;
+	mail->items[0].number = 1;
+	strlist_add(&mail->items[0].recipients, "a@b.example");
+	payload = &mail->items[0].payload;
+	payload_init(payload);
+	if (payload_len < PAYLOAD_LARGE)
+		buf_init(&json, payload_len + 64);
+	else
+		buf_init_shared(&json, payload_len + 64, payload_len);
+	buf_adds(&json, "{\"x\":\"");
+	while (json.len < payload_len - 2)
+		buf_addc(&json, 'y');
+	buf_adds(&json, "\"}");
+	if (payload_len < PAYLOAD_LARGE)
+		payload->data = buf_take(&json, &payload->len);
+	else
+		payload->fd = buf_take_fd(&json, &payload->len);
+	return mail;
+}
+
+static int
+on_commit(void *ctx, const struct frame_head *head, const char *body, int *fds)
+{
+	struct side *side = ctx;
+	struct mail *mail;
+	const char *why;
+
+	if (side->result != 0)
+		return side->result;
+	assert_int_equal(head->serial, side->next_serial++);
+	mail = frame_commit_read(body, head->body_bytes, fds, head->descriptors, &why);
+	for (unsigned i = 0; i < head->descriptors; i++)
+		fds[i] = -1;
+	if (mail == NULL)
+		fail_msg("%s", why);
+	side->payload_bytes += mail->items[0].payload.len;
+	mail_free(&mail);
+	if (++side->frames == side->expected)
+		loop_stop(side->loop);
+	return 0;
+}
+
+static void
+on_lost(void *ctx, const char *why)
+{
+	struct side *side = ctx;
+
+	side->lost = why;
+	peer_free(&side->peer);
+	loop_stop(side->loop);
+}
+
+static const struct peer_hooks hooks = { .frame = on_commit, .lost = on_lost };
+
+static int
+count_descriptors(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) != -1 ? 1 : 0;
+	return count;
+}
+
+static void
+test_many(void **state)
+{
+	struct side front = { 0 }, core = { .expected = 400 };
+	int before = count_descriptors(), ends[2];
+	uint64_t sent = 0;
+
+	(void)state;
+	front.loop = core.loop = loop_new();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	front.peer = peer_new(front.loop, ends[0], &hooks, &front);
+	core.peer = peer_new(core.loop, ends[1], &hooks, &core);
+	for (unsigned i = 0; i < core.expected; i++) {
+		/* Small ones, large ones, and several large ones in a row. */
+		struct mail *mail = make_mail(i, i % 7 < 3 ? 200000 + i : 50 + i * 10);
+
+		sent += mail->items[0].payload.len;
+		assert_int_equal(peer_commit(front.peer, i, mail), 0);
+		mail_free(&mail);
+	}
+	loop_run(core.loop);
+	assert_int_equal(core.frames, 400);
+	assert_int_equal(core.payload_bytes, sent);
+	peer_free(&front.peer);
+	peer_free(&core.peer);
+	loop_free(&core.loop);
+	assert_int_equal(count_descriptors(), before);
+}
+
+static void
+test_other_side_dies(void **state)
+{
+	struct side front = { 0 };
+	int ends[2];
+
+	(void)state;
+	front.loop = loop_new();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	front.peer = peer_new(front.loop, ends[0], &hooks, &front);
+	close(ends[1]);
+	loop_run(front.loop);
+	assert_string_equal(front.lost, "closed by the other side");
+	loop_free(&front.loop);
+}
+
+static void
+test_nonsense(void **state)
+{
+	static const struct {
+		const char *reason;
+		struct frame_head head;
+		const char *expected;
+	} cases[] = {
+		{ "no such kind", { 0, 9, 0, 0 }, "a frame that cannot be" },
+		{ "descriptors that never came", { 0, FRAME_COMMIT, 3, 0 },
+		    "a frame without its descriptors" },
+		{ "the owner does not want it", { 0, FRAME_COMMIT, 0, 0 },
+		    "a frame that makes no sense" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct side core = { .result = -1 };
+		unsigned char bytes[FRAME_HEAD_SIZE];
+		int ends[2];
+
+		memcpy(bytes, &cases[i].head.body_bytes, 4);
+		memcpy(bytes + 4, &cases[i].head.kind, 2);
+		memcpy(bytes + 6, &cases[i].head.descriptors, 2);
+		memcpy(bytes + 8, &cases[i].head.serial, 8);
+		core.loop = loop_new();
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+		core.peer = peer_new(core.loop, ends[0], &hooks, &core);
+		assert_int_equal(write(ends[1], bytes, sizeof(bytes)), sizeof(bytes));
+		loop_run(core.loop);
+		if (core.lost == NULL || strcmp(core.lost, cases[i].expected) != 0)
+			fail_msg("%s: %s", cases[i].reason, core.lost);
+		close(ends[1]);
+		loop_free(&core.loop);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_other_side_dies),
+		cmocka_unit_test(test_nonsense),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

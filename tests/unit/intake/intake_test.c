@@ -1,0 +1,347 @@
+/*
+ * A session, an intake and a core that is played by the test: what the client hears for what the
+ * core says, and that no mail is lost when the core dies.
+ */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sys/socket.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "mail/mail.h"
+#include "mail/refusal.h"
+#include "channel/frame.h"
+#include "channel/peer.h"
+#include "convert/convert.h"
+#include "smtp/session.h"
+#include "intake/intake.h"
+
+static const struct convert_options options = { .route = "default",
+	.message_stream = "outbound",
+	.default_tag = "",
+	.track_opens = -1,
+	.track_links = "",
+	.most_api_bytes = 10485760,
+	.most_body_bytes = 5242880,
+	.most_recipients = 50,
+	.most_depth = 100,
+	.most_parts = 1000,
+	.most_headers = 1000 };
+
+static const struct smtp_limits limits = { .hostname = "relay.example",
+	.most_message_bytes = 1 << 20,
+	.most_recipients = 1000,
+	.most_commands = 1000,
+	.most_errors = 20,
+	.most_mails = 1000,
+	.most_line_bytes = 4096,
+	.command_timeout_ms = 5000,
+	.data_timeout_ms = 5000,
+	.message_timeout_ms = 5000,
+	.session_timeout_ms = 5000 };
+
+struct stage {
+	struct loop *loop;
+	struct intake *intake;
+	struct smtp_session *session;
+	int client; /* our end of the SMTP connection */
+	struct peer *core;
+	const struct refusal *says; /* NULL: stored */
+	bool silent;                /* the core does not answer */
+	unsigned commits;
+	char ids[8][ULID_SIZE];
+	struct loop_timer *limit;
+	const char *until; /* stop when the client has read this */
+	struct buf read;
+};
+
+static int
+core_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
+{
+	struct stage *stage = ctx;
+	struct mail *mail;
+	const char *why;
+
+	mail = frame_commit_read(body, head->body_bytes, fds, head->descriptors, &why);
+	for (unsigned i = 0; i < head->descriptors; i++)
+		fds[i] = -1;
+	if (mail == NULL)
+		fail_msg("%s", why);
+	memcpy(stage->ids[stage->commits++ % 8], mail->id, ULID_SIZE);
+	mail_free(&mail);
+	if (stage->silent)
+		loop_stop(stage->loop);
+	else
+		peer_committed(stage->core, head->serial, stage->says);
+	return 0;
+}
+
+static void
+core_lost(void *ctx, const char *why)
+{
+	struct stage *stage = ctx;
+
+	(void)why;
+	peer_free(&stage->core);
+}
+
+static const struct peer_hooks core_hooks = { .frame = core_frame, .lost = core_lost };
+
+static void
+core_start(struct stage *stage)
+{
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	stage->core = peer_new(stage->loop, ends[0], &core_hooks, stage);
+	intake_connect(stage->intake, ends[1]);
+}
+
+static void
+too_long(void *ctx)
+{
+	struct stage *stage = ctx;
+
+	fail_msg("waited for '%s', read '%s'", stage->until, stage->read.data);
+}
+
+static void
+stage_begin(struct stage *stage, int64_t most_wait_ms)
+{
+	int ends[2];
+
+	*stage = (struct stage){ .loop = loop_new() };
+	buf_init(&stage->read, 65536);
+	stage->limit = loop_timer_new(stage->loop, too_long, stage);
+	loop_timer_set(stage->limit, 10000);
+	stage->intake = intake_new(&(struct intake_params){ .loop = stage->loop,
+	    .convert = &options,
+	    .most_memory_bytes = 1 << 20,
+	    .most_wait_ms = most_wait_ms });
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	stage->client = ends[1];
+	fcntl(stage->client, F_SETFL, O_NONBLOCK);
+	stage->session = smtp_session_new(&(struct smtp_session_params){ .loop = stage->loop,
+	    .fd = ends[0],
+	    .limits = &limits,
+	    .hooks = &intake_smtp_hooks,
+	    .ctx = stage->intake,
+	    .listener = "test",
+	    .client = "127.0.0.1" });
+}
+
+static void
+stage_end(struct stage *stage)
+{
+	if (stage->session != NULL)
+		smtp_session_kill(stage->session);
+	peer_free(&stage->core);
+	intake_free(&stage->intake);
+	loop_timer_free(&stage->limit);
+	close(stage->client);
+	buf_free(&stage->read);
+	loop_free(&stage->loop);
+}
+
+static void
+say(struct stage *stage, const char *text)
+{
+	assert_int_equal(write(stage->client, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+static void
+look(void *ctx)
+{
+	struct stage *stage = ctx;
+	char bytes[4096];
+	ssize_t got = read(stage->client, bytes, sizeof(bytes));
+
+	if (got > 0)
+		buf_add(&stage->read, bytes, (size_t)got);
+	if (stage->read.data != NULL && strstr(stage->read.data, stage->until) != NULL)
+		loop_stop(stage->loop);
+}
+
+/* Runs the loop until the client has read this. */
+static void
+hear(struct stage *stage, const char *text)
+{
+	stage->until = text;
+	for (;;) {
+		struct loop_timer *timer = loop_timer_new(stage->loop, look, stage);
+
+		loop_timer_set(timer, 1);
+		if (stage->read.data != NULL && strstr(stage->read.data, text) != NULL) {
+			loop_timer_free(&timer);
+			return;
+		}
+		/* One look a turn; look() stops the loop when it is there. */
+		struct loop_timer *turn =
+		    loop_timer_new(stage->loop, (loop_fn *)loop_stop, stage->loop);
+
+		loop_timer_set(turn, 3);
+		loop_run(stage->loop);
+		loop_timer_free(&turn);
+		loop_timer_free(&timer);
+	}
+}
+
+static const char mail[] =
+    "EHLO client.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n";
+static const char content[] =
+    "From: a@b.example\r\nTo: c@d.example\r\nSubject: hi\r\n\r\nhello\r\n.\r\n";
+
+static void
+hand_in(struct stage *stage)
+{
+	say(stage, mail);
+	hear(stage, "354 ");
+	say(stage, content);
+}
+
+static void
+test_stored(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_begin(&stage, 10000);
+	core_start(&stage);
+	hand_in(&stage);
+	hear(&stage, "250 2.0.0 queued as ");
+	assert_int_equal(stage.commits, 1);
+	assert_non_null(strstr(stage.read.data, stage.ids[0]));
+	assert_int_equal(intake_waiting(stage.intake), 0);
+	stage_end(&stage);
+}
+
+static void
+test_spool_full(void **state)
+{
+	struct refusal full;
+	struct stage stage;
+
+	(void)state;
+	refusal_set(&full, 452, "4.3.1", "the spool is full, try again later");
+	stage_begin(&stage, 10000);
+	stage.says = &full;
+	core_start(&stage);
+	hand_in(&stage);
+	hear(&stage, "452 4.3.1 the spool is full, try again later\r\n");
+	stage_end(&stage);
+}
+
+static void
+test_refused_before_the_core(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_begin(&stage, 10000);
+	core_start(&stage);
+	say(&stage, mail);
+	hear(&stage, "354 ");
+	say(&stage,
+	    "From: a@b.example\r\nTo: c@d.example\r\nContent-Type: application/x-dosexec; "
+	    "name=run.exe\r\nContent-Disposition: attachment; filename=run.exe\r\n\r\nMZ\r\n.\r\n");
+	hear(&stage, "\r\n554 5.7.1 ");
+	assert_int_equal(stage.commits, 0);
+	stage_end(&stage);
+}
+
+/* The core dies with the mail in its hands: the next one is asked for the same mail. */
+static void
+test_core_dies(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_begin(&stage, 10000);
+	stage.silent = true;
+	core_start(&stage);
+	hand_in(&stage);
+	loop_run(stage.loop); /* until the core has the commit */
+	assert_int_equal(stage.commits, 1);
+	peer_free(&stage.core);
+	stage.silent = false;
+	core_start(&stage);
+	hear(&stage, "250 2.0.0 queued as ");
+	assert_int_equal(stage.commits, 2);
+	assert_string_equal(stage.ids[0], stage.ids[1]);
+	stage_end(&stage);
+}
+
+/* No core when the mail comes: the client waits for the next one. */
+static void
+test_core_absent(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_begin(&stage, 10000);
+	hand_in(&stage);
+	hear(&stage, "354 ");
+	assert_int_equal(stage.commits, 0);
+	core_start(&stage);
+	hear(&stage, "250 2.0.0 queued as ");
+	stage_end(&stage);
+}
+
+static void
+test_core_stays_away(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_begin(&stage, 1);
+	hand_in(&stage);
+	hear(&stage, "451 4.3.0 the spool did not answer");
+	assert_int_equal(intake_waiting(stage.intake), 0);
+	stage_end(&stage);
+}
+
+/* The client goes before the answer: the mail may be stored, and nobody is told. */
+static void
+test_client_goes(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_begin(&stage, 10000);
+	stage.silent = true;
+	core_start(&stage);
+	hand_in(&stage);
+	loop_run(stage.loop);
+	assert_int_equal(intake_waiting(stage.intake), 1);
+	smtp_session_kill(stage.session);
+	stage.session = NULL;
+	assert_int_equal(intake_waiting(stage.intake), 1);
+	stage_end(&stage);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stored),
+		cmocka_unit_test(test_spool_full),
+		cmocka_unit_test(test_refused_before_the_core),
+		cmocka_unit_test(test_core_dies),
+		cmocka_unit_test(test_core_absent),
+		cmocka_unit_test(test_core_stays_away),
+		cmocka_unit_test(test_client_goes),
+	};
+
+	convert_setup();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
