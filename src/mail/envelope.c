@@ -14,5 +14,5 @@ envelope_free(struct envelope *envelope)
 {
 	free(envelope->reverse_path);
 	strlist_free(&envelope->recipients);
-	envelope_init(envelope);
+	*envelope = (struct envelope){ .reverse_path = NULL };
 }

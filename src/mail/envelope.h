@@ -26,6 +26,6 @@ struct origin {
 };
 
 void envelope_init(struct envelope *);
-void envelope_free(struct envelope *); /* leaves an initialised one */
+void envelope_free(struct envelope *); /* leaves a zeroed one; safe on it */
 
 #endif

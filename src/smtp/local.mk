@@ -5,3 +5,21 @@ libsmtp_a_SOURCES = \
 	src/smtp/listener.c src/smtp/listener.h \
 	src/smtp/reply.c src/smtp/reply.h \
 	src/smtp/session.c src/smtp/session.h
+
+SMTP_TEST_LIBS = libsmtp.a libmail.a libbase.a \
+	$(CMOCKA_LIBS) $(EVENT_LIBS) $(GMIME_LIBS) $(SECCOMP_LIBS)
+
+check_PROGRAMS += tests/unit/smtp/command_test
+TESTS += tests/unit/smtp/command_test
+tests_unit_smtp_command_test_SOURCES = tests/unit/smtp/command_test.c
+tests_unit_smtp_command_test_LDADD = $(SMTP_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/smtp/data_test
+TESTS += tests/unit/smtp/data_test
+tests_unit_smtp_data_test_SOURCES = tests/unit/smtp/data_test.c
+tests_unit_smtp_data_test_LDADD = $(SMTP_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/smtp/reply_test
+TESTS += tests/unit/smtp/reply_test
+tests_unit_smtp_reply_test_SOURCES = tests/unit/smtp/reply_test.c
+tests_unit_smtp_reply_test_LDADD = $(SMTP_TEST_LIBS)

@@ -301,7 +301,6 @@ transaction_end(struct smtp_session *s)
 	s->mail = NULL;
 	content_drop(s, mail);
 	envelope_free(&mail->envelope);
-	free(mail->envelope.reverse_path);
 	free(mail->asked);
 	free(mail);
 }
