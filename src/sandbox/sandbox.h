@@ -1,6 +1,7 @@
 #ifndef PMRELAY_SANDBOX_SANDBOX_H
 #define PMRELAY_SANDBOX_SANDBOX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,13 +16,19 @@ struct sandbox;
 
 struct sandbox_params {
 	struct loop *loop;
-	const char *address; /* "127.0.0.1" */
-	uint16_t port;	     /* 0: one that is free, see sandbox_port() */
-	const char *const *server_tokens; /* NULL-terminated; besides POSTMARK_API_TEST */
-	size_t most_messages;	 /* the oldest are dropped beyond */
-	uint64_t most_bytes;	 /* of what is kept */
+	const char *address;               /* "127.0.0.1" */
+	uint16_t port;                     /* 0: one that is free, see sandbox_port() */
+	const char *const *server_tokens;  /* NULL-terminated; besides POSTMARK_API_TEST */
+	size_t most_messages;              /* the oldest are dropped beyond */
+	uint64_t most_bytes;               /* of what is kept */
+	const char *const *sender_domains; /* NULL-terminated; NULL: every From is confirmed */
+	const char *base_path; /* "/postmark": may stand before the paths of the API; or NULL */
+	int64_t search_lag_ms; /* how long after acceptance a search finds a message */
+	bool to_optional;      /* a message may have Cc or Bcc only */
 };
 
+/* Params and what they point at are lent for the sandbox's life, the struct itself for the call.
+ * NULL: why tells what is wrong. */
 struct sandbox *sandbox_new(const struct sandbox_params *, char *why, size_t why_size);
 uint16_t sandbox_port(const struct sandbox *);
 void sandbox_free(struct sandbox **);

@@ -1,0 +1,295 @@
+/*
+ * pmrelay-sandbox: a strict local Postmark on a port.  Options in, one line out that says where
+ * it listens, then the loop until a signal.
+ */
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/strlist.h"
+#include "base/text.h"
+#include "sandbox/sandbox.h"
+
+#include "config.h"
+
+#define USUAL_TOKEN "sandbox-server-token"
+
+struct settings {
+	const char *address;
+	uint64_t port;
+	bool allow_remote;
+	struct strlist tokens;
+	struct strlist sender_domains;
+	const char *base_path;
+	uint64_t most_messages;
+	uint64_t most_bytes;
+	uint64_t search_lag_ms;
+	bool to_optional;
+	enum log_level log_level;
+	enum log_format log_format;
+};
+
+static const char help[] =
+    "usage: pmrelay-sandbox [option ...]\n"
+    "A strict local Postmark: says what the real one would say, sends nothing, and misbehaves\n"
+    "on request.  The first line on stdout tells where it listens.\n"
+    "\n"
+    "  --port N               port to listen on; 0, the default, takes one that is free\n"
+    "  --address IP           address to listen on, default 127.0.0.1\n"
+    "  --allow-remote         allow an address that is not of the loopback\n"
+    "  --token TOKEN          a server token that is valid, instead of " USUAL_TOKEN ";\n"
+    "                         may be repeated.  POSTMARK_API_TEST is valid in any case\n"
+    "  --sender-domain NAME   a domain that From may have, default any; may be repeated\n"
+    "  --allow-empty-to       take messages with Cc or Bcc only\n"
+    "  --base-path PATH       a path that may stand before those of the API\n"
+    "  --search-lag MS        milliseconds until a search finds an accepted message\n"
+    "  --max-messages N       messages kept in memory, default 100000\n"
+    "  --max-bytes N          bytes of messages kept in memory, default 536870912\n"
+    "  --log-level LEVEL      error, warning, info (default) or debug, on stderr\n"
+    "  --log-format FORMAT    text (default) or json\n"
+    "  --help, --version\n"
+    "\n"
+    "What it got:    curl http://ADDRESS:PORT/sandbox/messages\n"
+    "What it counts: curl http://ADDRESS:PORT/sandbox/counts\n"
+    "To be unkind:   curl -T faults.json http://ADDRESS:PORT/sandbox/faults\n"
+    "See pmrelay-sandbox(8).\n";
+
+static void __attribute__((noreturn, format(printf, 1, 2))) usage(const char *format, ...)
+{
+	va_list args;
+
+	fputs("pmrelay-sandbox: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs("\nTry pmrelay-sandbox --help.\n", stderr);
+	exit(EX_USAGE);
+}
+
+static uint64_t
+number_option(const char *name, uint64_t least, uint64_t most)
+{
+	uint64_t number;
+
+	if (text_number(optarg, strlen(optarg), least, most, &number) != 0)
+		usage("--%s wants a number from %llu to %llu, not \"%s\"", name,
+		    (unsigned long long)least, (unsigned long long)most, optarg);
+	return number;
+}
+
+static bool
+is_loopback(const char *address)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	if (inet_pton(AF_INET, address, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == 127;
+	return inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static void
+read_options(int argc, char **argv, struct settings *settings)
+{
+	enum {
+		OPTION_PORT = 1,
+		OPTION_ADDRESS,
+		OPTION_ALLOW_REMOTE,
+		OPTION_TOKEN,
+		OPTION_SENDER_DOMAIN,
+		OPTION_ALLOW_EMPTY_TO,
+		OPTION_BASE_PATH,
+		OPTION_SEARCH_LAG,
+		OPTION_MAX_MESSAGES,
+		OPTION_MAX_BYTES,
+		OPTION_LOG_LEVEL,
+		OPTION_LOG_FORMAT,
+		OPTION_HELP,
+		OPTION_VERSION,
+	};
+	static const struct option options[] = {
+		{ "port", required_argument, NULL, OPTION_PORT },
+		{ "address", required_argument, NULL, OPTION_ADDRESS },
+		{ "allow-remote", no_argument, NULL, OPTION_ALLOW_REMOTE },
+		{ "token", required_argument, NULL, OPTION_TOKEN },
+		{ "sender-domain", required_argument, NULL, OPTION_SENDER_DOMAIN },
+		{ "allow-empty-to", no_argument, NULL, OPTION_ALLOW_EMPTY_TO },
+		{ "base-path", required_argument, NULL, OPTION_BASE_PATH },
+		{ "search-lag", required_argument, NULL, OPTION_SEARCH_LAG },
+		{ "max-messages", required_argument, NULL, OPTION_MAX_MESSAGES },
+		{ "max-bytes", required_argument, NULL, OPTION_MAX_BYTES },
+		{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
+		{ "log-format", required_argument, NULL, OPTION_LOG_FORMAT },
+		{ "help", no_argument, NULL, OPTION_HELP },
+		{ "version", no_argument, NULL, OPTION_VERSION },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case OPTION_PORT:
+			settings->port = number_option("port", 0, 65535);
+			break;
+		case OPTION_ADDRESS:
+			settings->address = optarg;
+			break;
+		case OPTION_ALLOW_REMOTE:
+			settings->allow_remote = true;
+			break;
+		case OPTION_TOKEN:
+			strlist_add(&settings->tokens, optarg);
+			break;
+		case OPTION_SENDER_DOMAIN:
+			strlist_add(&settings->sender_domains, optarg);
+			break;
+		case OPTION_ALLOW_EMPTY_TO:
+			settings->to_optional = true;
+			break;
+		case OPTION_BASE_PATH:
+			if (optarg[0] != '/')
+				usage("--base-path wants a path that starts with a slash");
+			settings->base_path = optarg;
+			break;
+		case OPTION_SEARCH_LAG:
+			settings->search_lag_ms = number_option("search-lag", 0, 86400000);
+			break;
+		case OPTION_MAX_MESSAGES:
+			settings->most_messages = number_option("max-messages", 1, 10000000);
+			break;
+		case OPTION_MAX_BYTES:
+			settings->most_bytes = number_option("max-bytes", 1, 1ULL << 40);
+			break;
+		case OPTION_LOG_LEVEL:
+			if (log_level_parse(optarg, &settings->log_level) != 0)
+				usage("--log-level wants error, warning, info or debug, not \"%s\"",
+				    optarg);
+			break;
+		case OPTION_LOG_FORMAT:
+			if (strcmp(optarg, "json") == 0)
+				settings->log_format = LOG_FORMAT_JSON;
+			else if (strcmp(optarg, "text") != 0)
+				usage("--log-format wants text or json, not \"%s\"", optarg);
+			break;
+		case OPTION_HELP:
+			fputs(help, stdout);
+			exit(EXIT_SUCCESS);
+		case OPTION_VERSION:
+			puts("pmrelay-sandbox " PACKAGE_VERSION);
+			exit(EXIT_SUCCESS);
+		default:
+			usage("%s is no option, or its argument is missing", argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		usage("\"%s\" is not wanted", argv[optind]);
+	if (!settings->allow_remote && !is_loopback(settings->address))
+		usage("%s is not of the loopback: whoever reaches it reads every mail; "
+		      "--allow-remote allows it",
+		    settings->address);
+}
+
+/* The strings with a NULL at their end; lent by the list. */
+static const char **
+with_end(const struct strlist *list)
+{
+	const char **strings = mem_array(list->count + 1, sizeof(*strings));
+
+	for (size_t i = 0; i < list->count; i++)
+		strings[i] = list->items[i];
+	return strings;
+}
+
+static void
+on_signal(void *ctx)
+{
+	struct loop *loop = ctx;
+
+	loop_stop(loop);
+}
+
+static int
+run(const struct settings *settings)
+{
+	const char **tokens = with_end(&settings->tokens);
+	const char **domains = with_end(&settings->sender_domains);
+	struct sandbox_params params = {
+		.loop = loop_new(),
+		.address = settings->address,
+		.port = (uint16_t)settings->port,
+		.server_tokens = tokens,
+		.most_messages = (size_t)settings->most_messages,
+		.most_bytes = settings->most_bytes,
+		.sender_domains = domains[0] != NULL ? domains : NULL,
+		.base_path = settings->base_path,
+		.search_lag_ms = (int64_t)settings->search_lag_ms,
+		.to_optional = settings->to_optional,
+	};
+	struct sandbox *sandbox = NULL;
+	char why[256];
+	int status = EXIT_FAILURE;
+
+	if (params.loop == NULL || loop_signal(params.loop, SIGTERM, on_signal, params.loop) != 0 ||
+	    loop_signal(params.loop, SIGINT, on_signal, params.loop) != 0) {
+		log_error("start-failed", log_str("why", "no event loop"));
+		goto free_lists;
+	}
+	sandbox = sandbox_new(&params, why, sizeof(why));
+	if (sandbox == NULL) {
+		log_error("start-failed", log_str("why", why));
+		goto free_loop;
+	}
+	printf(strchr(settings->address, ':') != NULL
+		   ? "pmrelay-sandbox listening on http://[%s]:%u\n"
+		   : "pmrelay-sandbox listening on http://%s:%u\n",
+	    settings->address, sandbox_port(sandbox));
+	fflush(stdout);
+	log_info("listening", log_str("address", settings->address),
+	    log_num("port", sandbox_port(sandbox)));
+	loop_run(params.loop);
+	log_info("stopped");
+	status = EXIT_SUCCESS;
+	sandbox_free(&sandbox);
+
+free_loop:
+	loop_free(&params.loop);
+free_lists:
+	free(domains);
+	free(tokens);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct settings settings = {
+		.address = "127.0.0.1",
+		.most_messages = 100000,
+		.most_bytes = 512ULL << 20,
+		.log_level = LOG_LEVEL_INFO,
+		.log_format = LOG_FORMAT_TEXT,
+	};
+	int status;
+
+	signal(SIGPIPE, SIG_IGN);
+	log_setup("sandbox", LOG_LEVEL_INFO, LOG_FORMAT_TEXT, STDERR_FILENO);
+	read_options(argc, argv, &settings);
+	log_setup("sandbox", settings.log_level, settings.log_format, STDERR_FILENO);
+	if (settings.tokens.count == 0)
+		strlist_add(&settings.tokens, USUAL_TOKEN);
+	status = run(&settings);
+	strlist_free(&settings.tokens);
+	strlist_free(&settings.sender_domains);
+	return status;
+}

@@ -1,0 +1,360 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/http.h>
+
+#include <jansson.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#include "sandbox/api.h"
+#include "sandbox/faults.h"
+#include "sandbox/messages.h"
+#include "sandbox/state.h"
+#include "sandbox/control.h"
+
+#define USUAL_LIMIT 100
+#define MOST_LIMIT  10000
+/* A list ends early when it has grown to this. */
+#define ENOUGH_BYTES ((size_t)64 * 1024 * 1024)
+
+bool
+control_wants(const char *path)
+{
+	return path[0] == '\0' || strcmp(path, "/") == 0 || strcmp(path, "/sandbox") == 0 ||
+	       strncmp(path, "/sandbox/", 9) == 0;
+}
+
+static void
+answer_json(struct api_answer *answer, json_t *json)
+{
+	char *text = json_dumps(json, JSON_INDENT(2));
+
+	buf_adds(&answer->body, text);
+	buf_addc(&answer->body, '\n');
+	free(text);
+	json_decref(json);
+}
+
+static void
+answer_wrong(struct api_answer *answer, int status, const char *why)
+{
+	answer->status = status;
+	buf_clear(&answer->body);
+	buf_addc(&answer->body, '{');
+	json_add_member(&answer->body, "Error", why, strlen(why));
+	buf_adds(&answer->body, "}\n");
+}
+
+static void
+add_text(struct buf *out, const char *name, const char *text)
+{
+	if (text != NULL)
+		json_add_member(out, name, text, strlen(text));
+}
+
+static void
+add_list(struct buf *out, const char *name, const struct strlist *list)
+{
+	json_add_name(out, name);
+	buf_addc(out, '[');
+	for (size_t i = 0; i < list->count; i++) {
+		if (i > 0)
+			buf_addc(out, ',');
+		json_add_string(out, list->items[i], strlen(list->items[i]));
+	}
+	buf_addc(out, ']');
+}
+
+/* Written by hand, because the request is at hand as text: a full list may be large. */
+static void
+add_message(struct buf *out, const struct message *message)
+{
+	char time[STATE_TIME_SIZE];
+
+	state_time_text(time, message->wall_ms, message->fraction, 0);
+	buf_addf(out, "{\"Number\":%llu", (unsigned long long)message->number);
+	add_text(out, "MessageID", message->id);
+	add_text(out, "SubmittedAt", time);
+	add_text(out, "MessageStream", message->stream);
+	add_text(out, "RelayID", message->relay_id);
+	add_text(out, "Bounce", message->bounce);
+	add_list(out, "Recipients", &message->recipients);
+	add_list(out, "Suppressed", &message->suppressed);
+	buf_addf(out, ",\"TokenNumber\":%zu,\"BatchSize\":%zu,\"Bytes\":%zu", message->token,
+	    message->batch_size, message->bytes);
+	json_add_name(out, "Request");
+	buf_add(out, message->json, message->json_len);
+	buf_addc(out, '}');
+}
+
+static bool
+query_number(const struct api_request *request, const char *key, size_t least, size_t most,
+    size_t usual, size_t *number_r)
+{
+	const char *text = evhttp_find_header(request->query, key);
+	uint64_t number = usual;
+
+	if (text != NULL && text_number(text, strlen(text), least, most, &number) != 0)
+		return false;
+	*number_r = (size_t)number;
+	return true;
+}
+
+static void
+get_messages(struct state *state, const struct api_request *request, struct api_answer *answer)
+{
+	size_t limit, offset, count = messages_count(state->messages);
+	const char *order = evhttp_find_header(request->query, "order");
+	bool newest = order != NULL && text_same(order, "newest");
+
+	if (!query_number(request, "limit", 0, MOST_LIMIT, USUAL_LIMIT, &limit) ||
+	    !query_number(request, "offset", 0, SIZE_MAX, 0, &offset) ||
+	    (order != NULL && !newest && !text_same(order, "oldest"))) {
+		answer_wrong(answer, 400,
+		    "wanted limit from 0 to 10000, offset from 0, order oldest or newest");
+		return;
+	}
+	answer->total = (int64_t)count;
+	buf_addc(&answer->body, '[');
+	for (size_t i = 0; i < limit && offset < count && i < count - offset; i++) {
+		size_t index = newest ? count - 1 - offset - i : offset + i;
+
+		if (answer->body.len > ENOUGH_BYTES)
+			break;
+		buf_adds(&answer->body, i > 0 ? ",\n" : "\n");
+		add_message(&answer->body, messages_at(state->messages, index));
+	}
+	buf_adds(&answer->body, "\n]\n");
+}
+
+static void
+get_message(struct state *state, const struct api_request *request, struct api_answer *answer)
+{
+	const struct message *message =
+	    messages_find(state->messages, request->path + strlen("/sandbox/messages/"));
+
+	if (message == NULL) {
+		answer_wrong(answer, 404, "no such message, or forgotten");
+		return;
+	}
+	add_message(&answer->body, message);
+	buf_addc(&answer->body, '\n');
+}
+
+static void
+delete_messages(struct state *state, const struct api_request *request, struct api_answer *answer)
+{
+	(void)request;
+	messages_clear(state->messages);
+	memset(&state->counts, 0, sizeof(state->counts));
+	buf_adds(&answer->body, "{}\n");
+}
+
+static json_t *
+number(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static void
+get_counts(struct state *state, const struct api_request *request, struct api_answer *answer)
+{
+	const struct counts *counts = &state->counts;
+	const struct messages *messages = state->messages;
+	json_t *requests = json_object(), *refused = json_object(), *batches = json_object();
+	char *code;
+
+	(void)request;
+	for (size_t i = 0; i < STATE_ROUTES && api_route_name(i) != NULL; i++)
+		json_object_set_new(requests, api_route_name(i), number(counts->requests[i]));
+	for (int i = 0; i < STATE_CODES; i++) {
+		if (counts->refused[i] == 0)
+			continue;
+		code = mem_format("%d", i);
+		json_object_set_new(refused, code, number(counts->refused[i]));
+		free(code);
+	}
+	for (size_t i = 0; i < STATE_BUCKETS; i++)
+		json_object_set_new(batches, state_bucket_name(i), number(counts->batches[i]));
+	answer_json(answer,
+	    json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "accepted",
+		number(messages_accepted(messages)), "kept", number(messages_count(messages)),
+		"kept_bytes", number(messages_bytes(messages)), "test_messages",
+		number(counts->test_messages), "relay_ids", number(messages_relay_count(messages)),
+		"relay_id_repeats", number(messages_repeats(messages)), "relay_ids_left_out",
+		number(messages_relay_left_out(messages)), "requests", requests, "refused", refused,
+		"batches", batches, "largest_batch", number(counts->largest_batch), "faults",
+		number(counts->faults)));
+}
+
+static void
+get_relay_ids(struct state *state, const struct api_request *request, struct api_answer *answer)
+{
+	uint64_t times;
+
+	(void)request;
+	answer->type = "text/plain; charset=utf-8";
+	for (size_t i = 0; i < messages_relay_count(state->messages); i++) {
+		const char *id = messages_relay_at(state->messages, i, &times);
+
+		buf_adds(&answer->body, id);
+		buf_addf(&answer->body, " %llu\n", (unsigned long long)times);
+	}
+}
+
+static void
+get_faults(struct state *state, const struct api_request *request, struct api_answer *answer)
+{
+	(void)request;
+	answer_json(answer, faults_json(state->faults));
+}
+
+static void
+put_faults(struct state *state, const struct api_request *request, struct api_answer *answer)
+{
+	json_error_t error;
+	json_t *rules =
+	    json_loadb(request->body, request->body_len, JSON_REJECT_DUPLICATES, &error);
+	char *why = NULL;
+
+	if (rules == NULL) {
+		answer_wrong(answer, 400, error.text);
+	} else if (faults_set(state->faults, rules, &why) != 0) {
+		answer_wrong(answer, 422, why);
+		free(why);
+	} else {
+		log_info("faults", log_num("rules", (int64_t)json_array_size(rules)));
+		answer_json(answer, faults_json(state->faults));
+	}
+	json_decref(rules);
+}
+
+static void
+delete_faults(struct state *state, const struct api_request *request, struct api_answer *answer)
+{
+	(void)request;
+	faults_clear(state->faults);
+	buf_adds(&answer->body, "[]\n");
+}
+
+static void
+get_suppressions(struct state *state, const struct api_request *request, struct api_answer *answer)
+{
+	json_t *list = json_array(), *one;
+	const char *key;
+
+	(void)request;
+	json_object_foreach(state->suppressions, key, one) json_array_append(list, one);
+	answer_json(answer, list);
+}
+
+/* A list of addresses, or of objects with EmailAddress, MessageStream and SuppressionReason. */
+static bool
+suppressions_ok(const json_t *list)
+{
+	size_t i;
+	json_t *one;
+
+	if (!json_is_array(list))
+		return false;
+	json_array_foreach(list, i, one)
+	{
+		const char *address, *stream = "", *reason = "";
+
+		if (!json_is_string(one) &&
+		    json_unpack(one, "{s:s, s?s, s?s}", "EmailAddress", &address, "MessageStream",
+			&stream, "SuppressionReason", &reason) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void
+put_suppressions(struct state *state, const struct api_request *request, struct api_answer *answer)
+{
+	json_error_t error;
+	json_t *list = json_loadb(request->body, request->body_len, 0, &error);
+	json_t *one;
+	size_t i;
+
+	if (list == NULL) {
+		answer_wrong(answer, 400, error.text);
+		return;
+	}
+	if (!suppressions_ok(list)) {
+		answer_wrong(answer, 422,
+		    "wanted a list of addresses, or of objects with EmailAddress and perhaps "
+		    "MessageStream and SuppressionReason");
+		goto free_list;
+	}
+	json_object_clear(state->suppressions);
+	json_array_foreach(list, i, one)
+	{
+		const char *address = json_string_value(one), *stream = STATE_DEFAULT_STREAM;
+		const char *reason = "ManualSuppression";
+
+		if (address == NULL)
+			(void)json_unpack(one, "{s:s, s?s, s?s}", "EmailAddress", &address,
+			    "MessageStream", &stream, "SuppressionReason", &reason);
+		state_suppress(state, stream, address, reason);
+	}
+	get_suppressions(state, request, answer);
+
+free_list:
+	json_decref(list);
+}
+
+static void
+delete_suppressions(
+    struct state *state, const struct api_request *request, struct api_answer *answer)
+{
+	(void)request;
+	json_object_clear(state->suppressions);
+	buf_adds(&answer->body, "[]\n");
+}
+
+static const struct {
+	const char *method;
+	const char *path;
+	void (*run)(struct state *, const struct api_request *, struct api_answer *);
+} operations[] = {
+	{ "GET", "", get_messages },
+	{ "GET", "/", get_messages },
+	{ "GET", "/sandbox/messages", get_messages },
+	{ "GET", "/sandbox/messages/*", get_message },
+	{ "DELETE", "/sandbox/messages", delete_messages },
+	{ "GET", "/sandbox/counts", get_counts },
+	{ "GET", "/sandbox/relay-ids", get_relay_ids },
+	{ "GET", "/sandbox/faults", get_faults },
+	{ "PUT", "/sandbox/faults", put_faults },
+	{ "DELETE", "/sandbox/faults", delete_faults },
+	{ "GET", "/sandbox/suppressions", get_suppressions },
+	{ "PUT", "/sandbox/suppressions", put_suppressions },
+	{ "DELETE", "/sandbox/suppressions", delete_suppressions },
+};
+
+void
+control_handle(struct state *state, const struct api_request *request, struct api_answer *answer)
+{
+	bool path_known = false;
+
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+		const char *path = operations[i].path;
+		size_t len = strlen(path);
+
+		if (len > 0 && path[len - 1] == '*' ? strncmp(path, request->path, len - 1) != 0
+						    : strcmp(path, request->path) != 0)
+			continue;
+		path_known = true;
+		if (strcmp(operations[i].method, request->method) == 0) {
+			operations[i].run(state, request, answer);
+			return;
+		}
+	}
+	answer_wrong(answer, path_known ? 405 : 404,
+	    "see the section CONTROL in pmrelay-sandbox(8) for what there is");
+}

@@ -1,0 +1,861 @@
+/*
+ * One message against Postmark's rules.  Each check stands in its own function, and rules_judge()
+ * calls them in the order in which refusals take precedence.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include "sandbox/rules.h"
+
+/* Foreign text in a refusal is cut here: a refusal is no mirror for megabytes. */
+#define ECHO_BYTES 256
+
+static const char *const forbidden_extensions[] = { "vbs", "exe", "bin", "bat", "chm", "com", "cpl",
+	"crt", "hlp", "hta", "inf", "ins", "isp", "jse", "lnk", "mdb", "pcd", "pif", "reg", "scr",
+	"sct", "shs", "vbe", "vba", "wsf", "wsh", "wsl", "msc", "msi", "msp", "mst" };
+
+/* Those seen refused, and those that the vendor's own client never passes on. */
+static const char *const forbidden_headers[] = { "Reply-To", "Date", "Content-Type", "Return-Path",
+	"X-PM-RCPT", "From", "Sender", "Received", "Cc", "Bcc", "Subject", "Tag", "Attachment",
+	"To", "Track-Opens", "Track-Links", "Postmark-Template-Alias", "Message-Stream" };
+
+static const char *const bounce_types[] = { "HardBounce", "Transient", "Unsubscribe", "Subscribe",
+	"AutoResponder", "AddressChange", "DnsError", "SpamNotification", "OpenRelayTest",
+	"Unknown", "SoftBounce", "VirusNotification", "ChallengeVerification", "BadEmailAddress",
+	"ManuallyDeactivated", "Unconfirmed", "Blocked", "SMTPApiError", "InboundError",
+	"DMARCPolicy", "TemplateRenderingFailed" };
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static int refuse(struct rules_refusal *refusal, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int
+refuse(struct rules_refusal *refusal, int code, const char *format, ...)
+{
+	va_list args;
+
+	refusal->code = code;
+	va_start(args, format);
+	if (vasprintf(&refusal->text, format, args) < 0)
+		abort();
+	va_end(args);
+	return -1;
+}
+
+void
+rules_refusal_deinit(struct rules_refusal *refusal)
+{
+	free(refusal->text);
+	memset(refusal, 0, sizeof(*refusal));
+}
+
+/* At most ECHO_BYTES of text, not ending in the middle of a character.  The caller frees. */
+static char *
+echo(const char *text, size_t len)
+{
+	size_t used = 0;
+
+	while (used < len) {
+		size_t step = text_utf8_len(text + used, len - used);
+
+		if (step == 0 || used + step > ECHO_BYTES)
+			break;
+		used += step;
+	}
+	return mem_bytes(text, used);
+}
+
+/* ---- field types: code 403 ---- */
+
+/* The text of an optional string; an absent one and null are "". */
+static const char *
+string_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text != NULL ? text : "";
+}
+
+static bool
+absent(const json_t *value)
+{
+	return value == NULL || json_is_null(value);
+}
+
+static bool
+is_string_or_absent(const json_t *value)
+{
+	return absent(value) || json_is_string(value);
+}
+
+static bool
+headers_well_formed(const json_t *headers)
+{
+	size_t i;
+	const json_t *header;
+
+	if (absent(headers))
+		return true;
+	if (!json_is_array(headers))
+		return false;
+	json_array_foreach(headers, i, header)
+	{
+		if (!json_is_object(header) || !json_is_string(json_object_get(header, "Name")) ||
+		    !json_is_string(json_object_get(header, "Value")))
+			return false;
+	}
+	return true;
+}
+
+static bool
+metadata_well_formed(json_t *metadata)
+{
+	const char *key;
+	json_t *value;
+
+	if (absent(metadata))
+		return true;
+	if (!json_is_object(metadata))
+		return false;
+	json_object_foreach(metadata, key, value)
+	{
+		if (!json_is_string(value))
+			return false;
+	}
+	return true;
+}
+
+static bool
+attachments_well_formed(const json_t *attachments)
+{
+	size_t i;
+	const json_t *one;
+
+	if (absent(attachments))
+		return true;
+	if (!json_is_array(attachments))
+		return false;
+	json_array_foreach(attachments, i, one)
+	{
+		if (!json_is_object(one) || !is_string_or_absent(json_object_get(one, "Name")) ||
+		    !is_string_or_absent(json_object_get(one, "Content")) ||
+		    !is_string_or_absent(json_object_get(one, "ContentType")) ||
+		    !is_string_or_absent(json_object_get(one, "ContentID")))
+			return false;
+	}
+	return true;
+}
+
+static bool
+track_links_well_formed(const json_t *value)
+{
+	static const char *const known[] = { "None", "HtmlAndText", "HtmlOnly", "TextOnly" };
+
+	if (absent(value))
+		return true;
+	for (size_t i = 0; json_is_string(value) && i < COUNT(known); i++) {
+		if (strcmp(json_string_value(value), known[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+check_types(const json_t *message, struct rules_refusal *refusal)
+{
+	static const char *const strings[] = { "From", "To", "Cc", "Bcc", "Subject", "Tag",
+		"HtmlBody", "TextBody", "ReplyTo", "MessageStream" };
+	struct strlist wrong = { 0 };
+	char *text;
+	int rc = 0;
+
+	for (size_t i = 0; i < COUNT(strings); i++) {
+		if (!is_string_or_absent(json_object_get(message, strings[i])))
+			strlist_add(&wrong, strings[i]);
+	}
+	if (!headers_well_formed(json_object_get(message, "Headers")))
+		strlist_add(&wrong, "Headers");
+	if (!absent(json_object_get(message, "TrackOpens")) &&
+	    !json_is_boolean(json_object_get(message, "TrackOpens")))
+		strlist_add(&wrong, "TrackOpens");
+	if (!track_links_well_formed(json_object_get(message, "TrackLinks")))
+		strlist_add(&wrong, "TrackLinks");
+	if (!metadata_well_formed(json_object_get(message, "Metadata")))
+		strlist_add(&wrong, "Metadata");
+	if (!attachments_well_formed(json_object_get(message, "Attachments")))
+		strlist_add(&wrong, "Attachments");
+	if (wrong.count > 0) {
+		text = mem_string("Invalid request field(s):");
+		for (size_t i = 0; i < wrong.count; i++) {
+			char *longer =
+			    mem_format("%s%s '%s'", text, i == 0 ? "" : ",", wrong.items[i]);
+
+			free(text);
+			text = longer;
+		}
+		rc = refuse(refusal, 403, "%s.", text);
+		free(text);
+	}
+	strlist_free(&wrong);
+	return rc;
+}
+
+/* ---- streams: codes 1235 and 1236 ---- */
+
+static int
+check_stream(struct rules_message *message, struct rules_refusal *refusal)
+{
+	char *name;
+	int rc;
+
+	if (message->stream[0] == '\0')
+		message->stream = "outbound";
+	if (strcmp(message->stream, "outbound") == 0 || strcmp(message->stream, "broadcast") == 0)
+		return 0;
+	name = echo(message->stream, strlen(message->stream));
+	if (strcmp(message->stream, "inbound") == 0)
+		rc = refuse(refusal, 1236,
+		    "The stream provided: '%s' does not support sending messages.", name);
+	else
+		rc = refuse(refusal, 1235,
+		    "The stream provided: '%s' does not exist on this server.", name);
+	free(name);
+	return rc;
+}
+
+/* ---- addresses: code 300 ---- */
+
+static bool
+alphanumeric(unsigned char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* ^[a-z0-9\.!#\$%&'`\*\+\-\/=\^_\{\}\|~]+$ without regard to case */
+static bool
+local_part_ok(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (!alphanumeric((unsigned char)text[i]) &&
+		    (text[i] == '\0' || strchr(".!#$%&'`*+-/=^_{}|~", text[i]) == NULL))
+			return false;
+	}
+	return len > 0;
+}
+
+/* ^((\.)?[a-zA-Z0-9\-])+$: no two dots side by side, none at the end */
+static bool
+domain_ok(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '.' && (i + 1 == len || text[i + 1] == '.'))
+			return false;
+		if (text[i] != '.' && text[i] != '-' && !alphanumeric((unsigned char)text[i]))
+			return false;
+	}
+	return len > 0;
+}
+
+static int
+check_address(const char *field, const char *address, size_t len, struct rules_refusal *refusal)
+{
+	const char *at = memrchr(address, '@', len);
+	char *shown = echo(address, len);
+	char *domain;
+	int rc = 0;
+
+	if (len == 0) {
+		rc = refuse(refusal, 300, "Invalid '%s' address: ''.", field);
+	} else if (at == NULL) {
+		rc = refuse(refusal, 300,
+		    "Error parsing '%s': Illegal email address '%s'. It must contain the '@' "
+		    "symbol.",
+		    field, shown);
+	} else if (!local_part_ok(address, (size_t)(at - address))) {
+		rc = refuse(refusal, 300, "Invalid '%s' address: '%s'.", field, shown);
+	} else if (!domain_ok(at + 1, len - 1 - (size_t)(at - address))) {
+		domain = echo(at + 1, len - 1 - (size_t)(at - address));
+		rc = refuse(refusal, 300,
+		    "Error parsing '%s': Illegal email domain '%s' in address '%s'.", field, domain,
+		    shown);
+		free(domain);
+	}
+	free(shown);
+	return rc;
+}
+
+static bool
+blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/*
+ * The display name in front of '<': words and quoted strings.  Punctuation must be quoted, so a
+ * bare word is what RFC 5322 calls an atom, or UTF-8.  name_r gets the text without its quotes.
+ */
+static bool
+parse_name(const char *text, size_t len, char **name_r)
+{
+	char *name = mem_new(len + 1);
+	size_t used = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c < ' ' && c != '\t')
+			goto wrong;
+		if (c == 0x7f)
+			goto wrong;
+		if (c == '"') {
+			quoted = !quoted;
+			continue;
+		}
+		if (quoted && c == '\\') {
+			if (++i == len || (unsigned char)text[i] < ' ')
+				goto wrong;
+		} else if (!quoted && strchr("()<>[]:;@\\,.", (char)c) != NULL) {
+			goto wrong;
+		}
+		name[used++] = text[i];
+	}
+	if (quoted)
+		goto wrong;
+	*name_r = name;
+	return true;
+
+wrong:
+	free(name);
+	return false;
+}
+
+static int
+parse_mailbox(const char *field, const char *text, size_t len, struct rules_mailboxes *list,
+    struct rules_refusal *refusal)
+{
+	const char *open;
+	char *name, *shown;
+	size_t name_len;
+	bool quoted = false;
+	int rc;
+
+	while (len > 0 && blank(text[0]))
+		text++, len--;
+	while (len > 0 && blank(text[len - 1]))
+		len--;
+	for (open = text; open < text + len; open++) {
+		if (*open == '\\' && quoted && open + 1 < text + len)
+			open++;
+		else if (*open == '"')
+			quoted = !quoted;
+		else if (*open == '<' && !quoted)
+			break;
+	}
+	if (open == text + len) {
+		rc = check_address(field, text, len, refusal);
+		if (rc == 0) {
+			strlist_add_bytes(&list->addresses, text, len);
+			strlist_add(&list->names, "");
+		}
+		return rc;
+	}
+
+	name_len = (size_t)(open - text);
+	while (name_len > 0 && blank(text[name_len - 1]))
+		name_len--;
+	if (text[len - 1] != '>' || !parse_name(text, name_len, &name)) {
+		shown = echo(text, len);
+		rc = refuse(refusal, 300, "Invalid '%s' address: '%s'.", field, shown);
+		free(shown);
+		return rc;
+	}
+	len -= (size_t)(open - text) + 2; /* what the angle brackets hold */
+	rc = check_address(field, open + 1, len, refusal);
+	if (rc == 0) {
+		strlist_add_bytes(&list->addresses, open + 1, len);
+		strlist_take(&list->names, name);
+	} else {
+		free(name);
+	}
+	return rc;
+}
+
+int
+rules_mailboxes_parse(const char *field, const char *list, struct rules_mailboxes *list_r,
+    struct rules_refusal *refusal)
+{
+	const char *at = list;
+	const char *start = list;
+	bool quoted = false;
+
+	memset(list_r, 0, sizeof(*list_r));
+	if (list[strspn(list, " \t")] == '\0')
+		return 0;
+	for (;; at++) {
+		if (quoted && *at == '\\' && at[1] != '\0') {
+			at++;
+		} else if (*at == '"') {
+			quoted = !quoted;
+		} else if (*at == '\0' || (*at == ',' && !quoted)) {
+			if (parse_mailbox(field, start, (size_t)(at - start), list_r, refusal) !=
+			    0) {
+				rules_mailboxes_deinit(list_r);
+				return -1;
+			}
+			if (*at == '\0')
+				return 0;
+			start = at + 1;
+		}
+	}
+}
+
+void
+rules_mailboxes_deinit(struct rules_mailboxes *list)
+{
+	strlist_free(&list->addresses);
+	strlist_free(&list->names);
+}
+
+static int
+check_from(const char *from, struct rules_message *message, struct rules_refusal *refusal)
+{
+	struct rules_mailboxes one;
+	char *shown;
+	int rc = 0;
+
+	if (rules_mailboxes_parse("From", from, &one, refusal) != 0)
+		return -1;
+	if (one.addresses.count == 0) {
+		rc = refuse(refusal, 300, "Invalid 'From' value.");
+	} else if (one.addresses.count > 1) {
+		shown = echo(from, strlen(from));
+		rc = refuse(refusal, 300, "Invalid 'From' address: '%s'.", shown);
+		free(shown);
+	} else {
+		message->from = mem_string(one.addresses.items[0]);
+	}
+	rules_mailboxes_deinit(&one);
+	return rc;
+}
+
+static int
+check_recipients(const json_t *json, struct rules_message *message, struct rules_refusal *refusal)
+{
+	static const char *const fields[RULES_FIELDS] = { "To", "Cc", "Bcc" };
+	struct rules_mailboxes reply_to;
+
+	for (int i = 0; i < RULES_FIELDS; i++) {
+		if (rules_mailboxes_parse(
+			fields[i], string_of(json, fields[i]), &message->lists[i], refusal) != 0)
+			return -1;
+	}
+	if (rules_mailboxes_parse("Reply-To", string_of(json, "ReplyTo"), &reply_to, refusal) != 0)
+		return -1;
+	rules_mailboxes_deinit(&reply_to);
+	return 0;
+}
+
+static int
+check_recipient_count(const struct rules_message *message, const struct rules_params *params,
+    struct rules_refusal *refusal)
+{
+	size_t count = 0;
+
+	for (int i = 0; i < RULES_FIELDS; i++)
+		count += message->lists[i].addresses.count;
+	if (count == 0 || (message->lists[RULES_TO].addresses.count == 0 && !params->to_optional))
+		return refuse(refusal, 300, "Zero recipients specified");
+	if (count > RULES_MOST_RECIPIENTS)
+		return refuse(refusal, 300,
+		    "Too many recipients: a message may have up to %d in To, Cc and Bcc together, "
+		    "this one has %zu.",
+		    RULES_MOST_RECIPIENTS, count);
+	return 0;
+}
+
+/* ---- lengths and metadata: code 300 ---- */
+
+static size_t
+utf16_units(const char *text)
+{
+	return text_utf16_units(text, strlen(text));
+}
+
+static bool
+one_line(const char *text)
+{
+	return strpbrk(text, "\r\n") == NULL;
+}
+
+static int
+check_lengths(
+    const json_t *json, const struct rules_message *message, struct rules_refusal *refusal)
+{
+	if (utf16_units(string_of(json, "From")) > RULES_MOST_FROM_UNITS)
+		return refuse(
+		    refusal, 300, "'From' is limited to %d characters.", RULES_MOST_FROM_UNITS);
+	if (utf16_units(message->subject) > RULES_MOST_SUBJECT_UNITS)
+		return refuse(refusal, 300, "'Subject' is limited to %d characters.",
+		    RULES_MOST_SUBJECT_UNITS);
+	if (!one_line(message->subject))
+		return refuse(refusal, 300, "Invalid 'Subject' value.");
+	if (utf16_units(message->tag) > RULES_MOST_TAG_UNITS)
+		return refuse(
+		    refusal, 300, "'Tag' is limited to %d characters.", RULES_MOST_TAG_UNITS);
+	if (!one_line(message->tag))
+		return refuse(refusal, 300, "Invalid 'Tag' value.");
+	if (strlen(message->html_body) > RULES_MOST_BODY_BYTES)
+		return refuse(
+		    refusal, 300, "'HtmlBody' is limited to %d bytes.", RULES_MOST_BODY_BYTES);
+	if (strlen(message->text_body) > RULES_MOST_BODY_BYTES)
+		return refuse(
+		    refusal, 300, "'TextBody' is limited to %d bytes.", RULES_MOST_BODY_BYTES);
+	return 0;
+}
+
+static int
+check_metadata(json_t *metadata, struct rules_refusal *refusal)
+{
+	const char *key, *other;
+	json_t *value, *other_value;
+	bool ok = metadata == NULL || json_object_size(metadata) <= RULES_MOST_METADATA;
+
+	json_object_foreach(metadata, key, value)
+	{
+		if (!ok)
+			break;
+		ok = key[0] != '\0' && utf16_units(key) <= RULES_MOST_METADATA_KEY &&
+		     utf16_units(json_string_value(value)) <= RULES_MOST_METADATA_VALUE;
+		json_object_foreach(metadata, other, other_value)
+		{
+			if (other != key && text_same(other, key))
+				ok = false;
+		}
+	}
+	if (ok)
+		return 0;
+	return refuse(refusal, 300,
+	    "Invalid metadata content. Field names are limited to %d characters, and values are "
+	    "limited to %d characters. There may be up to %d fields, whose names differ in more "
+	    "than case.",
+	    RULES_MOST_METADATA_KEY, RULES_MOST_METADATA_VALUE, RULES_MOST_METADATA);
+}
+
+/* ---- headers: code 300 ---- */
+
+bool
+rules_header_forbidden(const char *name)
+{
+	for (size_t i = 0; i < COUNT(forbidden_headers); i++) {
+		if (text_same(name, forbidden_headers[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool
+header_name_ok(const char *name)
+{
+	for (const char *c = name; *c != '\0'; c++) {
+		if (*c <= ' ' || *c >= 0x7f || *c == ':')
+			return false;
+	}
+	return name[0] != '\0';
+}
+
+static int
+check_headers(const json_t *headers, struct rules_message *message, struct rules_refusal *refusal)
+{
+	size_t i;
+	const json_t *header;
+	const char *name, *value;
+	char *shown;
+	int rc = 0;
+
+	json_array_foreach(headers, i, header)
+	{
+		name = string_of(header, "Name");
+		value = string_of(header, "Value");
+		if (text_same(name, "X-PM-Bounce-Type"))
+			message->bounce_type = value;
+		shown = echo(name, strlen(name));
+		if (rules_header_forbidden(name))
+			rc = refuse(refusal, 300, "Header '%s' not allowed.", shown);
+		else if (!header_name_ok(name))
+			rc = refuse(refusal, 300, "Invalid header name '%s'.", shown);
+		else if (!one_line(value))
+			rc = refuse(refusal, 300, "Invalid value of header '%s'.", shown);
+		free(shown);
+		if (rc != 0)
+			break;
+	}
+	return rc;
+}
+
+/* ---- attachments: codes 411 and 300 ---- */
+
+bool
+rules_extension_forbidden(const char *file_name)
+{
+	const char *dot = strrchr(file_name, '.');
+
+	for (size_t i = 0; dot != NULL && i < COUNT(forbidden_extensions); i++) {
+		if (text_same(dot + 1, forbidden_extensions[i]))
+			return true;
+	}
+	return false;
+}
+
+bool
+rules_base64_ok(const char *text, size_t len)
+{
+	/* 1: a character of the alphabet */
+	static const bool alphabet[256] = {
+		['A' ... 'Z'] = true,
+		['a' ... 'z'] = true,
+		['0' ... '9'] = true,
+		['+'] = true,
+		['/'] = true,
+	};
+	bool ok = true;
+
+	if (len % 4 != 0)
+		return false;
+	for (int i = 0; i < 2 && len > 0 && text[len - 1] == '='; i++)
+		len--;
+	for (size_t i = 0; i < len; i++)
+		ok &= alphabet[(unsigned char)text[i]];
+	return ok;
+}
+
+/* type/subtype, then anything that keeps to its line */
+static bool
+content_type_ok(const char *text)
+{
+	size_t type = strcspn(text, "/;, \t");
+	size_t subtype;
+
+	if (type == 0 || text[type] != '/' || !one_line(text))
+		return false;
+	subtype = strcspn(text + type + 1, "/;, \t");
+	text += type + 1 + subtype;
+	return subtype > 0 && text[strspn(text, " \t")] != '/' &&
+	       (text[strspn(text, " \t")] == '\0' || text[strspn(text, " \t")] == ';');
+}
+
+static int
+check_attachment(const json_t *one, struct rules_refusal *refusal)
+{
+	const char *name = string_of(one, "Name");
+	const json_t *content = json_object_get(one, "Content");
+	const char *content_id = string_of(one, "ContentID");
+	char *shown = echo(name, strlen(name));
+	int rc = 0;
+
+	if (name[0] == '\0' || !one_line(name))
+		rc = refuse(refusal, 300, "Invalid attachment: 'Name' is missing or not valid.");
+	else if (rules_extension_forbidden(name))
+		rc = refuse(refusal, 411,
+		    "The attachment '%s' is of a type that is not allowed to be sent.", shown);
+	else if (absent(content) ||
+		 !rules_base64_ok(json_string_value(content), json_string_length(content)))
+		rc = refuse(refusal, 300,
+		    "Invalid attachment '%s': 'Content' is missing or not base64.", shown);
+	else if (!content_type_ok(string_of(one, "ContentType")))
+		rc = refuse(refusal, 300,
+		    "Invalid attachment '%s': 'ContentType' is missing or not valid.", shown);
+	else if (content_id[0] != '\0' && (strncmp(content_id, "cid:", 4) != 0 ||
+					      content_id[4] == '\0' || !one_line(content_id)))
+		rc = refuse(
+		    refusal, 300, "Invalid attachment '%s': 'ContentID' is not valid.", shown);
+	free(shown);
+	return rc;
+}
+
+static int
+check_attachments(
+    const json_t *attachments, struct rules_message *message, struct rules_refusal *refusal)
+{
+	size_t i;
+	const json_t *one;
+
+	json_array_foreach(attachments, i, one)
+	{
+		if (check_attachment(one, refusal) != 0)
+			return -1;
+		message->attachment_bytes += json_string_length(json_object_get(one, "Content"));
+	}
+	message->bytes =
+	    message->attachment_bytes + strlen(message->text_body) + strlen(message->html_body);
+	if (message->bytes >= RULES_MOST_MESSAGE_BYTES)
+		return refuse(refusal, 300,
+		    "Attachments too big. The total size should be less than %d bytes.",
+		    RULES_MOST_MESSAGE_BYTES);
+	return 0;
+}
+
+/* ---- sender: code 400 ---- */
+
+static int
+check_sender(const struct rules_message *message, const struct rules_params *params,
+    struct rules_refusal *refusal)
+{
+	const char *domain = strrchr(message->from, '@') + 1;
+
+	if (params->sender_domains == NULL)
+		return 0;
+	for (size_t i = 0; params->sender_domains[i] != NULL; i++) {
+		if (text_same(params->sender_domains[i], domain))
+			return 0;
+	}
+	return refuse(refusal, 400,
+	    "The 'From' address you supplied (%s) is not a Sender Signature on your account. "
+	    "Please add and confirm this address in order to be able to use it in the 'From' field "
+	    "of your messages.",
+	    message->from);
+}
+
+int
+rules_judge(const json_t *json, const struct rules_params *params, struct rules_message *message_r,
+    struct rules_refusal *refusal_r)
+{
+	struct rules_message *message = message_r;
+	json_t *metadata = json_object_get(json, "Metadata");
+
+	memset(message, 0, sizeof(*message));
+	memset(refusal_r, 0, sizeof(*refusal_r));
+	if (check_types(json, refusal_r) != 0)
+		goto refused;
+	message->stream = string_of(json, "MessageStream");
+	message->subject = string_of(json, "Subject");
+	message->tag = string_of(json, "Tag");
+	message->text_body = string_of(json, "TextBody");
+	message->html_body = string_of(json, "HtmlBody");
+	message->metadata = absent(metadata) ? NULL : metadata;
+
+	if (check_stream(message, refusal_r) != 0 ||
+	    check_from(string_of(json, "From"), message, refusal_r) != 0 ||
+	    check_recipients(json, message, refusal_r) != 0 ||
+	    check_recipient_count(message, params, refusal_r) != 0)
+		goto refused;
+	if (message->text_body[0] == '\0' && message->html_body[0] == '\0') {
+		(void)refuse(refusal_r, 300, "Provide either email TextBody or HtmlBody or both.");
+		goto refused;
+	}
+	if (check_lengths(json, message, refusal_r) != 0 ||
+	    (message->metadata != NULL && check_metadata(metadata, refusal_r) != 0) ||
+	    check_headers(json_object_get(json, "Headers"), message, refusal_r) != 0 ||
+	    check_attachments(json_object_get(json, "Attachments"), message, refusal_r) != 0)
+		goto refused;
+	if (message->lists[RULES_TO].addresses.count > 0)
+		message->to = string_of(json, "To");
+	if (check_sender(message, params, refusal_r) != 0)
+		goto refused;
+	return 0;
+
+refused:
+	rules_message_deinit(message);
+	return -1;
+}
+
+void
+rules_message_deinit(struct rules_message *message)
+{
+	free(message->from);
+	for (int i = 0; i < RULES_FIELDS; i++)
+		rules_mailboxes_deinit(&message->lists[i]);
+	memset(message, 0, sizeof(*message));
+}
+
+/* ---- bounce testing ---- */
+
+/* Same letters, without regard to case and to underscores. */
+static bool
+same_type(const char *type, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		char a = *type, b = text[i];
+
+		if (b == '_')
+			continue;
+		if (a == '\0' || !text_same_n(&a, &b, 1))
+			return false;
+		type++;
+	}
+	return *type == '\0';
+}
+
+const char *
+rules_bounce_type(const char *address, const char *wanted)
+{
+	const char *at = strrchr(address, '@');
+	size_t len;
+
+	if (at == NULL || !text_same(at + 1, "bounce-testing.postmarkapp.com"))
+		return NULL;
+	if (wanted == NULL)
+		wanted = address, len = (size_t)(at - address);
+	else
+		len = strlen(wanted);
+	for (size_t i = 0; i < COUNT(bounce_types); i++) {
+		if (same_type(bounce_types[i], wanted, len))
+			return bounce_types[i];
+	}
+	/* SpamComplaint is not to be had this way, and what is not known is a hard bounce. */
+	return "HardBounce";
+}
+
+/* ---- suppressed recipients ---- */
+
+/* Bare, lower case, joined as clients split them. */
+static char *
+join_addresses(const struct strlist *addresses)
+{
+	size_t len = 1;
+	char *joined, *end;
+
+	for (size_t i = 0; i < addresses->count; i++)
+		len += strlen(addresses->items[i]) + strlen(RULES_INACTIVE_SEPARATOR);
+	end = joined = mem_new(len);
+	for (size_t i = 0; i < addresses->count; i++) {
+		if (i > 0)
+			end = stpcpy(end, RULES_INACTIVE_SEPARATOR);
+		end = stpcpy(end, addresses->items[i]);
+	}
+	text_lower(joined);
+	return joined;
+}
+
+char *
+rules_inactive_text(const struct strlist *addresses, bool in_batch)
+{
+	char *joined = join_addresses(addresses);
+	char *text = mem_format("You tried to send to %s been marked as inactive. Found inactive "
+				"addresses: %s. Inactive recipients are ones that have generated a "
+				"hard bounce, a spam complaint, or a manual suppression.%s",
+	    in_batch ? "a recipient that has" : "recipient(s) that have", joined,
+	    in_batch ? " " : "");
+
+	free(joined);
+	return text;
+}
+
+char *
+rules_partial_text(const struct strlist *addresses)
+{
+	char *joined = join_addresses(addresses);
+	char *text = mem_format("Message OK, but will not deliver to these inactive addresses: %s. "
+				"Inactive recipients are ones that have generated a hard bounce or "
+				"a spam complaint.",
+	    joined);
+
+	free(joined);
+	return text;
+}
