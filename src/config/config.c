@@ -30,7 +30,7 @@ config_new(void)
 {
 	struct config *config = mem_new(sizeof(*config));
 
-	for (const struct option *o = options; o->section != NULL; o++)
+	for (const struct option_row *o = option_table; o->section != NULL; o++)
 		option_set_preset(o, config);
 	return config;
 }
@@ -42,7 +42,7 @@ config_free(struct config **config_p)
 
 	if (config == NULL)
 		return;
-	for (const struct option *o = options; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		option_clear(o, config);
 		if (o->kind == OPTION_STRING || o->kind == OPTION_SECRET_FILE)
 			free(*(char **)((char *)config + o->at));
@@ -65,12 +65,12 @@ environment_get(char *const *environment, const char *name)
 	return NULL;
 }
 
-static const struct option *
+static const struct option_row *
 option_of_variable(const char *name, size_t len)
 {
-	const struct option *found = NULL;
+	const struct option_row *found = NULL;
 
-	for (const struct option *o = options; o->section != NULL && found == NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL && found == NULL; o++) {
 		char *variable = option_variable(o);
 
 		if (strlen(variable) == len && memcmp(variable, name, len) == 0)
@@ -96,10 +96,10 @@ is_service_link(const char *rest, size_t len)
 static void
 check_unknown_variable(const char *name, size_t len, struct buf *why)
 {
-	const struct option *near;
+	const struct option_row *near;
 	char shown[120], asked[80];
 
-	for (const struct option *o = options; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		size_t section_len = strlen(o->section);
 		const char *rest = name + strlen("PMRELAY_") + section_len + 1;
 
@@ -128,7 +128,8 @@ check_unknown_variable(const char *name, size_t len, struct buf *why)
 }
 
 static void
-set_from_variable(const struct option *o, struct config *config, const char *value, struct buf *why)
+set_from_variable(
+    const struct option_row *o, struct config *config, const char *value, struct buf *why)
 {
 	bool right = true;
 
@@ -168,11 +169,11 @@ set_from_variable(const struct option *o, struct config *config, const char *val
 static void
 check_secrets(const unsigned *given, const char *name, struct buf *why)
 {
-	for (const struct option *o = options; o->section != NULL; o++)
-		if (o->kind == OPTION_SECRET_FILE && given[o - options] > 0 &&
-		    given[o - 1 - options] > 0)
+	for (const struct option_row *o = option_table; o->section != NULL; o++)
+		if (o->kind == OPTION_SECRET_FILE && given[o - option_table] > 0 &&
+		    given[o - 1 - option_table] > 0)
 			buf_addf(why, "%s:%u: %s.%s: given as well as %s, wanted one of them\n",
-			    name, given[o - options], o->section, o->name, o[-1].name);
+			    name, given[o - option_table], o->section, o->name, o[-1].name);
 }
 
 struct checked {
@@ -187,7 +188,7 @@ static void complain(const struct checked *, const char *section, const char *na
 static void
 complain(const struct checked *c, const char *section, const char *name, const char *format, ...)
 {
-	const struct option *o = option_find(section, name);
+	const struct option_row *o = option_find(section, name);
 	char text[300];
 	va_list args;
 
@@ -196,8 +197,8 @@ complain(const struct checked *c, const char *section, const char *name, const c
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	if (c->given[o - options] > 0)
-		buf_addf(c->why, "%s:%u: ", c->name, c->given[o - options]);
+	if (c->given[o - option_table] > 0)
+		buf_addf(c->why, "%s:%u: ", c->name, c->given[o - option_table]);
 	else
 		buf_addf(c->why, "%s: ", c->name);
 	buf_addf(c->why, "%s.%s: %s\n", section, name, text);
@@ -243,9 +244,9 @@ static struct config *
 load(const char *text, size_t len, const char *name, char *const *environment, struct buf *why)
 {
 	struct config *config = config_new();
-	unsigned *given = mem_array(options_count() + 1, sizeof(*given));
-	unsigned *set = mem_array(options_count() + 1, sizeof(*set));
-	const struct option *allow = option_find("smtp", "allow");
+	unsigned *given = mem_array(option_count() + 1, sizeof(*given));
+	unsigned *set = mem_array(option_count() + 1, sizeof(*set));
+	const struct option_row *allow = option_find("smtp", "allow");
 	size_t why_len = why->len;
 	bool failed = false;
 
@@ -253,18 +254,18 @@ load(const char *text, size_t len, const char *name, char *const *environment, s
 		failed = true;
 	check_secrets(given, name, why);
 
-	for (const struct option *o = options; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		char *variable = option_variable(o);
 
 		/* One that is empty is one that is not set: compose files hand on empty ones. */
 		if (environment_get(environment, variable) != NULL)
-			set[o - options] = 1;
+			set[o - option_table] = 1;
 		free(variable);
 	}
 	check_secrets(set, "environment", why);
 	for (char *const *e = environment; e != NULL && *e != NULL; e++) {
 		size_t name_len = strcspn(*e, "=");
-		const struct option *o;
+		const struct option_row *o;
 
 		if (strncmp(*e, "PMRELAY_", strlen("PMRELAY_")) != 0 || (*e)[name_len] == '\0' ||
 		    (*e)[name_len + 1] == '\0')
@@ -287,8 +288,8 @@ load(const char *text, size_t len, const char *name, char *const *environment, s
 	if (!failed && why->len == why_len) {
 		struct checked checked = { .name = name, .given = given, .why = why };
 
-		cross_check(
-		    config, given[allow - options] > 0 || set[allow - options] > 0, &checked);
+		cross_check(config,
+		    given[allow - option_table] > 0 || set[allow - option_table] > 0, &checked);
 	}
 	free(given);
 	free(set);
@@ -375,7 +376,7 @@ config_load_secrets(struct config *config, struct buf *why)
 {
 	int result = 0;
 
-	for (const struct option *o = options; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		const char *path;
 		struct secret **secret, *read;
 
@@ -410,13 +411,13 @@ config_load_secrets(struct config *config, struct buf *why)
 /* ---- printing ---------------------------------------------------------------------------- */
 
 static bool
-begins_section(const struct option *o)
+begins_section(const struct option_row *o)
 {
-	return o == options || strcmp(o[-1].section, o->section) != 0;
+	return o == option_table || strcmp(o[-1].section, o->section) != 0;
 }
 
 static bool
-ends_section(const struct option *o)
+ends_section(const struct option_row *o)
 {
 	return o[1].section == NULL || strcmp(o[1].section, o->section) != 0;
 }
@@ -424,7 +425,7 @@ ends_section(const struct option *o)
 void
 config_print(const struct config *config, bool with_secrets, struct buf *out)
 {
-	for (const struct option *o = options; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		bool shown = o->kind != OPTION_SECRET && o->kind != OPTION_SECRET_FILE;
 
 		if (begins_section(o))
@@ -483,7 +484,7 @@ config_sample(struct buf *out)
 		      "# Sizes: k, M, G (1024).  Times: ms, s, m, h, d.  The environment goes "
 		      "before the file:\n"
 		      "# PMRELAY_SMTP_MESSAGE_SIZE=5M, for example.\n");
-	for (const struct option *o = options; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		struct buf wanted;
 
 		if (begins_section(o)) {
@@ -539,7 +540,7 @@ print_roff(const char *text, struct buf *out)
 void
 config_manual(struct buf *out)
 {
-	for (const struct option *o = options; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		struct buf line;
 		char *variable = option_variable(o);
 
@@ -571,7 +572,7 @@ config_manual(struct buf *out)
 void
 config_needs_restart(const struct config *old, const struct config *new, struct strlist *names_r)
 {
-	for (const struct option *o = options; o->section != NULL; o++)
+	for (const struct option_row *o = option_table; o->section != NULL; o++)
 		if (o->reload == RELOAD_RESTART && !option_same(o, old, new))
 			strlist_take(names_r, mem_format("%s.%s", o->section, o->name));
 }

@@ -3,3 +3,16 @@ libconfig_a_SOURCES = \
 	src/config/config.c src/config/config.h \
 	src/config/options.c src/config/options.h \
 	src/config/parse.c src/config/parse.h
+
+CONFIG_TEST_LIBS = libconfig.a libbase.a $(CMOCKA_LIBS) $(CONFUSE_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+check_PROGRAMS += tests/unit/config/config_test tests/unit/config/documents_test
+TESTS += tests/unit/config/config_test tests/unit/config/documents_test
+tests_unit_config_config_test_SOURCES = tests/unit/config/config_test.c
+tests_unit_config_config_test_LDADD = $(CONFIG_TEST_LIBS)
+tests_unit_config_documents_test_SOURCES = tests/unit/config/documents_test.c
+tests_unit_config_documents_test_LDADD = $(CONFIG_TEST_LIBS)
+
+# Writes etc/pmrelay.conf and the options of doc/pmrelay.conf.5 from the table.
+.PHONY: documents
+documents: tests/unit/config/documents_test
+	$(AM_V_GEN)$(AM_TESTS_ENVIRONMENT) tests/unit/config/documents_test --write

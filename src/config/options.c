@@ -65,7 +65,7 @@ right_path(const char *value, size_t len)
 }
 
 static bool
-right_folder(const char *value, size_t len)
+right_full_path(const char *value, size_t len)
 {
 	return len > 0 && value[0] == '/';
 }
@@ -270,7 +270,7 @@ static const char *const track_links[] = { "", "None", "HtmlAndText", "HtmlOnly"
 
 #define AT(member) .at = offsetof(struct config, member)
 
-const struct option options[] = {
+const struct option_row option_table[] = {
 	{ "process", "hostname", OPTION_STRING, RELOAD_LIVE, AT(hostname), .preset = "",
 	    .most = 253, .right = right_hostname, .wanted = "a host name",
 	    .text = "Name in the SMTP greeting.  Empty: the name of the system." },
@@ -301,6 +301,11 @@ const struct option options[] = {
 	    .choices = log_levels, .text = "The least important kind of line that is written." },
 	{ "log", "format", OPTION_CHOICE, RELOAD_RESTART, AT(log_format), .preset = "text",
 	    .choices = log_formats, .text = "key=value pairs, or one JSON object a line." },
+	{ "log", "file", OPTION_STRING, RELOAD_LIVE, AT(log_file),
+	    .preset = LOCALSTATEDIR "/log/pmrelay.log", .most = 4000, .right = right_full_path,
+	    .wanted = "an absolute path",
+	    .text = "File that is written to in the background; SIGHUP opens it again.  In the "
+		    "foreground the log goes to the standard error output." },
 
 	{ "smtp", "listen", OPTION_LIST, RELOAD_RESTART, AT(listen),
 	    .preset = "127.0.0.1:2525 [::1]:2525", .most = 64, .right = right_listener,
@@ -319,19 +324,19 @@ const struct option options[] = {
 		"dot-unstuffing.  The default lets every mail through whose base64 content fits "
 		"into Postmark's 10 MB; what Postmark would refuse is refused in the session "
 		"as well." },
-	{ "smtp", "memory", OPTION_SIZE, RELOAD_LIVE, AT(smtp_memory_bytes), .preset = "256M",
+	{ "smtp", "memory", OPTION_SIZE, RELOAD_RESTART, AT(smtp_memory_bytes), .preset = "256M",
 	    .least = MEBIBYTE, .most = 64 * GIBIBYTE,
 	    .text = "Memory for the contents of all mails that one front process holds at once.  "
 		    "Beyond it a mail is put off with 452." },
 	{ "smtp", "recipients", OPTION_NUMBER, RELOAD_LIVE, AT(smtp_recipients), .preset = "1000",
 	    .least = 100, .most = 100000,
 	    .text = "Most recipients of one mail.  Beyond it RCPT is put off with 452." },
-	{ "smtp", "connections", OPTION_NUMBER, RELOAD_LIVE, AT(smtp_connections), .preset = "2000",
-	    .least = 1, .most = 100000,
+	{ "smtp", "connections", OPTION_NUMBER, RELOAD_RESTART, AT(smtp_connections),
+	    .preset = "2000", .least = 1, .most = 100000,
 	    .text = "Most connections that one front process serves at once.  Beyond it a client "
 		    "gets 421." },
-	{ "smtp", "connections-per-client", OPTION_NUMBER, RELOAD_LIVE, AT(smtp_connections_client),
-	    .preset = "2000", .least = 1, .most = 100000,
+	{ "smtp", "connections-per-client", OPTION_NUMBER, RELOAD_RESTART,
+	    AT(smtp_connections_client), .preset = "2000", .least = 1, .most = 100000,
 	    .text = "The same for one client address." },
 	{ "smtp", "commands", OPTION_NUMBER, RELOAD_LIVE, AT(smtp_commands), .preset = "1000",
 	    .least = 10, .most = 1000000,
@@ -380,7 +385,7 @@ const struct option options[] = {
 	    .text = "Most header fields of a mail.  Beyond it a mail is refused." },
 
 	{ "spool", "folder", OPTION_STRING, RELOAD_RESTART, AT(spool_folder),
-	    .preset = LOCALSTATEDIR "/spool/pmrelay", .most = 4000, .right = right_folder,
+	    .preset = LOCALSTATEDIR "/spool/pmrelay", .most = 4000, .right = right_full_path,
 	    .wanted = "an absolute path",
 	    .text =
 		"Folder of the queue.  It belongs on a disk that keeps what was synced to it." },
@@ -388,14 +393,15 @@ const struct option options[] = {
 	    .preset = "no",
 	    .text = "Refuse to start when the folder lies where a restart loses it (tmpfs, the "
 		    "overlay of a container), instead of warning." },
-	{ "spool", "min-free", OPTION_SIZE, RELOAD_LIVE, AT(spool_min_free_bytes), .preset = "64M",
-	    .most = 1024 * GIBIBYTE, .text = "Free space below which mails are put off with 452." },
+	{ "spool", "min-free", OPTION_SIZE, RELOAD_RESTART, AT(spool_min_free_bytes),
+	    .preset = "64M", .most = 1024 * GIBIBYTE,
+	    .text = "Free space below which mails are put off with 452." },
 	{ "spool", "keep-history", OPTION_TIME, RELOAD_LIVE, AT(spool_keep_history_ms),
 	    .preset = "30d", .most = 3650 * DAY,
 	    .text = "How long ids, recipients and Postmark's answers are kept after an item has "
 		    "ended.  Contents go when it ends." },
-	{ "spool", "sync-delay", OPTION_TIME, RELOAD_LIVE, AT(spool_sync_delay_ms), .preset = "0s",
-	    .most = SECOND,
+	{ "spool", "sync-delay", OPTION_TIME, RELOAD_RESTART, AT(spool_sync_delay_ms),
+	    .preset = "0s", .most = SECOND,
 	    .text = "How long a commit waits for others to share its sync with.  More mails a "
 		    "second on slow disks, a later 250 for each." },
 
@@ -474,9 +480,9 @@ const struct option options[] = {
 };
 
 size_t
-options_count(void)
+option_count(void)
 {
-	return sizeof(options) / sizeof(options[0]) - 1;
+	return sizeof(option_table) / sizeof(option_table[0]) - 1;
 }
 
 /* ---- finding rows ------------------------------------------------------------------------ */
@@ -490,10 +496,10 @@ option_section_text(const char *section)
 	return NULL;
 }
 
-const struct option *
+const struct option_row *
 option_find(const char *section, const char *name)
 {
-	for (const struct option *o = options; o->section != NULL; o++)
+	for (const struct option_row *o = option_table; o->section != NULL; o++)
 		if (strcmp(o->section, section) == 0 && strcmp(o->name, name) == 0)
 			return o;
 	return NULL;
@@ -531,13 +537,13 @@ distance(const char *a, const char *b)
 	return rows[a_len % 3][b_len];
 }
 
-const struct option *
+const struct option_row *
 option_nearest(const char *section, const char *name)
 {
-	const struct option *nearest = NULL;
+	const struct option_row *nearest = NULL;
 	unsigned least = UINT_MAX;
 
-	for (const struct option *o = options; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		bool here = section != NULL && strcmp(section, o->section) == 0;
 		unsigned away = distance(name, o->name);
 
@@ -554,7 +560,7 @@ option_nearest(const char *section, const char *name)
 }
 
 char *
-option_variable(const struct option *o)
+option_variable(const struct option_row *o)
 {
 	char *name = mem_format("PMRELAY_%s_%s", o->section, o->name);
 
@@ -672,13 +678,13 @@ is_clean(const char *value, size_t len)
 }
 
 static void *
-place(const struct option *o, struct config *config)
+place(const struct option_row *o, struct config *config)
 {
 	return (char *)config + o->at;
 }
 
 static const void *
-place_const(const struct option *o, const struct config *config)
+place_const(const struct option_row *o, const struct config *config)
 {
 	return (const char *)config + o->at;
 }
@@ -693,7 +699,7 @@ set_string(char **at, const char *value)
 }
 
 int
-option_set(const struct option *o, struct config *config, const char *value, size_t len)
+option_set(const struct option_row *o, struct config *config, const char *value, size_t len)
 {
 	uint64_t number;
 	int64_t ms;
@@ -785,7 +791,7 @@ option_set(const struct option *o, struct config *config, const char *value, siz
 }
 
 void
-option_clear(const struct option *o, struct config *config)
+option_clear(const struct option_row *o, struct config *config)
 {
 	switch (o->kind) {
 	case OPTION_STRING:
@@ -809,7 +815,7 @@ option_clear(const struct option *o, struct config *config)
 }
 
 void
-option_set_preset(const struct option *o, struct config *config)
+option_set_preset(const struct option_row *o, struct config *config)
 {
 	if (o->kind != OPTION_LIST) {
 		if (option_set(o, config, o->preset, strlen(o->preset)) != 0)
@@ -869,7 +875,7 @@ print_time(uint64_t ms, struct buf *out)
 }
 
 void
-option_print(const struct option *o, const struct config *config, struct buf *out)
+option_print(const struct option_row *o, const struct config *config, struct buf *out)
 {
 	const void *at = place_const(o, config);
 	const struct strlist *list;
@@ -919,7 +925,7 @@ option_print(const struct option *o, const struct config *config, struct buf *ou
 }
 
 void
-option_print_preset(const struct option *o, struct buf *out)
+option_print_preset(const struct option_row *o, struct buf *out)
 {
 	struct config *config = mem_new(sizeof(*config));
 
@@ -932,7 +938,7 @@ option_print_preset(const struct option *o, struct buf *out)
 }
 
 void
-option_wanted(const struct option *o, struct buf *out)
+option_wanted(const struct option_row *o, struct buf *out)
 {
 	if (o->wanted != NULL) {
 		buf_adds(out, o->wanted);
@@ -980,7 +986,7 @@ option_wanted(const struct option *o, struct buf *out)
 }
 
 bool
-option_same(const struct option *o, const struct config *a, const struct config *b)
+option_same(const struct option_row *o, const struct config *a, const struct config *b)
 {
 	struct buf text_a, text_b;
 	bool same;

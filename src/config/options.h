@@ -33,7 +33,7 @@ enum option_reload {
 	RELOAD_RESTART, /* changing it needs a restart */
 };
 
-struct option {
+struct option_row {
 	const char *section, *name;
 	enum option_kind kind;
 	enum option_reload reload;
@@ -47,33 +47,33 @@ struct option {
 };
 
 /* Ends with a row whose section is NULL; rows of a section stand together. */
-extern const struct option options[];
-size_t options_count(void);
+extern const struct option_row option_table[];
+size_t option_count(void);
 
 /* One line for the operator about a section; NULL: there is no such section. */
 const char *option_section_text(const char *section);
 
-const struct option *option_find(const char *section, const char *name);
+const struct option_row *option_find(const char *section, const char *name);
 /* The row whose name is most like it, first in that section (NULL: any).  NULL: none is near. */
-const struct option *option_nearest(const char *section, const char *name);
+const struct option_row *option_nearest(const char *section, const char *name);
 /* "PMRELAY_SMTP_MESSAGE_SIZE"; caller frees. */
-char *option_variable(const struct option *);
+char *option_variable(const struct option_row *);
 
 /*
  * Checks a value as it stands in a file, and sets it (config NULL: only checks; a list gets the
  * item added).  Value is len bytes followed by a NUL.  0, or -1 and nothing changed.
  */
-int option_set(const struct option *, struct config *, const char *value, size_t len);
-void option_clear(const struct option *, struct config *); /* lists and strings: empty */
-void option_set_preset(const struct option *, struct config *);
+int option_set(const struct option_row *, struct config *, const char *value, size_t len);
+void option_clear(const struct option_row *, struct config *); /* lists and strings: empty */
+void option_set_preset(const struct option_row *, struct config *);
 
 /* What option_set() takes: "a size from 1k to 64M". */
-void option_wanted(const struct option *, struct buf *out);
+void option_wanted(const struct option_row *, struct buf *out);
 /* The value as it stands in a file, quoted where it needs it.  Secrets as they are. */
-void option_print(const struct option *, const struct config *, struct buf *out);
+void option_print(const struct option_row *, const struct config *, struct buf *out);
 /* The preset in the same form. */
-void option_print_preset(const struct option *, struct buf *out);
-bool option_same(const struct option *, const struct config *a, const struct config *b);
+void option_print_preset(const struct option_row *, struct buf *out);
+bool option_same(const struct option_row *, const struct config *a, const struct config *b);
 
 /* Pure readings that the cross-checks share. */
 int value_size(const char *text, size_t len, uint64_t *bytes_r);

@@ -203,7 +203,7 @@ found_error(cfg_t *cfg, const char *format, va_list args)
 	unsigned line = cfg->line > 0 ? (unsigned)cfg->line : 1;
 	const char *section = strcmp(cfg->name, "root") == 0 ? NULL : cfg->name;
 	char raw[256], text[400];
-	const struct option *near;
+	const struct option_row *near;
 
 	if (strstr(format, "no such option") == NULL) {
 		vsnprintf(raw, sizeof(raw), format, args);
@@ -232,12 +232,12 @@ static int
 found_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
 	struct parse *p = current;
-	const struct option *o = option_find(cfg->name, opt->name);
+	const struct option_row *o = option_find(cfg->name, opt->name);
 	size_t len = strlen(value);
 	unsigned line = cfg->line > 0 ? (unsigned)cfg->line : 1;
 	bool list = o->kind == OPTION_LIST, again = list && opt->nvalues > 1;
 	bool secret = o->kind == OPTION_SECRET;
-	unsigned *given = &p->given[o - options];
+	unsigned *given = &p->given[o - option_table];
 
 	/* libConfuse shall not keep a copy of a secret. */
 	*(const char **)result = secret ? "" : value;
@@ -268,21 +268,22 @@ found_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 static void
 take_lists(struct parse *p, cfg_t *cfg)
 {
-	for (const struct option *o = options; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		cfg_t *section = cfg_getsec(cfg, o->section);
 		cfg_opt_t *opt = section == NULL ? NULL : cfg_getopt(section, o->name);
 
 		if (o->kind != OPTION_LIST || opt == NULL || (opt->flags & CFGF_MODIFIED) == 0)
 			continue;
-		if (p->given[o - options] == 0)
-			p->given[o - options] = (unsigned)section->line;
+		if (p->given[o - option_table] == 0)
+			p->given[o - option_table] = (unsigned)section->line;
 		option_clear(o, p->config);
 		for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
 			const char *value = cfg_opt_getnstr(opt, i);
 
 			if (option_set(o, p->config, value, strlen(value)) != 0) {
-				fail(p, p->given[o - options], "%s.%s: found more than %llu values",
-				    o->section, o->name, (unsigned long long)o->most);
+				fail(p, p->given[o - option_table],
+				    "%s.%s: found more than %llu values", o->section, o->name,
+				    (unsigned long long)o->most);
 				break;
 			}
 		}
@@ -294,16 +295,16 @@ take_lists(struct parse *p, cfg_t *cfg)
 static cfg_t *
 new_reader(void)
 {
-	size_t count = options_count(), section_count = 0, next = 0;
+	size_t count = option_count(), section_count = 0, next = 0;
 	/* Each section takes its rows and an end; there are fewer sections than rows. */
 	cfg_opt_t *rows = mem_array(2 * count + 1, sizeof(*rows));
 	cfg_opt_t *tops = mem_array(count + 1, sizeof(*tops));
 	cfg_t *cfg;
 
 	for (size_t i = 0; i < count; i++) {
-		const struct option *o = &options[i];
+		const struct option_row *o = &option_table[i];
 
-		if (i == 0 || strcmp(options[i - 1].section, o->section) != 0)
+		if (i == 0 || strcmp(option_table[i - 1].section, o->section) != 0)
 			tops[section_count++] =
 			    (cfg_opt_t)CFG_SEC(o->section, &rows[next], CFGF_NONE);
 		if (o->kind == OPTION_LIST)
@@ -312,7 +313,7 @@ new_reader(void)
 			rows[next] = (cfg_opt_t)CFG_STR(o->name, NULL, CFGF_NONE);
 		rows[next].parsecb = found_value;
 		next++;
-		if (strcmp(o->section, i + 1 < count ? options[i + 1].section : "") != 0)
+		if (strcmp(o->section, i + 1 < count ? option_table[i + 1].section : "") != 0)
 			rows[next++] = (cfg_opt_t)CFG_END();
 	}
 	tops[section_count] = (cfg_opt_t)CFG_END();
@@ -338,10 +339,12 @@ parse_text(struct config *config, const char *text, size_t len, const char *name
 	if (cfg == NULL)
 		abort();
 	cfg_set_error_function(cfg, found_error);
-	if (cfg_parse_buf(cfg, copy) == CFG_SUCCESS)
-		take_lists(&p, cfg);
-	else if (!p.failed)
+	if (cfg_parse_buf(cfg, copy) == CFG_SUCCESS) {
+		if (!p.failed)
+			take_lists(&p, cfg);
+	} else if (!p.failed) {
 		fail(&p, cfg->line > 0 ? (unsigned)cfg->line : 1, "cannot be read");
+	}
 	cfg_free(cfg);
 	current = NULL;
 
