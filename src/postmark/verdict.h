@@ -44,8 +44,8 @@ void verdicts_free(struct item_verdict *verdicts, size_t count);
 
 /*
  * An operator's matter that may be the doing of one sender: a From that is no signature (400, 401,
- * 501), a recipient outside the domain while approval is pending (412).  One such answer says
- * nothing about the other mails of the route.
+ * 501), a recipient outside the domain while approval is pending (412), a stream that the mail
+ * itself named (1235, 1236).  One such answer says nothing about the other mails of the route.
  */
 bool verdict_code_is_one_senders(int error_code);
 

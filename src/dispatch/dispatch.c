@@ -1,0 +1,1043 @@
+/*
+ * The way of an item through here: claimed (the store has made "sending" durable), put into a
+ * request alone or with others, judged, settled (the store makes the verdict durable).
+ *
+ * Requests leave when there is room in the window.  Beside a request that is out, another one
+ * leaves only when it is full or when FILL_MS have gone by: a quiet queue is answered at once and a
+ * busy one travels in batches, without anybody measuring which of the two it is.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "postmark/batch.h"
+#include "postmark/client.h"
+#include "postmark/verdict.h"
+#include "store/store.h"
+
+#include "dispatch/breaker.h"
+#include "dispatch/dispatch.h"
+#include "dispatch/pace.h"
+#include "dispatch/pending.h"
+#include "dispatch/schedule.h"
+#include "dispatch/settle.h"
+
+#define FILL_MS          INT64_C(20)
+#define STORE_AGAIN_MS   INT64_C(1000)
+#define MOST_TIMER_MS    INT64_C(60000) /* the wall clock may jump: look again by then */
+#define GATE_MS          INT64_C(60000)
+#define SENDERS_IN_A_ROW 3U /* see route_operator() */
+/* An answer repeats the To of each item: fifty addresses and their names. */
+#define ANSWER_BYTES          (64U * 1024U)
+#define ANSWER_BYTES_PER_ITEM (24U * 1024U)
+
+struct request {
+	struct request *next, *prev;
+	struct route *route;
+	struct store_item *items;
+	size_t count;
+	struct batch batch;
+	struct postmark_job *job; /* NULL: waits to leave (a half of a batch that was split) */
+	bool probe;               /* of the breaker or of a paused route */
+	int64_t started_ms;
+};
+
+struct route {
+	struct dispatch *dispatch;
+	char *name;
+	char *message_stream;
+	const struct secret *token;
+	struct pace pace;
+	struct breaker breaker;
+	struct settle *settle;
+
+	struct request *out;   /* in flight */
+	struct request *split; /* halves that are to leave before anything is claimed */
+	unsigned in_flight;
+	bool claiming;
+	bool maybe_due;        /* a claim may bring something */
+	bool backlog;          /* the last claim left items behind */
+	bool asks_next;        /* the store is to be asked what comes next */
+	int64_t fill_until_ms; /* monotonic; 0: nobody waits for company */
+
+	/* Paused by us: an operator must act. */
+	bool paused;
+	int64_t probe_at_ms; /* monotonic */
+	int64_t paused_at_ms;
+	struct pauses pauses;
+	unsigned senders_row; /* see route_operator() */
+
+	struct loop_timer *gate_timer; /* something that holds us back is over */
+	struct loop_timer *due_timer;
+	int64_t due_at_ms; /* wall; INT64_MAX: off */
+	struct log_gate paused_gate, breaker_gate, throttled_gate;
+};
+
+struct dispatch {
+	struct loop *loop;
+	struct store *store;
+	struct postmark_client *client;
+	struct dispatch_options options;
+	struct route *routes;
+	size_t route_count;
+	uint64_t random;
+	struct pending_list pending; /* calls to the store */
+	struct dispatch_counts counts;
+	bool draining;
+	void (*drained)(void *ctx);
+	void *drained_ctx;
+	struct loop_call *drain_call;
+};
+
+static void route_pump(struct route *);
+
+/* --- small helpers ------------------------------------------------------------------------ */
+
+static bool
+dispatch_idle(const struct dispatch *dispatch)
+{
+	if (dispatch->pending.count > 0)
+		return false;
+	for (size_t i = 0; i < dispatch->route_count; i++) {
+		const struct route *route = &dispatch->routes[i];
+
+		if (route->out != NULL || route->split != NULL || !settle_idle(route->settle))
+			return false;
+	}
+	return true;
+}
+
+static void
+drain_check(struct dispatch *dispatch)
+{
+	if (dispatch->draining && dispatch->drained != NULL && dispatch_idle(dispatch))
+		loop_call_ask(dispatch->drain_call);
+}
+
+static void
+drain_done(void *ctx)
+{
+	struct dispatch *dispatch = ctx;
+	void (*drained)(void *) = dispatch->drained;
+
+	if (drained == NULL || !dispatch_idle(dispatch))
+		return;
+	dispatch->drained = NULL;
+	drained(dispatch->drained_ctx);
+}
+
+static void
+due_at(struct route *route, int64_t due_ms)
+{
+	int64_t after_ms;
+
+	if (due_ms >= route->due_at_ms)
+		return;
+	route->due_at_ms = due_ms;
+	after_ms = due_ms - clock_wall_ms();
+	if (after_ms < 0)
+		after_ms = 0;
+	loop_timer_set(route->due_timer, after_ms < MOST_TIMER_MS ? after_ms : MOST_TIMER_MS);
+}
+
+static struct pending *
+note_new(struct route *route)
+{
+	struct dispatch *dispatch = route->dispatch;
+
+	return pending_new(&dispatch->pending, dispatch->store, dispatch, route);
+}
+
+static struct store_outcome
+outcome_of(const struct store_item *item, enum item_state to)
+{
+	int64_t now_ms = clock_wall_ms();
+
+	return (struct store_outcome){
+		.key = item->key, .to = to, .at_ms = now_ms, .due_ms = now_ms, .keeps_history = true
+	};
+}
+
+static void
+items_free(struct store_item *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		store_item_free(&items[i]);
+	free(items);
+}
+
+/* --- outcomes ----------------------------------------------------------------------------- */
+
+static void
+outcomes_durable(void *ctx, enum store_result result)
+{
+	struct pending *pending = ctx;
+	struct route *route = pending->more;
+	bool some_unsure = pending->flag;
+	struct dispatch *dispatch = pending_back(pending);
+
+	(void)result;
+	if (dispatch == NULL)
+		return;
+	/* Only now can a claim find what has become unsure. */
+	if (some_unsure)
+		settle_wake(route->settle);
+	drain_check(dispatch);
+}
+
+static void
+outcomes_put(
+    struct route *route, const struct store_outcome *outcomes, size_t count, bool some_unsure)
+{
+	struct pending *pending = note_new(route);
+
+	for (size_t i = 0; i < count; i++) {
+		if (outcomes[i].to == ITEM_WAITING)
+			due_at(route, outcomes[i].due_ms);
+	}
+	pending->flag = some_unsure;
+	store_settle(route->dispatch->store, outcomes, count, outcomes_durable, pending);
+}
+
+/* Untried: the attempt does not count.  done may be NULL. */
+static void
+items_untried(struct store *store, const struct store_item *items, size_t count,
+    store_done_fn *done, void *ctx)
+{
+	struct store_outcome *outcomes = mem_array(count, sizeof(*outcomes));
+
+	for (size_t i = 0; i < count; i++) {
+		outcomes[i] = outcome_of(&items[i], ITEM_SPOOLED);
+		outcomes[i].keeps_history = false;
+	}
+	store_settle(store, outcomes, count, done, ctx);
+	free(outcomes);
+}
+
+static void
+items_give_back(struct route *route, const struct store_item *items, size_t count)
+{
+	log_debug("given-back", log_str("route", route->name), log_num("items", (int64_t)count));
+	route->maybe_due = true;
+	due_at(route, clock_wall_ms());
+	items_untried(route->dispatch->store, items, count, outcomes_durable, note_new(route));
+}
+
+/* --- the state of a route ----------------------------------------------------------------- */
+
+static void
+route_pause(struct route *route, const struct item_verdict *verdict, int status)
+{
+	int64_t now_ms = clock_mono_ms(), left_out;
+
+	route->probe_at_ms = now_ms + route->dispatch->options.probe_ms;
+	if (!route->paused) {
+		route->paused = true;
+		route->paused_at_ms = now_ms;
+		pauses_begin(&route->pauses, clock_wall_ms());
+		memset(&route->paused_gate, 0, sizeof(route->paused_gate));
+	}
+	if (log_gate_pass(&route->paused_gate, GATE_MS, &left_out))
+		log_error("route-paused", log_str("route", route->name), log_num("status", status),
+		    log_num("code", verdict->error_code),
+		    log_num("for_ms", now_ms - route->paused_at_ms),
+		    log_str("why", verdict->message), log_num("left_out", left_out));
+}
+
+static void
+route_resume(struct route *route)
+{
+	route->senders_row = 0;
+	if (!route->paused)
+		return;
+	route->paused = false;
+	pauses_end(&route->pauses, clock_wall_ms());
+	log_warning("route-resumed", log_str("route", route->name),
+	    log_num("for_ms", clock_mono_ms() - route->paused_at_ms));
+}
+
+/*
+ * Postmark wants an operator.  A wrong token or stream stops every mail of the route; a From that
+ * is no signature may be one application's mistake, and would hold up all the others' mail each
+ * time it is tried.  So answers of the second kind pause the route only when some have come in a
+ * row, with nothing sent in between.
+ */
+static void
+route_operator(struct route *route, const struct item_verdict *verdict, int status)
+{
+	if (verdict_code_is_one_senders(verdict->error_code)) {
+		if (++route->senders_row < SENDERS_IN_A_ROW) {
+			log_error("operator", log_str("route", route->name),
+			    log_num("status", status), log_num("code", verdict->error_code),
+			    log_str("why", verdict->message));
+			return;
+		}
+		route->senders_row = SENDERS_IN_A_ROW;
+	}
+	route_pause(route, verdict, status);
+}
+
+static void
+breaker_note(struct route *route, enum breaker_change change, const char *why)
+{
+	int64_t left_out;
+
+	switch (change) {
+	case BREAKER_SAME:
+		return;
+	case BREAKER_OPENED:
+		memset(&route->breaker_gate, 0, sizeof(route->breaker_gate));
+		/* fall through */
+	case BREAKER_REOPENED:
+		if (log_gate_pass(&route->breaker_gate, GATE_MS, &left_out))
+			log_warning("breaker-open", log_str("route", route->name),
+			    log_str("why", why), log_num("left_out", left_out));
+		return;
+	case BREAKER_RECLOSED:
+		log_warning("breaker-closed", log_str("route", route->name));
+		return;
+	}
+}
+
+/* What an answer tells about the route, by the verdicts of all its items. */
+struct tally {
+	size_t of[VERDICT_COUNT];
+	const struct item_verdict *first[VERDICT_COUNT];
+};
+
+static struct tally
+verdicts_tally(const struct item_verdict *verdicts, size_t count)
+{
+	struct tally tally = { 0 };
+
+	for (size_t i = count; i > 0; i--) {
+		tally.of[verdicts[i - 1].verdict]++;
+		tally.first[verdicts[i - 1].verdict] = &verdicts[i - 1];
+	}
+	return tally;
+}
+
+static void
+route_learn(struct route *route, const struct request *request, const struct tally *tally,
+    const struct item_verdict *verdicts, const struct postmark_answer *answer)
+{
+	int64_t now_ms = clock_mono_ms(), left_out;
+	size_t storms = tally->of[VERDICT_WEATHER] + tally->of[VERDICT_UNSURE];
+
+	/* The breaker: Postmark is there as soon as it judged one item. */
+	if (storms == request->count) {
+		enum verdict which =
+		    tally->of[VERDICT_WEATHER] > 0 ? VERDICT_WEATHER : VERDICT_UNSURE;
+
+		breaker_note(route, breaker_failure(&route->breaker, request->probe, now_ms),
+		    tally->first[which]->message);
+		if (answer->retry_after_ms >= 0)
+			pace_throttled(
+			    &route->pace, request->started_ms, now_ms, answer->retry_after_ms);
+		if (answer->end == POSTMARK_LOST)
+			pace_shrink(&route->pace, request->count);
+		return;
+	}
+	breaker_note(route, breaker_success(&route->breaker), NULL);
+
+	if (tally->of[VERDICT_THROTTLED] > 0) {
+		pace_throttled(&route->pace, request->started_ms, now_ms, answer->retry_after_ms);
+		if (log_gate_pass(&route->throttled_gate, GATE_MS, &left_out))
+			log_warning("throttled", log_str("route", route->name),
+			    log_num("retry_after_ms", answer->retry_after_ms),
+			    log_num("window", (int64_t)route->pace.window),
+			    log_num("left_out", left_out));
+	} else if (tally->of[VERDICT_SPLIT] > 0) {
+		pace_shrink(&route->pace, request->count);
+	} else if (tally->of[VERDICT_SENT] > 0) {
+		pace_answered(&route->pace, request->count, answer->elapsed_ms);
+	}
+
+	/* Sent, refused or found faulty by itself: nothing is wrong with the route. */
+	if (tally->of[VERDICT_SENT] > 0 ||
+	    (tally->of[VERDICT_REFUSED] > 0 && tally->of[VERDICT_OPERATOR] == 0))
+		route_resume(route);
+	for (size_t i = 0; i < request->count && tally->of[VERDICT_OPERATOR] > 0; i++) {
+		if (verdicts[i].verdict != VERDICT_OPERATOR)
+			continue;
+		if (tally->of[VERDICT_SENT] == 0)
+			route_operator(route, &verdicts[i], answer->status);
+		if (!verdict_code_is_one_senders(verdicts[i].error_code))
+			break;
+	}
+}
+
+/* --- verdicts to outcomes ----------------------------------------------------------------- */
+
+static int64_t
+retry_delay(struct route *route, unsigned attempt)
+{
+	struct dispatch *dispatch = route->dispatch;
+
+	return schedule_delay_ms(attempt, dispatch->options.retry_least_ms,
+	    dispatch->options.retry_most_ms, schedule_random(&dispatch->random));
+}
+
+static char *
+list_join(const struct strlist *list)
+{
+	size_t len = 1;
+	char *joined, *end;
+
+	if (list->count == 0)
+		return NULL;
+	for (size_t i = 0; i < list->count; i++)
+		len += strlen(list->items[i]) + 2;
+	joined = mem_new(len);
+	end = joined;
+	for (size_t i = 0; i < list->count; i++) {
+		if (i > 0)
+			end = stpcpy(end, ", ");
+		end = stpcpy(end, list->items[i]);
+	}
+	return joined;
+}
+
+static void
+item_log(const char *event, enum log_level level, const struct store_item *item,
+    const struct item_verdict *verdict, int status, int64_t next_ms)
+{
+	log_at(level, event, log_str("item", item->id), log_num("try", item->attempt),
+	    log_str("verdict", verdict_name(verdict->verdict)), log_num("status", status),
+	    log_num("code", verdict->error_code), log_num("next_ms", next_ms),
+	    log_str("why", verdict->message));
+}
+
+static void
+outcome_waits(struct route *route, const struct store_item *item,
+    const struct item_verdict *verdict, int status, int64_t delay_ms, struct store_outcome *outcome)
+{
+	struct dispatch *dispatch = route->dispatch;
+
+	if (schedule_lifetime_over(&route->pauses, item->accepted_ms, outcome->at_ms,
+		dispatch->options.queue_lifetime_ms)) {
+		outcome->to = ITEM_FAILED;
+		dispatch->counts.refused++;
+		item_log("failed", LOG_LEVEL_WARNING, item, verdict, status, 0);
+		return;
+	}
+	outcome->to = ITEM_WAITING;
+	outcome->due_ms = outcome->at_ms + delay_ms;
+	dispatch->counts.waiting++;
+	item_log("waiting", LOG_LEVEL_WARNING, item, verdict, status, delay_ms);
+}
+
+static void
+outcome_unsure(struct route *route, const struct store_item *item,
+    const struct item_verdict *verdict, int status, struct store_outcome *outcome)
+{
+	struct dispatch *dispatch = route->dispatch;
+
+	dispatch->counts.unsure++;
+	switch (dispatch->options.unsure) {
+	case UNSURE_RECONCILE:
+		/* Due at once: settle.c asks, waits, and asks again. */
+		outcome->to = ITEM_UNSURE;
+		item_log("unsure", LOG_LEVEL_WARNING, item, verdict, status, 0);
+		return;
+	case UNSURE_RETRY:
+		outcome_waits(
+		    route, item, verdict, status, retry_delay(route, item->attempt), outcome);
+		return;
+	case UNSURE_HOLD:
+		outcome->to = ITEM_HELD;
+		item_log("held", LOG_LEVEL_ERROR, item, verdict, status, 0);
+		return;
+	}
+}
+
+/* inactive: lent to the outcome. */
+static struct store_outcome
+outcome_judged(struct route *route, const struct store_item *item,
+    const struct item_verdict *verdict, const struct postmark_answer *answer, const char *inactive)
+{
+	struct dispatch *dispatch = route->dispatch;
+	struct store_outcome outcome = outcome_of(item, ITEM_SENT);
+	int64_t delay_ms;
+
+	outcome.http_status = answer->end == POSTMARK_ANSWERED ? answer->status : 0;
+	outcome.error_code = verdict->error_code;
+	outcome.answer = verdict->message;
+	outcome.inactive = inactive;
+	switch (verdict->verdict) {
+	case VERDICT_SENT:
+		if (verdict->postmark_id[0] != '\0')
+			outcome.postmark_id = verdict->postmark_id;
+		dispatch->counts.sent++;
+		log_info("sent", log_str("item", item->id),
+		    log_str("postmark_id", outcome.postmark_id), log_num("ms", answer->elapsed_ms),
+		    log_str("inactive", inactive));
+		break;
+	case VERDICT_REFUSED:
+		outcome.to = ITEM_FAILED;
+		dispatch->counts.refused++;
+		item_log("failed", LOG_LEVEL_WARNING, item, verdict, answer->status, 0);
+		break;
+	case VERDICT_OPERATOR:
+		/* Beside a route that goes on, an item alone has no business to be tried each time.
+		 */
+		delay_ms = route->paused ? 0 : retry_delay(route, item->attempt);
+		if (dispatch->options.probe_ms > delay_ms)
+			delay_ms = dispatch->options.probe_ms;
+		outcome_waits(route, item, verdict, answer->status, delay_ms, &outcome);
+		break;
+	case VERDICT_THROTTLED:
+		delay_ms = retry_delay(route, item->attempt);
+		if (answer->retry_after_ms > delay_ms)
+			delay_ms = answer->retry_after_ms;
+		outcome_waits(route, item, verdict, answer->status, delay_ms, &outcome);
+		break;
+	case VERDICT_WEATHER:
+		outcome_waits(route, item, verdict, answer->status,
+		    retry_delay(route, item->attempt), &outcome);
+		break;
+	case VERDICT_OUR_FAULT:
+	case VERDICT_SPLIT: /* not for one item alone, and halves were made of more */
+		outcome.to = ITEM_HELD;
+		item_log("held", LOG_LEVEL_ERROR, item, verdict, answer->status, 0);
+		break;
+	case VERDICT_UNSURE:
+		outcome_unsure(route, item, verdict, answer->status, &outcome);
+		break;
+	}
+	return outcome;
+}
+
+static void
+request_settle(struct request *request, const struct item_verdict *verdicts,
+    const struct postmark_answer *answer, bool some_unsure)
+{
+	struct store_outcome *outcomes = mem_array(request->count, sizeof(*outcomes));
+	char **inactive = mem_array(request->count, sizeof(*inactive));
+
+	for (size_t i = 0; i < request->count; i++) {
+		inactive[i] = list_join(&verdicts[i].inactive);
+		outcomes[i] = outcome_judged(
+		    request->route, &request->items[i], &verdicts[i], answer, inactive[i]);
+	}
+	outcomes_put(request->route, outcomes, request->count, some_unsure);
+	for (size_t i = 0; i < request->count; i++)
+		free(inactive[i]);
+	free(inactive);
+	free(outcomes);
+}
+
+/* --- requests ----------------------------------------------------------------------------- */
+
+static void
+request_link(struct request **list, struct request *request)
+{
+	request->prev = NULL;
+	request->next = *list;
+	if (request->next != NULL)
+		request->next->prev = request;
+	*list = request;
+}
+
+static void
+request_unlink(struct request **list, struct request *request)
+{
+	if (request->prev != NULL)
+		request->prev->next = request->next;
+	else
+		*list = request->next;
+	if (request->next != NULL)
+		request->next->prev = request->prev;
+	request->next = request->prev = NULL;
+}
+
+/* Takes the items. */
+static struct request *
+request_new(struct route *route, struct store_item *items, size_t count)
+{
+	struct request *request = mem_new(sizeof(*request));
+	const struct payload **payloads = mem_array(count, sizeof(*payloads));
+
+	request->route = route;
+	request->items = items;
+	request->count = count;
+	for (size_t i = 0; i < count; i++)
+		payloads[i] = &items[i].payload;
+	batch_build(&request->batch, payloads, count);
+	free(payloads);
+	return request;
+}
+
+/* Unlinked, and not in flight. */
+static void
+request_free(struct request *request)
+{
+	batch_free(&request->batch);
+	items_free(request->items, request->count);
+	free(request);
+}
+
+static void
+request_split(struct request *request)
+{
+	struct route *route = request->route;
+	size_t at = request->count / 2;
+	struct store_item *first = mem_array(at, sizeof(*first));
+	struct store_item *second = mem_array(request->count - at, sizeof(*second));
+
+	log_info("split", log_str("route", route->name), log_num("items", (int64_t)request->count));
+	memcpy(first, request->items, at * sizeof(*first));
+	memcpy(second, request->items + at, (request->count - at) * sizeof(*second));
+	request_link(&route->split, request_new(route, second, request->count - at));
+	request_link(&route->split, request_new(route, first, at));
+	free(request->items);
+	request->items = NULL; /* the halves have what they held */
+	request->count = 0;
+}
+
+static void
+request_answered(void *ctx, const struct postmark_answer *answer)
+{
+	struct request *request = ctx;
+	struct route *route = request->route;
+	struct item_verdict *verdicts = mem_array(request->count, sizeof(*verdicts));
+	const struct strlist **recipients = mem_array(request->count, sizeof(*recipients));
+	size_t count = request->count;
+	struct tally tally;
+
+	request->job = NULL;
+	request_unlink(&route->out, request);
+	route->in_flight--;
+
+	for (size_t i = 0; i < count; i++)
+		recipients[i] = &request->items[i].recipients;
+	verdict_judge(answer, count > 1, recipients, count, verdicts);
+	tally = verdicts_tally(verdicts, count);
+	route_learn(route, request, &tally, verdicts, answer);
+	if (route->paused && request->probe)
+		route->probe_at_ms = clock_mono_ms() + route->dispatch->options.probe_ms;
+	if (tally.of[VERDICT_SPLIT] == count && count > 1)
+		request_split(request);
+	else
+		request_settle(request, verdicts, answer, tally.of[VERDICT_UNSURE] > 0);
+
+	verdicts_free(verdicts, count);
+	free(verdicts);
+	free(recipients);
+	request_free(request);
+	route_pump(route);
+	drain_check(route->dispatch);
+}
+
+static void
+request_submit(struct request *request)
+{
+	struct route *route = request->route;
+	struct dispatch *dispatch = route->dispatch;
+	struct postmark_request post = {
+		.method = "POST",
+		.path = request->batch.path,
+		.token = route->token,
+		.pieces = request->batch.pieces,
+		.piece_count = request->batch.piece_count,
+		.timeout_ms = request->count > 1 ? dispatch->options.batch_timeout_ms
+						 : dispatch->options.single_timeout_ms,
+		.most_answer_bytes = ANSWER_BYTES + request->count * ANSWER_BYTES_PER_ITEM,
+	};
+
+	request->started_ms = clock_mono_ms();
+	request_link(&route->out, request);
+	route->in_flight++;
+	dispatch->counts.requests++;
+	if (request->count > 1)
+		dispatch->counts.batches++;
+	request->job = postmark_submit(dispatch->client, &post, request_answered, request);
+}
+
+/* --- claims ------------------------------------------------------------------------------- */
+
+enum leave {
+	LEAVE_GO,
+	LEAVE_PROBE, /* one item, to see */
+	LEAVE_NOT,   /* an answer or the gate timer, which is set, will pump again */
+};
+
+static enum leave
+leave_at(struct route *route, int64_t now_ms, int64_t at_ms)
+{
+	if (at_ms != INT64_MAX)
+		loop_timer_set(route->gate_timer, at_ms - now_ms);
+	return LEAVE_NOT;
+}
+
+/* May a request leave now? */
+static enum leave
+route_may_leave(struct route *route)
+{
+	int64_t now_ms = clock_mono_ms(), until_ms;
+
+	if (route->token == NULL || route->dispatch->draining)
+		return LEAVE_NOT;
+	if (now_ms < route->pace.not_before_ms)
+		return leave_at(route, now_ms, route->pace.not_before_ms);
+	if (route->paused && now_ms < route->probe_at_ms)
+		return leave_at(route, now_ms, route->probe_at_ms);
+	switch (breaker_ask(&route->breaker, now_ms, &until_ms)) {
+	case BREAKER_WAIT:
+		return leave_at(route, now_ms, until_ms);
+	case BREAKER_PROBE:
+		return LEAVE_PROBE;
+	case BREAKER_GO:
+		break;
+	}
+	if (route->paused)
+		return route->in_flight > 0 ? LEAVE_NOT : LEAVE_PROBE;
+	return pace_has_room(&route->pace, route->in_flight) ? LEAVE_GO : LEAVE_NOT;
+}
+
+static void
+next_due_known(void *ctx, int64_t due_ms)
+{
+	struct pending *pending = ctx;
+	struct route *route = pending->more;
+	struct dispatch *dispatch = pending_back(pending);
+
+	if (dispatch == NULL)
+		return;
+	if (due_ms != INT64_MAX)
+		due_at(route, due_ms);
+	drain_check(dispatch);
+}
+
+/* Takes the items. */
+static void
+items_leave(struct route *route, struct store_item *items, size_t count, bool probe)
+{
+	struct request *request = request_new(route, items, count);
+
+	request->probe = probe;
+	if (probe)
+		breaker_probe(&route->breaker);
+	request_submit(request);
+}
+
+static void
+claim_used(struct route *route, struct store_item *items, size_t count)
+{
+	enum leave leave = route_may_leave(route);
+
+	/* The breaker, a pause or the end may have come since: what does not fit goes back. */
+	if (leave == LEAVE_NOT || (leave == LEAVE_PROBE && count > 1)) {
+		items_give_back(route, items, count);
+		items_free(items, count);
+		return;
+	}
+	items_leave(route, items, count, leave == LEAVE_PROBE);
+}
+
+static void
+items_claimed(
+    void *ctx, enum store_result result, struct store_item *items, size_t count, bool more)
+{
+	struct pending *pending = ctx;
+	struct store *store = pending->store;
+	struct route *route = pending->more;
+	struct dispatch *dispatch = pending_back(pending);
+
+	if (dispatch == NULL) {
+		if (count > 0)
+			items_untried(store, items, count, NULL, NULL);
+		items_free(items, count);
+		return;
+	}
+	route->claiming = false;
+	route->backlog = result == STORE_OK && more;
+	if (result != STORE_OK) {
+		items_free(items, count);
+		route->maybe_due = true;
+		if (!dispatch->draining)
+			loop_timer_set(route->gate_timer, STORE_AGAIN_MS);
+		drain_check(dispatch);
+		return;
+	}
+	if (more)
+		route->maybe_due = true;
+	if (count > 0)
+		claim_used(route, items, count);
+	else
+		free(items);
+	if (!more && route->asks_next && !dispatch->draining) {
+		route->asks_next = false;
+		store_next_due(store, route->name, ITEM_SPOOLED, next_due_known, note_new(route));
+	}
+	route_pump(route);
+	drain_check(dispatch);
+}
+
+static void
+route_claim(struct route *route, enum leave leave)
+{
+	const struct dispatch_options *options = &route->dispatch->options;
+	size_t most_items = leave == LEAVE_PROBE ? 1 : route->pace.items;
+	struct store_claim claim = {
+		.route = route->name,
+		.from = ITEM_SPOOLED,
+		.now_ms = clock_wall_ms(),
+		.most_items = most_items,
+		.most_bytes = options->most_batch_bytes > BATCH_FRAME_BYTES(most_items)
+				  ? options->most_batch_bytes - BATCH_FRAME_BYTES(most_items)
+				  : 1,
+	};
+
+	route->claiming = true;
+	route->maybe_due = false;
+	route->fill_until_ms = 0;
+	store_claim(route->dispatch->store, &claim, items_claimed, note_new(route));
+}
+
+/* Beside a request that is out: does the next one wait for company? */
+static bool
+route_fills(struct route *route)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (route->in_flight == 0 || route->backlog)
+		return false;
+	if (route->fill_until_ms == 0)
+		route->fill_until_ms = now_ms + FILL_MS;
+	if (now_ms >= route->fill_until_ms)
+		return false;
+	loop_timer_set(route->gate_timer, route->fill_until_ms - now_ms);
+	return true;
+}
+
+/* The halves of a batch; when the route is closed to them they go back. */
+static void
+route_pump_split(struct route *route)
+{
+	while (route->split != NULL) {
+		struct request *request = route->split;
+		enum leave leave = route_may_leave(route);
+
+		if (leave == LEAVE_GO) {
+			request_unlink(&route->split, request);
+			request_submit(request);
+		} else if (route->dispatch->draining || route->paused ||
+			   route->breaker.state != BREAKER_CLOSED) {
+			request_unlink(&route->split, request);
+			items_give_back(route, request->items, request->count);
+			request_free(request);
+		} else {
+			return;
+		}
+	}
+}
+
+/* Everything that may have changed what can leave ends here. */
+static void
+route_pump(struct route *route)
+{
+	enum leave leave;
+
+	route_pump_split(route);
+	if (route->claiming || !route->maybe_due)
+		return;
+	leave = route_may_leave(route);
+	if (leave == LEAVE_NOT || (leave == LEAVE_GO && route_fills(route)))
+		return;
+	route_claim(route, leave);
+}
+
+/* --- life --------------------------------------------------------------------------------- */
+
+static void
+gate_fired(void *ctx)
+{
+	struct route *route = ctx;
+
+	route_pump(route);
+}
+
+static void
+due_fired(void *ctx)
+{
+	struct route *route = ctx;
+
+	route->due_at_ms = INT64_MAX;
+	route->maybe_due = true;
+	route->asks_next = true;
+	route_pump(route);
+}
+
+static void
+settle_waiting(void *ctx)
+{
+	struct route *route = ctx;
+
+	route->maybe_due = true;
+	route_pump(route);
+}
+
+static void
+settle_is_idle(void *ctx)
+{
+	struct route *route = ctx;
+
+	drain_check(route->dispatch);
+}
+
+static void
+route_init(struct dispatch *dispatch, struct route *route, const struct dispatch_route *given)
+{
+	static const struct settle_hooks hooks = { settle_waiting, settle_is_idle };
+	const struct dispatch_options *options = &dispatch->options;
+	struct settle_params params;
+
+	route->dispatch = dispatch;
+	route->name = mem_string(given->name);
+	route->message_stream =
+	    mem_string(given->message_stream != NULL ? given->message_stream : "");
+	route->token = given->token;
+	route->maybe_due = true;
+	route->asks_next = true;
+	route->due_at_ms = INT64_MAX;
+	pace_init(&route->pace, options->most_in_flight, options->most_batch_items,
+	    options->batch_target_ms);
+	breaker_init(&route->breaker, options->breaker_failures, options->probe_ms);
+	route->gate_timer = loop_timer_new(dispatch->loop, gate_fired, route);
+	route->due_timer = loop_timer_new(dispatch->loop, due_fired, route);
+	params = (struct settle_params){
+		.loop = dispatch->loop,
+		.store = dispatch->store,
+		.client = dispatch->client,
+		.route = route->name,
+		.token = route->token,
+		.message_stream = route->message_stream,
+		.options = options,
+		.pauses = &route->pauses,
+		.random = &dispatch->random,
+		.hooks = &hooks,
+		.ctx = route,
+	};
+	route->settle = settle_new(&params);
+	if (route->token == NULL) {
+		log_error(
+		    "route-paused", log_str("route", route->name), log_str("why", "no token"));
+		return;
+	}
+	due_at(route, 0);
+}
+
+struct dispatch *
+dispatch_new(const struct dispatch_params *params)
+{
+	struct dispatch *dispatch = mem_new(sizeof(*dispatch));
+
+	dispatch->loop = params->loop;
+	dispatch->store = params->store;
+	dispatch->client = params->client;
+	dispatch->options = *params->options;
+	dispatch->random = params->seed;
+	dispatch->drain_call = loop_call_new(params->loop, drain_done, dispatch);
+	dispatch->route_count = params->route_count;
+	dispatch->routes = mem_array(params->route_count, sizeof(*dispatch->routes));
+	for (size_t i = 0; i < params->route_count; i++)
+		route_init(dispatch, &dispatch->routes[i], &params->routes[i]);
+	return dispatch;
+}
+
+void
+dispatch_wake(struct dispatch *dispatch)
+{
+	for (size_t i = 0; i < dispatch->route_count; i++) {
+		struct route *route = &dispatch->routes[i];
+
+		route->maybe_due = true;
+		route_pump(route);
+	}
+}
+
+void
+dispatch_drain(struct dispatch *dispatch, void (*done)(void *ctx), void *ctx)
+{
+	dispatch->draining = true;
+	dispatch->drained = done;
+	dispatch->drained_ctx = ctx;
+	for (size_t i = 0; i < dispatch->route_count; i++) {
+		struct route *route = &dispatch->routes[i];
+
+		loop_timer_clear(route->gate_timer);
+		loop_timer_clear(route->due_timer);
+		route_pump_split(route);
+		settle_drain(route->settle);
+	}
+	drain_check(dispatch);
+}
+
+/* Cut off: whether Postmark took them is not known. */
+static void
+request_cut(struct request *request)
+{
+	struct dispatch *dispatch = request->route->dispatch;
+	struct store_outcome *outcomes = mem_array(request->count, sizeof(*outcomes));
+
+	for (size_t i = 0; i < request->count; i++) {
+		outcomes[i] = outcome_of(&request->items[i], ITEM_UNSURE);
+		outcomes[i].answer = "cut off by the end of the relay";
+		log_warning("unsure", log_str("item", request->items[i].id),
+		    log_num("try", request->items[i].attempt), log_str("why", outcomes[i].answer));
+	}
+	store_settle(dispatch->store, outcomes, request->count, NULL, NULL);
+	free(outcomes);
+	postmark_cancel(&request->job);
+	request_unlink(&request->route->out, request);
+	request_free(request);
+}
+
+static void
+route_deinit(struct route *route)
+{
+	while (route->out != NULL)
+		request_cut(route->out);
+	while (route->split != NULL) {
+		struct request *request = route->split;
+
+		items_untried(route->dispatch->store, request->items, request->count, NULL, NULL);
+		request_unlink(&route->split, request);
+		request_free(request);
+	}
+	settle_free(&route->settle);
+	loop_timer_free(&route->gate_timer);
+	loop_timer_free(&route->due_timer);
+	free(route->name);
+	free(route->message_stream);
+}
+
+void
+dispatch_free(struct dispatch **dispatch_p)
+{
+	struct dispatch *dispatch = *dispatch_p;
+
+	if (dispatch == NULL)
+		return;
+	*dispatch_p = NULL;
+	for (size_t i = 0; i < dispatch->route_count; i++)
+		route_deinit(&dispatch->routes[i]);
+	pending_orphan(&dispatch->pending);
+	loop_call_free(&dispatch->drain_call);
+	free(dispatch->routes);
+	free(dispatch);
+}
+
+void
+dispatch_count(const struct dispatch *dispatch, struct dispatch_counts *counts)
+{
+	*counts = dispatch->counts;
+	counts->in_flight = 0;
+	for (size_t i = 0; i < dispatch->route_count; i++)
+		counts->in_flight += dispatch->routes[i].in_flight;
+}

@@ -1,0 +1,57 @@
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#include "dispatch/pending.h"
+
+struct pending *
+pending_new(struct pending_list *list, struct store *store, void *owner, void *more)
+{
+	struct pending *pending = mem_new(sizeof(*pending));
+
+	pending->list = list;
+	pending->store = store;
+	pending->owner = owner;
+	pending->more = more;
+	pending->next = list->first;
+	if (pending->next != NULL)
+		pending->next->prev = pending;
+	list->first = pending;
+	list->count++;
+	return pending;
+}
+
+static void
+pending_unlink(struct pending *pending)
+{
+	if (pending->prev != NULL)
+		pending->prev->next = pending->next;
+	else
+		pending->list->first = pending->next;
+	if (pending->next != NULL)
+		pending->next->prev = pending->prev;
+	pending->list->count--;
+}
+
+void *
+pending_back(struct pending *pending)
+{
+	void *owner = pending->owner;
+
+	if (owner != NULL)
+		pending_unlink(pending);
+	free(pending);
+	return owner;
+}
+
+void
+pending_orphan(struct pending_list *list)
+{
+	while (list->first != NULL) {
+		struct pending *pending = list->first;
+
+		pending_unlink(pending);
+		pending->owner = NULL;
+		pending->list = NULL;
+	}
+}

@@ -1,0 +1,31 @@
+#ifndef PMRELAY_DISPATCH_PENDING_H
+#define PMRELAY_DISPATCH_PENDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Calls to the store cannot be cancelled, and whoever made one may be gone when it returns.  So
+ * the store gets a note with the owner's name on it; an owner that goes first takes its name off.
+ */
+struct store;
+
+struct pending {
+	struct pending *next, *prev;
+	struct pending_list *list;
+	struct store *store; /* still there, or the call would not come back */
+	void *owner;	     /* NULL: gone */
+	void *more;	     /* the owner's, for this call */
+	bool flag;	     /* the owner's, for this call */
+};
+struct pending_list {
+	struct pending *first;
+	size_t count;
+};
+
+struct pending *pending_new(struct pending_list *, struct store *, void *owner, void *more);
+/* The call is back: frees the note, and gives the owner, or NULL. */
+void *pending_back(struct pending *);
+void pending_orphan(struct pending_list *);
+
+#endif

@@ -1,0 +1,50 @@
+#ifndef PMRELAY_DISPATCH_SETTLE_H
+#define PMRELAY_DISPATCH_SETTLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dispatch_options;
+struct loop;
+struct pauses;
+struct postmark_client;
+struct secret;
+struct store;
+
+/*
+ * The unsure items of one route: their request went out and no answer came.  Postmark has no key
+ * that would make a second POST harmless, but every item carries its id in Metadata.  So Postmark
+ * is asked for it; when it knows nothing, once more after settle_ms, since its search lags behind
+ * what it accepts; and only then the item goes out again.  With unsure = retry or hold nothing is
+ * asked and the items go where the operator wants them.
+ */
+struct settle;
+
+struct settle_hooks {
+	void (*waiting)(void *ctx); /* an item has become due for sending; durable */
+	void (*idle)(void *ctx);    /* settle_idle() has become true while draining */
+};
+
+struct settle_params {
+	struct loop *loop;
+	struct store *store;
+	struct postmark_client *client;
+	const char *route;			/* lent for life, like the rest */
+	const struct secret *token;		/* NULL: nothing is asked */
+	const char *message_stream;
+	const struct dispatch_options *options;
+	const struct pauses *pauses;
+	uint64_t *random; /* state of schedule_random() */
+	const struct settle_hooks *hooks;
+	void *ctx;
+};
+
+struct settle *settle_new(const struct settle_params *);
+void settle_wake(struct settle *); /* something may have become due */
+void settle_drain(struct settle *); /* claims no more; what is asked now goes back */
+bool settle_idle(const struct settle *); /* nothing claimed, and all outcomes durable */
+/* What is claimed goes back to the store. */
+void settle_free(struct settle **);
+
+#endif
