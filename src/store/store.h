@@ -20,17 +20,17 @@ struct loop;
 struct store;
 
 enum store_result {
-	STORE_OK,	 /* durable: it survives a power cut from here on */
-	STORE_FULL,	 /* no space, or less than min_free_bytes: nothing of it is kept */
-	STORE_BROKEN,	 /* I/O error, locked or corrupt database: nothing of it is kept */
+	STORE_OK,     /* durable: it survives a power cut from here on */
+	STORE_FULL,   /* no space, or less than min_free_bytes: nothing of it is kept */
+	STORE_BROKEN, /* I/O error, locked or corrupt database: nothing of it is kept */
 };
 
 struct store_params {
 	struct loop *loop;
-	const char *backend;	 /* "sqlite" */
-	const char *folder;	 /* the spool folder; made with mode 0700 when missing */
+	const char *backend;     /* "sqlite" */
+	const char *folder;      /* the spool folder; made with mode 0700 when missing */
 	uint64_t min_free_bytes; /* below this, new mail is refused so that outcomes still fit */
-	int64_t sync_delay_ms;	 /* added to each sync: measurements only */
+	int64_t sync_delay_ms;   /* added to each sync: measurements only */
 	/* Something became due that was not before (new mail, a release): ask store_claim(). */
 	void (*due)(void *ctx);
 	void *ctx;
@@ -60,10 +60,10 @@ void store_commit(struct store *, struct mail *mail, store_done_fn *done, void *
 
 /* An item in the dispatcher's hands. */
 struct store_item {
-	int64_t key;	      /* of the store, for store_settle() */
+	int64_t key; /* of the store, for store_settle() */
 	char id[ITEM_ID_SIZE];
 	int64_t accepted_ms;
-	unsigned attempt;     /* this one: 1 for the first */
+	unsigned attempt;          /* this one: 1 for the first */
 	enum item_state came_from; /* SPOOLED, WAITING or UNSURE */
 	struct strlist recipients;
 	struct payload payload;
@@ -72,21 +72,22 @@ void store_item_free(struct store_item *); /* what it holds, not the struct */
 
 struct store_claim {
 	const char *route;
-	enum item_state from;	/* ITEM_SPOOLED: what is due for sending, whether SPOOLED or WAITING;
-				 * ITEM_UNSURE: what is due for a question to Postmark */
-	int64_t now_ms;		/* wall clock; due at or before */
+	enum item_state from; /* ITEM_SPOOLED: what is due for sending, whether SPOOLED or WAITING;
+			       * ITEM_UNSURE: what is due for a question to Postmark */
+	int64_t now_ms;       /* wall clock; due at or before */
 	size_t most_items;
-	uint64_t most_bytes;	/* of payloads; the first item is given whatever its size */
+	uint64_t most_bytes; /* of payloads; the first item is given whatever its size */
 };
 
 /*
  * The items that were due, oldest due first, durably marked: SENDING with one attempt more (from
  * SPOOLED or WAITING), so that after a crash it is known that a request may have gone out.  From
- * UNSURE they stay UNSURE, and the claim is kept in memory alone.  items and what they hold go to the callee, who
- * frees each with store_item_free() and then the array with free().  more: others are due too.
+ * UNSURE they stay UNSURE, and the claim is kept in memory alone.  items and what they hold go to
+ * the callee, who frees each with store_item_free() and then the array with free().  more: others
+ * are due too.
  */
-typedef void store_claimed_fn(void *ctx, enum store_result, struct store_item *items, size_t count,
-    bool more);
+typedef void store_claimed_fn(
+    void *ctx, enum store_result, struct store_item *items, size_t count, bool more);
 void store_claim(struct store *, const struct store_claim *, store_claimed_fn *done, void *ctx);
 
 /* What became of a claimed item. */
@@ -94,14 +95,14 @@ struct store_outcome {
 	int64_t key;
 	enum item_state to; /* SENT, FAILED, WAITING, HELD, UNSURE; SPOOLED: given back untried,
 			     * the attempt does not count */
-	int64_t at_ms;	    /* wall clock, for the history */
-	int64_t due_ms;	    /* WAITING, SPOOLED and UNSURE: not before */
+	int64_t at_ms;      /* wall clock, for the history */
+	int64_t due_ms;     /* WAITING, SPOOLED and UNSURE: not before */
 	const char *postmark_id; /* MessageID, or NULL */
-	int http_status;	 /* 0: no answer */
-	int error_code;		 /* Postmark's, 0 if none */
-	const char *answer;	 /* verbatim, or the transport's error text; NULL */
-	const char *inactive;	 /* recipients Postmark will not deliver to, ", " between; NULL */
-	bool keeps_history;	 /* false: no row for the attempt (given back untried) */
+	int http_status;         /* 0: no answer */
+	int error_code;          /* Postmark's, 0 if none */
+	const char *answer;      /* verbatim, or the transport's error text; NULL */
+	const char *inactive;    /* recipients Postmark will not deliver to, ", " between; NULL */
+	bool keeps_history;      /* false: no row for the attempt (given back untried) */
 };
 
 /*
@@ -113,15 +114,16 @@ void store_settle(struct store *, const struct store_outcome *outcomes, size_t c
 
 /* When the next item of the route is due that is not due now: wall clock, or INT64_MAX. */
 typedef void store_next_fn(void *ctx, int64_t due_ms);
-void store_next_due(struct store *, const char *route, enum item_state from, store_next_fn *done, void *ctx);
+void store_next_due(
+    struct store *, const char *route, enum item_state from, store_next_fn *done, void *ctx);
 
 /* --- operator -------------------------------------------------------------------------- */
 
 struct store_counts {
 	uint64_t items[ITEM_FAILED + 1]; /* by enum item_state */
-	int64_t oldest_ms;		 /* accepted_ms of the oldest one not ended, or 0 */
-	uint64_t put_aside;		 /* unreadable items, see doc/queue.md */
-	uint64_t commits, syncs;	 /* since start */
+	int64_t oldest_ms;               /* accepted_ms of the oldest one not ended, or 0 */
+	uint64_t put_aside;              /* unreadable items, see doc/queue.md */
+	uint64_t commits, syncs;         /* since start */
 };
 typedef void store_counts_fn(void *ctx, const struct store_counts *);
 void store_count(struct store *, store_counts_fn *done, void *ctx);

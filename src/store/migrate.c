@@ -1,0 +1,145 @@
+#include <stdio.h>
+
+#include <sqlite3.h>
+
+#include "store/migrate.h"
+
+/* "pmrl": tells file(1) and us whose database this is. */
+#define APPLICATION_ID 0x706d726c
+
+/*
+ * doc/queue.md explains the tables.  The numbers of enum item_state stand here as they are
+ * stored: 1 spooled, 2 sending, 3 waiting, 5 unsure.
+ */
+const char *const migrate_steps[] = {
+	/* 1 */
+	"CREATE TABLE route("
+	"  key INTEGER PRIMARY KEY,"
+	"  name TEXT NOT NULL UNIQUE"
+	") STRICT;"
+
+	"CREATE TABLE mail("
+	"  key INTEGER PRIMARY KEY,"
+	"  id TEXT NOT NULL UNIQUE,"
+	"  accepted_ms INTEGER NOT NULL,"
+	"  reverse_path TEXT NOT NULL,"
+	"  listener TEXT NOT NULL,"
+	"  client TEXT NOT NULL,"
+	"  helo TEXT NOT NULL,"
+	"  message_id TEXT NOT NULL,"
+	"  from_header TEXT NOT NULL,"
+	"  subject TEXT NOT NULL,"
+	"  ledger TEXT NOT NULL,"
+	"  content_bytes INTEGER NOT NULL"
+	") STRICT;"
+
+	/* key: the mail's key and the number of the item, so that neither needs an index. */
+	"CREATE TABLE item("
+	"  key INTEGER PRIMARY KEY,"
+	"  route INTEGER NOT NULL,"
+	"  state INTEGER NOT NULL,"
+	"  due_ms INTEGER NOT NULL,"
+	"  attempt INTEGER NOT NULL,"
+	"  history INTEGER NOT NULL,"
+	"  put_aside INTEGER NOT NULL,"
+	"  payload_at INTEGER NOT NULL,"
+	"  payload_bytes INTEGER NOT NULL,"
+	"  ended_ms INTEGER NOT NULL,"
+	"  recipients TEXT NOT NULL,"
+	"  postmark_id TEXT,"
+	"  inactive TEXT"
+	") STRICT;"
+	"CREATE INDEX item_due ON item(route, due_ms) WHERE state IN (1, 3);"
+	"CREATE INDEX item_unsure ON item(route, due_ms) WHERE state = 5;"
+	"CREATE INDEX item_sending ON item(state) WHERE state = 2;"
+
+	/* Apart from item, so that a change of state never moves a body. */
+	"CREATE TABLE payload("
+	"  item INTEGER PRIMARY KEY,"
+	"  json BLOB NOT NULL"
+	") STRICT;"
+
+	"CREATE TABLE attempt("
+	"  item INTEGER NOT NULL,"
+	"  line INTEGER NOT NULL,"
+	"  attempt INTEGER NOT NULL,"
+	"  at_ms INTEGER NOT NULL,"
+	"  verdict INTEGER NOT NULL,"
+	"  http_status INTEGER NOT NULL,"
+	"  error_code INTEGER NOT NULL,"
+	"  answer TEXT,"
+	"  PRIMARY KEY(item, line)"
+	") STRICT, WITHOUT ROWID;"
+
+	/* How many items are in each state; 0: put aside; 100: no open item is below this key. */
+	"CREATE TABLE tally("
+	"  what INTEGER PRIMARY KEY,"
+	"  number INTEGER NOT NULL"
+	") STRICT;"
+	"INSERT INTO tally VALUES (0,0),(1,0),(2,0),(3,0),(4,0),(5,0),(6,0),(7,0),(100,0);",
+};
+const size_t migrate_step_count = sizeof(migrate_steps) / sizeof(migrate_steps[0]);
+
+static int
+number_read(sqlite3 *db, const char *sql, int *number_r)
+{
+	sqlite3_stmt *statement;
+	int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+
+	if (rc != SQLITE_OK)
+		return -1;
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		*number_r = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	return rc == SQLITE_ROW ? 0 : -1;
+}
+
+int
+migrate_run(sqlite3 *db, const char *const *steps, size_t count, char *why, size_t why_size)
+{
+	int version, application, tables;
+	char pragma[64];
+
+	if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+		goto failed;
+	if (number_read(db, "PRAGMA user_version", &version) != 0 ||
+	    number_read(db, "PRAGMA application_id", &application) != 0 ||
+	    number_read(db, "SELECT count(*) FROM sqlite_schema", &tables) != 0)
+		goto roll_back;
+	if (version < 0 || (tables > 0 && application != APPLICATION_ID)) {
+		snprintf(why, why_size, "the database is not a spool of pmrelay");
+		goto roll_back_told;
+	}
+	if ((size_t)version > count) {
+		snprintf(why, why_size,
+		    "the spool has schema version %d, this program knows versions up to %zu: "
+		    "run the newer pmrelay that wrote it",
+		    version, count);
+		goto roll_back_told;
+	}
+	if ((size_t)version == count) {
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+		return 0;
+	}
+	for (size_t i = (size_t)version; i < count; i++)
+		if (sqlite3_exec(db, steps[i], NULL, NULL, NULL) != SQLITE_OK)
+			goto roll_back;
+	snprintf(pragma, sizeof(pragma), "PRAGMA user_version=%zu", count);
+	if (sqlite3_exec(db, pragma, NULL, NULL, NULL) != SQLITE_OK)
+		goto roll_back;
+	snprintf(pragma, sizeof(pragma), "PRAGMA application_id=%d", APPLICATION_ID);
+	if (sqlite3_exec(db, pragma, NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+		goto roll_back;
+	return 0;
+
+roll_back:
+	snprintf(why, why_size, "bringing the spool's schema up to date: %s", sqlite3_errmsg(db));
+roll_back_told:
+	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return -1;
+failed:
+	snprintf(why, why_size, "opening the spool's database: %s", sqlite3_errmsg(db));
+	return -1;
+}

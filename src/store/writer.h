@@ -1,0 +1,95 @@
+#ifndef PMRELAY_STORE_WRITER_H
+#define PMRELAY_STORE_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/backend.h"
+#include "store/store.h"
+
+/*
+ * The thread that writes.  It takes all that has been asked for meanwhile as one transaction, so
+ * that one sync serves all of it, and hands it back when that sync is over: nobody is told of a
+ * commit that is not on the disk.
+ */
+struct writer;
+
+enum op_kind {
+	OP_COMMIT,
+	OP_CLAIM,
+	OP_SETTLE,
+	OP_NEXT,
+	OP_COUNT,
+	OP_PURGE,
+};
+
+/* One thing asked of the store, on its way through the writer and back to its done(). */
+struct op {
+	struct op *next;
+	enum op_kind kind;
+	enum store_result result;
+	bool refused;   /* this time it is not even tried */
+	bool uncertain; /* its commit failed in a way that may still have reached the disk */
+	void *ctx;
+	union {
+		struct {
+			store_done_fn *done;
+			struct mail *mail;
+			bool known;
+		} commit;
+		struct {
+			store_claimed_fn *done;
+			struct store_claim claim; /* route is owned */
+			struct backend_claim found;
+		} claim;
+		struct {
+			store_done_fn *done;
+			struct store_outcome *outcomes; /* one block with their strings */
+			size_t count;
+		} settle;
+		struct {
+			store_next_fn *done;
+			char *route;
+			enum item_state from;
+			int64_t now_ms;
+			int64_t due_ms;
+		} next_due;
+		struct {
+			store_counts_fn *done;
+			struct store_counts counts;
+		} count;
+		struct {
+			store_done_fn *done;
+			int64_t ended_before_ms;
+			int64_t cursor;
+			bool again;
+		} purge;
+	};
+};
+void op_free(struct op **); /* with what nobody has taken out of it */
+
+/* First in, first out. */
+struct op_list {
+	struct op *first;
+	struct op *last;
+};
+void op_list_add(struct op_list *, struct op *);
+void op_list_move(struct op_list *to, struct op_list *from); /* to its end; from is empty then */
+struct op *op_list_take(struct op_list *);                   /* the first, or NULL */
+
+struct writer_params {
+	const struct backend *backend;
+	void *handle; /* of the backend; lent for life */
+	uint64_t min_free_bytes;
+	/* From the writer's thread: these are done.  Takes them. */
+	void (*finished)(void *ctx, struct op_list *);
+	void *ctx;
+};
+
+struct writer *writer_start(const struct writer_params *); /* NULL: errno */
+void writer_add(struct writer *, struct op_list *);        /* takes them */
+/* Ends the thread when it has written what changes something; questions go unanswered. */
+void writer_stop(struct writer **);
+
+#endif
