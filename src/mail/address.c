@@ -20,6 +20,9 @@
 #define MOST_PATH   254
 #define MOST_LABEL  63 /* RFC 1035 2.3.4 */
 
+/* Of a header: twice the longest line of RFC 5322 2.1.1. */
+#define MOST_ENTRY 2000
+
 const char *
 address_fault_text(enum address_fault fault)
 {
@@ -315,29 +318,88 @@ list_add(struct list_reading *reading, InternetAddress *entry)
 	}
 }
 
+/* One entry for GMime; more than one address may still come of a malformed one. */
+static void
+entry_read(struct list_reading *reading, char *text, size_t len)
+{
+	InternetAddressList *parsed = NULL;
+	char kept = text[len];
+
+	if (len > MOST_ENTRY) {
+		reading->list->unusable++;
+		return;
+	}
+	text[len] = '\0';
+	if (text[strspn(text, " \t")] != '\0') {
+		parsed = internet_address_list_parse(mime_parser_options(), text);
+		if (parsed == NULL)
+			reading->list->unusable++;
+	}
+	for (int i = 0; parsed != NULL && i < internet_address_list_length(parsed); i++)
+		list_add(reading, internet_address_list_get_address(parsed, i));
+	if (parsed != NULL)
+		g_object_unref(parsed);
+	text[len] = kept;
+}
+
+/* Where the entry at text ends: at a comma, semicolon or colon of its own level, or at the end. */
+static char *
+entry_end(char *text)
+{
+	bool quoted = false, angle = false;
+	unsigned comments = 0;
+
+	for (; *text != '\0'; text++) {
+		char c = *text;
+		if (c == '\\' && (quoted || comments > 0)) {
+			if (text[1] != '\0')
+				text++;
+		} else if (quoted) {
+			quoted = c != '"';
+		} else if (comments > 0) {
+			comments += c == '(' ? 1U : 0U;
+			comments -= c == ')' ? 1U : 0U;
+		} else if (c == '"') {
+			quoted = true;
+		} else if (c == '(') {
+			comments = 1;
+		} else if (c == '<' || c == '>') {
+			angle = c == '<';
+		} else if (!angle && (c == ',' || c == ';' || c == ':')) {
+			break;
+		}
+	}
+	return text;
+}
+
+/*
+ * The list is cut into its entries here, and groups are taken apart, because GMime looks for the
+ * end of a display name with bare commas through the whole rest of the list (a quadratic time:
+ * minutes for 200 KB of "a,") and reads groups within groups by recursion without a limit (a
+ * stack overflow for 200 KB of "a:").
+ */
 void
 mailbox_list_parse(struct mailbox_list *list, const char *value, size_t len)
 {
 	struct list_reading reading = { .list = list, .utf8 = text_is_utf8(value, len) };
-	InternetAddressList *parsed;
+	char *start, *end;
 
 	*list = (struct mailbox_list){ 0 };
 	mime_mask_init(&reading.mask, value, len);
-	parsed = internet_address_list_parse(mime_parser_options(), reading.mask.text);
-	for (int i = 0; parsed != NULL && i < internet_address_list_length(parsed); i++) {
-		InternetAddress *entry = internet_address_list_get_address(parsed, i);
-
-		if (!INTERNET_ADDRESS_IS_GROUP(entry)) {
-			list_add(&reading, entry);
+	for (start = reading.mask.text;; start = end + 1) {
+		end = entry_end(start);
+		if (*end == ':') /* the name of a group */
 			continue;
+		/* "Smith, Ann <a@b>": a bare comma in a name, which GMime understands. */
+		if (*end == ',' && memchr(start, '@', (size_t)(end - start)) == NULL) {
+			char *next_end = entry_end(end + 1);
+			if (*next_end != ':' && memchr(end, '<', (size_t)(next_end - end)) != NULL)
+				end = next_end;
 		}
-		InternetAddressList *members =
-		    internet_address_group_get_members(INTERNET_ADDRESS_GROUP(entry));
-		for (int m = 0; members != NULL && m < internet_address_list_length(members); m++)
-			list_add(&reading, internet_address_list_get_address(members, m));
+		entry_read(&reading, start, (size_t)(end - start));
+		if (*end == '\0')
+			break;
 	}
-	if (parsed != NULL)
-		g_object_unref(parsed);
 	mime_mask_free(&reading.mask);
 }
 
