@@ -13,11 +13,19 @@
 
 #define LEAST_ROOM ((size_t)64)
 
-/* A zeroed struct is an empty heap buffer, so descriptor 0 cannot stand for a memfd. */
+/*
+ * A page of a memfd that is reached through a mapping costs a fault, about twice of what write(2)
+ * takes to fill it from memory that is warm already (doc/performance.md).  So a shared buffer
+ * grows on the heap up to this size and is written out once; a larger one grows in the mapping,
+ * lest there be two copies of it.
+ */
+#define MOST_ON_HEAP ((size_t)4 * 1024 * 1024)
+
+/* A zeroed struct is an empty heap buffer: its descriptor 0 is not ours. */
 static bool
-is_shared(const struct buf *buf)
+is_mapped(const struct buf *buf)
 {
-	return buf->fd > 0;
+	return buf->shared && buf->fd >= 0;
 }
 
 static size_t
@@ -39,17 +47,31 @@ buf_init(struct buf *buf, size_t most)
 static int
 memfd_make(void)
 {
-	int fd = memfd_create("pmrelay", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int other;
-
-	if (fd != 0)
-		return fd;
-	other = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	close(fd);
-	return other;
+	return memfd_create("pmrelay", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 }
 
-/* Gives the memfd its first mapping, or a larger one.  room is a count of whole pages. */
+/* Puts the memfd in the place of the heap.  Without descriptors the heap has to do. */
+static void
+move_to_memfd(struct buf *buf, size_t room)
+{
+	char *area;
+
+	buf->fd = memfd_make();
+	if (buf->fd < 0)
+		return;
+	if (ftruncate(buf->fd, (off_t)room) != 0)
+		mem_exhausted(room);
+	area = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_SHARED, buf->fd, 0);
+	if (area == MAP_FAILED)
+		mem_exhausted(room);
+	if (buf->len > 0)
+		memcpy(area, buf->data, buf->len);
+	area[buf->len] = '\0';
+	free(buf->data);
+	buf->data = area;
+	buf->room = room;
+}
+
 static void
 remap(struct buf *buf, size_t room)
 {
@@ -57,52 +79,11 @@ remap(struct buf *buf, size_t room)
 
 	if (ftruncate(buf->fd, (off_t)room) != 0)
 		mem_exhausted(room);
-	if (buf->data == NULL)
-		area = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_SHARED, buf->fd, 0);
-	else
-		area = mremap(buf->data, buf->room, room, MREMAP_MAYMOVE);
+	area = mremap(buf->data, buf->room, room, MREMAP_MAYMOVE);
 	if (area == MAP_FAILED)
 		mem_exhausted(room);
 	buf->data = area;
 	buf->room = room;
-}
-
-void
-buf_init_shared(struct buf *buf, size_t most, size_t expected_bytes)
-{
-	buf_init(buf, most);
-	buf->fd = memfd_make();
-	if (buf->fd < 0) {
-		/* Out of descriptors: nothing fits, so the one check of over finds it. */
-		buf->fd = -1;
-		buf->most = 0;
-		buf->over = true;
-		return;
-	}
-	if (expected_bytes > most)
-		expected_bytes = most;
-	remap(buf, round_to_page(expected_bytes + 1));
-}
-
-void
-buf_free(struct buf *buf)
-{
-	if (is_shared(buf)) {
-		if (buf->data != NULL)
-			munmap(buf->data, buf->room);
-		close(buf->fd);
-	} else
-		free(buf->data);
-	buf_init(buf, buf->most);
-}
-
-void
-buf_clear(struct buf *buf)
-{
-	buf->len = 0;
-	buf->over = false;
-	if (buf->data != NULL)
-		buf->data[0] = '\0';
 }
 
 static void
@@ -117,12 +98,56 @@ grow(struct buf *buf, size_t need)
 		room = buf->most + 1;
 	if (room < need)
 		room = need;
-	if (is_shared(buf)) {
+	if (is_mapped(buf)) {
 		remap(buf, round_to_page(room));
 		return;
 	}
+	if (buf->shared && room > MOST_ON_HEAP) {
+		move_to_memfd(buf, round_to_page(room));
+		if (is_mapped(buf))
+			return;
+	}
 	buf->data = mem_resize(buf->data, room, 1);
+	buf->data[buf->len] = '\0';
 	buf->room = room;
+}
+
+void
+buf_init_shared(struct buf *buf, size_t most, size_t expected_bytes)
+{
+	buf_init(buf, most);
+	buf->shared = true;
+	grow(buf, (expected_bytes < most ? expected_bytes : most) + 1);
+}
+
+/* Empty again, with nothing to its name. */
+static void
+buf_reset(struct buf *buf)
+{
+	bool shared = buf->shared;
+
+	buf_init(buf, buf->most);
+	buf->shared = shared;
+}
+
+void
+buf_free(struct buf *buf)
+{
+	if (is_mapped(buf)) {
+		munmap(buf->data, buf->room);
+		close(buf->fd);
+	} else
+		free(buf->data);
+	buf_reset(buf);
+}
+
+void
+buf_clear(struct buf *buf)
+{
+	buf->len = 0;
+	buf->over = false;
+	if (buf->data != NULL)
+		buf->data[0] = '\0';
 }
 
 char *
@@ -214,8 +239,35 @@ buf_take(struct buf *buf, size_t *len_r)
 		data = mem_resize(data, buf->len + 1, 1);
 	if (len_r != NULL)
 		*len_r = buf->len;
-	buf_init(buf, buf->most);
+	buf_reset(buf);
 	return data;
+}
+
+/* The memfd of a buffer that is still on the heap. */
+static int
+write_out(const struct buf *buf)
+{
+	int fd = memfd_make();
+	size_t done = 0;
+	int failure;
+
+	if (fd < 0)
+		return -1;
+	while (done < buf->len) {
+		ssize_t n = write(fd, buf->data + done, buf->len - done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (errno != EINTR)
+			goto close_fd;
+	}
+	return fd;
+
+close_fd:
+	failure = errno;
+	close(fd);
+	errno = failure;
+	return -1;
 }
 
 int
@@ -223,19 +275,26 @@ buf_take_fd(struct buf *buf, size_t *len_r)
 {
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
 	size_t len = buf->len;
-	int fd = buf->fd;
-	int failure;
+	int failure = 0;
+	int fd;
 
-	if (!is_shared(buf)) {
-		errno = ENFILE; /* the memfd that could not be made */
-		return -1;
+	if (is_mapped(buf)) {
+		/* A seal against writing is refused while a writable mapping is there. */
+		munmap(buf->data, buf->room);
+		fd = buf->fd;
+		if (ftruncate(fd, (off_t)len) != 0)
+			failure = errno;
+	} else {
+		fd = write_out(buf);
+		failure = fd < 0 ? errno : 0;
+		free(buf->data);
 	}
-	/* A seal against writing is refused while a writable mapping is there. */
-	munmap(buf->data, buf->room);
-	buf_init(buf, buf->most);
-	if (ftruncate(fd, (off_t)len) != 0 || fcntl(fd, F_ADD_SEALS, seals) != 0) {
+	buf_reset(buf);
+	if (failure == 0 && fcntl(fd, F_ADD_SEALS, seals) != 0)
 		failure = errno;
-		close(fd);
+	if (failure != 0) {
+		if (fd >= 0)
+			close(fd);
 		errno = failure;
 		return -1;
 	}

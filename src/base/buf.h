@@ -9,7 +9,7 @@
  * added, and buf.over stays true from then on: check it once, at the end.  data is always
  * followed by a NUL that len does not count (data may be NULL while len is 0).
  *
- * A shared buffer lives in a memfd, so that it can be handed to another process without a copy.
+ * A shared buffer ends as a memfd, so that it can be handed to another process.
  */
 struct buf {
 	char *data;
@@ -17,11 +17,12 @@ struct buf {
 	size_t room; /* bytes allocated */
 	size_t most; /* ceiling of len */
 	bool over;   /* something did not fit */
-	int fd;	     /* the memfd of a shared buffer, else -1 */
+	bool shared; /* to be taken by buf_take_fd() */
+	int fd;	     /* the memfd that data maps, else -1 */
 };
 
 void buf_init(struct buf *, size_t most);
-/* expected_bytes: sizes the first mapping; growing beyond it works and costs a remap. */
+/* expected_bytes: sizes the first allocation; growing beyond it works and costs a move. */
 void buf_init_shared(struct buf *, size_t most, size_t expected_bytes);
 void buf_free(struct buf *); /* safe to call twice, and on a zeroed struct */
 void buf_clear(struct buf *); /* keeps the memory */

@@ -100,40 +100,17 @@ escaped_total(const char *bytes, size_t len)
 	return total;
 }
 
-static char *
-put_escape(char *to, unsigned char byte)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	*to++ = '\\';
-	switch (byte) {
-	case '"':
-	case '\\':
-		*to++ = (char)byte;
-		break;
-	case '\n':
-		*to++ = 'n';
-		break;
-	case '\r':
-		*to++ = 'r';
-		break;
-	case '\t':
-		*to++ = 't';
-		break;
-	case '\b':
-		*to++ = 'b';
-		break;
-	case '\f':
-		*to++ = 'f';
-		break;
-	default:
-		memcpy(to, "u00", 3);
-		to[3] = hex[byte >> 4];
-		to[4] = hex[byte & 15];
-		to += 5;
-	}
-	return to;
-}
+/* Each of eight bytes, so that one is copied by a single move. */
+static const char escapes[][8] = {
+	/* clang-format off */
+	"\\u0000", "\\u0001", "\\u0002", "\\u0003", "\\u0004", "\\u0005", "\\u0006", "\\u0007",
+	"\\b",     "\\t",     "\\n",     "\\u000b", "\\f",     "\\r",     "\\u000e", "\\u000f",
+	"\\u0010", "\\u0011", "\\u0012", "\\u0013", "\\u0014", "\\u0015", "\\u0016", "\\u0017",
+	"\\u0018", "\\u0019", "\\u001a", "\\u001b", "\\u001c", "\\u001d", "\\u001e", "\\u001f",
+	['"'] = "\\\"",
+	['\\'] = "\\\\",
+	/* clang-format on */
+};
 
 /* Bytes that can be added without growing. */
 static size_t
@@ -147,60 +124,90 @@ room_left(const struct buf *buf)
 }
 
 /*
- * One pass that copies and looks at a block at a time.  to always has room for as many bytes as
- * are left to read, so that a block may be stored whole before it is known how much of it is
- * clean.  spare is the room beyond that; when escapes have eaten it, the rest is counted.
+ * Where a string is being written to; NULL: it would pass the ceiling.  There is always room for
+ * as many bytes as are left to read, so that a block may be stored before it is known how much of
+ * it is clean.  Handed on by value: a pen in memory would be read anew after each byte written.
  */
+struct pen {
+	char *to;
+	size_t spare; /* room beyond that, for escapes to eat */
+};
+
+/* The spare is gone: what is left is counted and gets its exact room. */
+static struct pen
+more_room(struct buf *buf, struct pen pen, const char *rest, size_t rest_len)
+{
+	buf->len = (size_t)(pen.to - buf->data);
+	pen.to = buf_reserve(buf, escaped_total(rest, rest_len));
+	pen.spare = pen.to == NULL ? 0 : room_left(buf) - rest_len;
+	return pen;
+}
+
+static inline struct pen
+put_escape(struct buf *buf, struct pen pen, const char *rest, size_t rest_len)
+{
+	unsigned char byte = (unsigned char)*rest;
+	size_t extra = escaped_len[byte] - 1u;
+
+	if (extra > pen.spare) {
+		pen = more_room(buf, pen, rest, rest_len);
+		if (pen.to == NULL)
+			return pen;
+	}
+	if (rest_len >= sizeof(escapes[0]))
+		memcpy(pen.to, escapes[byte], sizeof(escapes[0]));
+	else
+		memcpy(pen.to, escapes[byte], 1 + extra);
+	pen.spare -= extra;
+	pen.to += 1 + extra;
+	return pen;
+}
+
+static char *
+put_escaped(struct buf *buf, struct pen pen, const char *bytes, size_t len)
+{
+	size_t i = 0;
+
+	/* Copies are of a whole block from wherever the last escape was: hence the second one. */
+	for (; len - i >= 2 * (size_t)BLOCK; i += BLOCK) {
+		unsigned set = special_set(bytes + i);
+		size_t done = 0;
+
+		for (; set != 0; set &= set - 1) {
+			size_t at = set_first(set);
+
+			memcpy(pen.to, bytes + i + done, BLOCK);
+			pen.to += at - done;
+			pen = put_escape(buf, pen, bytes + i + at, len - i - at);
+			if (pen.to == NULL)
+				return NULL;
+			done = at + 1;
+		}
+		memcpy(pen.to, bytes + i + done, BLOCK);
+		pen.to += BLOCK - done;
+	}
+	for (; i < len; i++) {
+		if (escaped_len[(unsigned char)bytes[i]] == 1)
+			*pen.to++ = bytes[i];
+		else
+			pen = put_escape(buf, pen, bytes + i, len - i);
+		if (pen.to == NULL)
+			return NULL;
+	}
+	return pen.to;
+}
+
 void
 json_add_escaped(struct buf *buf, const char *bytes, size_t len)
 {
 	size_t before = buf->len;
-	size_t spare, i = 0;
 	char *to;
 
 	if (len == 0 || (to = buf_reserve(buf, len)) == NULL)
 		return;
-	spare = room_left(buf) - len;
-	while (i < len) {
-		unsigned char byte;
-		size_t extra;
-
-		while (len - i >= BLOCK) {
-			unsigned set = special_set(bytes + i);
-			size_t clean = set == 0 ? BLOCK : set_first(set);
-
-			memcpy(to, bytes + i, BLOCK);
-			to += clean;
-			i += clean;
-			if (set != 0)
-				break;
-		}
-		if (i == len)
-			break;
-		byte = (unsigned char)bytes[i];
-		extra = escaped_len[byte] - 1u;
-		if (extra == 0) {
-			*to++ = bytes[i++];
-			continue;
-		}
-		if (extra > spare) {
-			size_t rest = escaped_total(bytes + i, len - i);
-
-			buf->len = (size_t)(to - buf->data);
-			to = buf_reserve(buf, rest);
-			if (to == NULL) {
-				buf->len = before;
-				buf->data[before] = '\0';
-				return;
-			}
-			spare = room_left(buf) - (len - i);
-		}
-		to = put_escape(to, byte);
-		spare -= extra;
-		i++;
-	}
-	buf->len = (size_t)(to - buf->data);
-	buf_grown(buf, 0);
+	to = put_escaped(buf, (struct pen){ to, room_left(buf) - len }, bytes, len);
+	buf->len = to == NULL ? before : (size_t)(to - buf->data);
+	buf->data[buf->len] = '\0';
 }
 
 void

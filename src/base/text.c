@@ -168,28 +168,42 @@ text_utf8_len(const char *bytes, size_t len)
 	return 4;
 }
 
+/* How many bytes from the beginning are ASCII for sure: whole words of them. */
+static size_t
+ascii_words(const char *bytes, size_t len)
+{
+	const uint64_t high = 0x8080808080808080;
+	uint64_t words[4];
+	size_t i = 0;
+
+	for (; len - i >= sizeof(words); i += sizeof(words)) {
+		memcpy(words, bytes + i, sizeof(words));
+		if (((words[0] | words[1] | words[2] | words[3]) & high) != 0)
+			break;
+	}
+	for (; len - i >= sizeof(words[0]); i += sizeof(words[0])) {
+		memcpy(words, bytes + i, sizeof(words[0]));
+		if ((words[0] & high) != 0)
+			break;
+	}
+	return i;
+}
+
 bool
 text_is_utf8(const char *bytes, size_t len)
 {
-	const uint64_t high = 0x8080808080808080;
 	size_t i = 0;
 
 	while (i < len) {
-		uint64_t words[4];
-		size_t n;
-
-		/* Nearly all of a mail is ASCII: 32 bytes at a time as long as it is. */
-		while (len - i >= sizeof(words)) {
-			memcpy(words, bytes + i, sizeof(words));
-			if (((words[0] | words[1] | words[2] | words[3]) & high) != 0)
-				break;
-			i += sizeof(words);
-		}
-		/* Then one by one to the end of the run that is not. */
+		/* Nearly all of a mail is ASCII; then one by one to the end of the run that is not.
+		 */
+		if ((unsigned char)bytes[i] < 0x80)
+			i += ascii_words(bytes + i, len - i);
 		while (i < len && (unsigned char)bytes[i] < 0x80)
 			i++;
 		while (i < len && (unsigned char)bytes[i] >= 0x80) {
-			n = text_utf8_len(bytes + i, len - i);
+			size_t n = text_utf8_len(bytes + i, len - i);
+
 			if (n == 0)
 				return false;
 			i += n;
@@ -202,12 +216,20 @@ size_t
 text_utf16_units(const char *utf8, size_t len)
 {
 	size_t units = 0;
+	size_t i = 0;
 
-	/* A character begins at each byte that continues none; those of four bytes need a pair. */
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)utf8[i];
+	while (i < len) {
+		size_t ascii = ascii_words(utf8 + i, len - i);
+		size_t end = len - i - ascii < 64 ? len : i + ascii + 64;
 
-		units += (size_t)((c & 0xc0) != 0x80) + (size_t)(c >= 0xf0);
+		units += ascii;
+		/* A character begins at each byte that continues none; those of four bytes need
+		 * a pair. */
+		for (i += ascii; i < end; i++) {
+			unsigned char c = (unsigned char)utf8[i];
+
+			units += (size_t)((c & 0xc0) != 0x80) + (size_t)(c >= 0xf0);
+		}
 	}
 	return units;
 }
