@@ -22,7 +22,8 @@ struct privs_fence {
  * is open already go on working), no program, no ptrace, no file but reading below the folders
  * in readable (NULL-terminated list: iconv loads its modules at first use).  A call that is
  * forbidden fails with EPERM, and is not fatal.  What the kernel or the build lacks is left out
- * and told in *fence_r.  0, or -1 with a message in why.
+ * and told in *fence_r; under sanitizers that is all of it.  Call it before the first thread is
+ * started, for the file rules bind the caller alone.  0, or -1 with a message in why.
  */
 int privs_fence_front(const char *const *readable, struct privs_fence *fence_r, char *why,
     size_t why_size);

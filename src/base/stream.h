@@ -29,7 +29,7 @@ struct stream_hooks {
 	 */
 	size_t (*bytes)(void *ctx, const char *data, size_t len);
 	/* The connection is over or overdue; nothing more comes.  The owner frees the stream, here or
-	 * later; after STREAM_EOF and STREAM_TIMEOUT it may still write, and finish it. */
+	 * later; after STREAM_EOF, STREAM_TIMEOUT and EMSGSIZE it may still write, and finish it. */
 	void (*end)(void *ctx, enum stream_end why);
 };
 
