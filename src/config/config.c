@@ -510,28 +510,40 @@ config_sample(struct buf *out)
 	}
 }
 
-/* Text for mdoc: no line begins with a control character, a backslash is itself, and each
- * sentence has its line. */
+/*
+ * Text for mdoc: each sentence has its line, long ones are wrapped, none begins with a control
+ * character, and a hyphen or backslash is itself.
+ */
 static void
 print_roff(const char *text, struct buf *out)
 {
-	bool line_start = true;
+	size_t column = 0;
 
-	for (; *text != '\0'; text++) {
-		if (line_start && (*text == '.' || *text == '\''))
-			buf_adds(out, "\\&");
-		line_start = false;
-		if (*text == '\\') {
-			buf_adds(out, "\\e");
-		} else if (*text == '-') {
-			buf_adds(out, "\\-");
-		} else if ((*text == '.' || *text == ':') && text[1] == ' ' && text[2] == ' ') {
-			buf_addc(out, *text);
+	while (*text != '\0') {
+		size_t len = strcspn(text, " "), spaces = strspn(text + len, " ");
+
+		if (column > 0 && column + 1 + len > 76) {
 			buf_addc(out, '\n');
-			text += 2;
-			line_start = true;
-		} else {
-			buf_addc(out, *text);
+			column = 0;
+		}
+		if (column > 0)
+			buf_addc(out, ' ');
+		else if (*text == '.' || *text == '\'')
+			buf_adds(out, "\\&");
+		for (size_t i = 0; i < len; i++) {
+			if (text[i] == '\\')
+				buf_adds(out, "\\e");
+			else if (text[i] == '-')
+				buf_adds(out, "\\-");
+			else
+				buf_addc(out, text[i]);
+		}
+		column += 1 + len;
+		text += len + spaces;
+		/* Two spaces part sentences. */
+		if (spaces > 1) {
+			buf_addc(out, '\n');
+			column = 0;
 		}
 	}
 	buf_addc(out, '\n');

@@ -1,0 +1,2 @@
+TESTS += tests/support/layers.sh
+dist_check_SCRIPTS += tests/support/layers.sh

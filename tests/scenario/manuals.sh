@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# The manual pages are right mdoc, and what their EXAMPLES say works.
+set -u
+
+if ! command -v mandoc >/dev/null; then
+	echo "mandoc is not installed: not checked"
+	exit 77
+fi
+
+failed=0
+for page in "$top_srcdir"/doc/*.[1-8]; do
+	# Which other pages are installed here says nothing about this one.
+	found=$(mandoc -T lint "$page" 2>/dev/null | grep -v 'referenced manual not found')
+	if [ -n "$found" ]; then
+		echo "$found"
+		failed=1
+	fi
+done
+
+pmrelayd=$top_builddir/pmrelayd
+[ -x "$pmrelayd" ] || exit "$failed"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+check() { # what it shows, the status wanted, command
+	local shows=$1 wanted=$2 status
+	shift 2
+	"$@" >"$work/out" 2>&1
+	status=$?
+	if [ "$status" -ne "$wanted" ]; then
+		echo "$shows: ended with $status, wanted $wanted"
+		cat "$work/out"
+		failed=1
+	fi
+}
+
+# Each option in the synopsis and in --help stands in the page, and the reverse.
+"$pmrelayd" --help | grep -o -- '--[a-z-]*' | sort -u >"$work/help"
+grep -o 'Fl -[a-z-]*' "$top_srcdir/doc/pmrelayd.8" | sed 's/Fl -/--/' |
+	grep -v -e '--sysconfdir' -e '--localstatedir' | sort -u >"$work/page"
+if ! diff "$work/help" "$work/page"; then
+	echo "pmrelayd.8 and pmrelayd --help name different options"
+	failed=1
+fi
+
+env -i "$pmrelayd" --sample-config >"$work/sample.conf"
+check "the sample loads" 0 env -i "$pmrelayd" -n -c "$work/sample.conf"
+printf 'smtp {\n\tmesage-size = 5M\n}\n' >"$work/wrong.conf"
+check "a wrong file is refused" 78 env -i "$pmrelayd" -n -c "$work/wrong.conf"
+if ! grep -q 'wrong.conf:2: smtp.mesage-size: no such option, the nearest is message-size' "$work/out"; then
+	echo "the message about a wrong file is not as it should be:"
+	cat "$work/out"
+	failed=1
+fi
+check "a wrong option" 64 "$pmrelayd" --no-such-option
+check "the version" 0 "$pmrelayd" -v
+
+# The files in pmrelay.conf(5).
+awk -v folder="$work" '
+	/^\.Bd -literal/ { block++; next }
+	/^\.Ed/ { close(file); file = ""; next }
+	{ if (block > last) { last = block; file = folder "/example-" block } if (file != "") print > file }
+' "$top_srcdir/doc/pmrelay.conf.5"
+for example in "$work"/example-*; do
+	if grep -q '^PMRELAY_' "$example"; then
+		# The token is nowhere but in the example.
+		mapfile -t variables < <(grep -v TOKEN "$example")
+		check "$(cat "$example")" 0 env -i "${variables[@]}" "$pmrelayd" -n -c /dev/null
+	else
+		sed '/token-file/d' "$example" >"$example.conf"
+		check "$(cat "$example")" 0 env -i "$pmrelayd" -n -c "$example.conf"
+	fi
+done
+exit "$failed"
