@@ -22,6 +22,7 @@
 #include "config/parse.h"
 
 #define MOST_FILE_BYTES ((size_t)1024 * 1024)
+#define LINE_WIDTH      76 /* of documents */
 
 /* ---- birth and death --------------------------------------------------------------------- */
 
@@ -447,7 +448,7 @@ config_print(const struct config *config, bool with_secrets, struct buf *out)
 	}
 }
 
-/* text in lines of at most 76 characters, each after before. */
+/* text in lines of at most LINE_WIDTH characters, each after before. */
 static void
 print_wrapped(const char *before, const char *text, struct buf *out)
 {
@@ -458,7 +459,7 @@ print_wrapped(const char *before, const char *text, struct buf *out)
 
 		if (column == 0) {
 			buf_adds(out, before);
-		} else if (column + 1 + len > 76) {
+		} else if (column + 1 + len > LINE_WIDTH) {
 			buf_addc(out, '\n');
 			buf_adds(out, before);
 			column = 0;
@@ -511,18 +512,18 @@ config_sample(struct buf *out)
 }
 
 /*
- * Text for mdoc: each sentence has its line, long ones are wrapped, none begins with a control
+ * Text for mdoc: each sentence has its line, of at most width columns, none begins with a control
  * character, and a hyphen or backslash is itself.
  */
 static void
-print_roff(const char *text, struct buf *out)
+print_roff(const char *text, size_t width, struct buf *out)
 {
 	size_t column = 0;
 
 	while (*text != '\0') {
 		size_t len = strcspn(text, " "), spaces = strspn(text + len, " ");
 
-		if (column > 0 && column + 1 + len > 76) {
+		if (column > 0 && column + 1 + len > width) {
 			buf_addc(out, '\n');
 			column = 0;
 		}
@@ -558,22 +559,26 @@ config_manual(struct buf *out)
 
 		if (begins_section(o)) {
 			buf_addf(out, ".Ss %s\n", o->section);
-			print_roff(option_section_text(o->section), out);
+			print_roff(option_section_text(o->section), LINE_WIDTH, out);
 			buf_adds(out, ".Bl -tag -width Ds\n");
 		}
 		buf_addf(out, ".It Ic %s\n", o->name);
-		print_roff(o->text, out);
+		print_roff(o->text, LINE_WIDTH, out);
 
 		buf_init(&line, 2000);
 		buf_adds(&line, "Wanted: ");
 		option_wanted(o, &line);
-		buf_adds(&line, ".  Default: ");
+		buf_addc(&line, '.');
+		print_roff(line.data, LINE_WIDTH, out);
+		buf_clear(&line);
+		/* In one line: the folders in it are as long as those of the build. */
+		buf_adds(&line, "Default: ");
 		option_print_preset(o, &line);
-		buf_adds(&line, ".");
-		if (o->reload == RELOAD_RESTART)
-			buf_adds(&line, "  A change needs a restart.");
-		print_roff(line.data, out);
+		buf_addc(&line, '.');
+		print_roff(line.data, SIZE_MAX, out);
 		buf_free(&line);
+		if (o->reload == RELOAD_RESTART)
+			buf_adds(out, "A change needs a restart.\n");
 		buf_addf(out, "Variable:\n.Ev %s .\n", variable);
 		free(variable);
 		if (ends_section(o))
