@@ -19,6 +19,7 @@
 #include "base/text.h"
 
 #include "sandbox/faults.h"
+#include "sandbox/load.h"
 #include "sandbox/messages.h"
 #include "sandbox/rules.h"
 #include "sandbox/state.h"
@@ -189,15 +190,17 @@ content_type_ok(struct state *state, const struct api_request *request, struct a
 	return false;
 }
 
+/* slices_r: see load_json(). */
 static json_t *
-load_body(struct state *state, const struct api_request *request, struct api_answer *answer)
+load_body(struct state *state, const struct api_request *request, struct load_slice **slices_r,
+    struct api_answer *answer)
 {
-	json_error_t error;
-	json_t *json = json_loadb(request->body, request->body_len, JSON_REJECT_DUPLICATES, &error);
+	const char *why;
+	json_t *json = load_json(request->body, request->body_len, slices_r, &why);
 	char *text;
 
 	if (json == NULL) {
-		text = mem_format("Received invalid JSON input. %s", error.text);
+		text = mem_format("Received invalid JSON input: %s.", why);
 		refuse_request(state, answer, 422, 402, text);
 		free(text);
 	}
@@ -402,7 +405,7 @@ post_email(struct state *state, const struct api_request *request, struct api_an
 	if (!token_ok(state, request, true, answer, &submission.token) ||
 	    !content_type_ok(state, request, answer))
 		return;
-	json = load_body(state, request, answer);
+	json = load_body(state, request, NULL, answer);
 	if (json == NULL)
 		return;
 	if (request->body_len > RULES_MOST_MESSAGE_BYTES) {
@@ -418,34 +421,6 @@ post_email(struct state *state, const struct api_request *request, struct api_an
 		}
 	}
 	json_decref(json);
-}
-
-/*
- * The next element of the array that *at points into (behind '[' or an element), of text that is
- * known to be JSON.  *at is behind the element afterwards.
- */
-static const char *
-next_element(const char **at, size_t *len_r)
-{
-	const char *c = *at, *start;
-	size_t depth = 0;
-
-	c += strspn(c, " \t\r\n,");
-	start = c;
-	do {
-		if (*c == '"') {
-			for (c++; *c != '"'; c++)
-				c += *c == '\\';
-		} else if (*c == '{' || *c == '[') {
-			depth++;
-		} else if (*c == '}' || *c == ']') {
-			depth--;
-		}
-		c++;
-	} while (depth > 0);
-	*at = c;
-	*len_r = (size_t)(c - start);
-	return start;
 }
 
 static bool
@@ -474,15 +449,15 @@ static void
 post_batch(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
 	struct submission submission = { .state = state, .request = request };
-	size_t i, shown, raw_len;
+	struct load_slice *slices;
+	size_t i, shown;
 	json_t *batch, *one;
-	const char *at, *raw;
 	struct buf spare;
 
 	if (!token_ok(state, request, true, answer, &submission.token) ||
 	    !content_type_ok(state, request, answer))
 		return;
-	batch = load_body(state, request, answer);
+	batch = load_body(state, request, &slices, answer);
 	if (batch == NULL)
 		return;
 	if (!batch_ok(state, request, batch, answer))
@@ -495,21 +470,20 @@ post_batch(struct state *state, const struct api_request *request, struct api_an
 	    request->fault->answer == FAULT_ANSWER_WRONG_LENGTH)
 		shown--;
 	buf_init(&spare, API_MOST_ANSWER);
-	at = request->body + strspn(request->body, " \t\r\n") + 1;
 	buf_addc(&answer->body, '[');
 	json_array_foreach(batch, i, one)
 	{
-		raw = next_element(&at, &raw_len);
 		if (i > 0 && i < shown)
 			buf_addc(&answer->body, ',');
-		(void)submit_one(
-		    &submission, one, raw, raw_len, i < shown ? &answer->body : &spare);
+		(void)submit_one(&submission, one, request->body + slices[i].start, slices[i].len,
+		    i < shown ? &answer->body : &spare);
 	}
 	buf_addc(&answer->body, ']');
 	buf_free(&spare);
 
 free_batch:
 	json_decref(batch);
+	free(slices);
 }
 
 /* ---- the server ---- */

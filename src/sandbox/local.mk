@@ -3,6 +3,7 @@ libsandbox_a_SOURCES = \
 	src/sandbox/api.c src/sandbox/api.h \
 	src/sandbox/control.c src/sandbox/control.h \
 	src/sandbox/faults.c src/sandbox/faults.h \
+	src/sandbox/load.c src/sandbox/load.h \
 	src/sandbox/messages.c src/sandbox/messages.h \
 	src/sandbox/rules.c src/sandbox/rules.h \
 	src/sandbox/sandbox.c src/sandbox/sandbox.h \

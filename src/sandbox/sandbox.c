@@ -372,16 +372,16 @@ open_listener(
 	socklen_t bound_len = sizeof(address);
 	struct evconnlistener *listener;
 	const int on = 1;
-	char *text = strchr(params->address, ':') != NULL
-			 ? mem_format("[%s]:%u", params->address, params->port)
-			 : mem_format("%s:%u", params->address, params->port);
-	int parsed = evutil_parse_sockaddr_port(text, (struct sockaddr *)&address, &len);
 
-	free(text);
-	if (parsed != 0) {
+	/* libevent's parser takes no port 0, so the port comes after it. */
+	if (evutil_parse_sockaddr_port(params->address, (struct sockaddr *)&address, &len) != 0) {
 		snprintf(why, why_size, "%s is no IP address", params->address);
 		return -1;
 	}
+	if (address.ss_family == AF_INET6)
+		((struct sockaddr_in6 *)&address)->sin6_port = htons(params->port);
+	else
+		((struct sockaddr_in *)&address)->sin_port = htons(params->port);
 	listener = evconnlistener_new_bind(loop_base(params->loop), NULL, NULL,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, BACKLOG,
 	    (struct sockaddr *)&address, len);
