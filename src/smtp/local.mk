@@ -23,3 +23,8 @@ check_PROGRAMS += tests/unit/smtp/reply_test
 TESTS += tests/unit/smtp/reply_test
 tests_unit_smtp_reply_test_SOURCES = tests/unit/smtp/reply_test.c
 tests_unit_smtp_reply_test_LDADD = $(SMTP_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/smtp/session_test
+TESTS += tests/unit/smtp/session_test
+tests_unit_smtp_session_test_SOURCES = tests/unit/smtp/session_test.c
+tests_unit_smtp_session_test_LDADD = $(SMTP_TEST_LIBS)
