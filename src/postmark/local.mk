@@ -7,3 +7,32 @@ libpostmark_a_SOURCES = \
 	src/postmark/retry_after.c src/postmark/retry_after.h \
 	src/postmark/search.c src/postmark/search.h \
 	src/postmark/verdict.c src/postmark/verdict.h
+
+postmark_test_libs = libpostmark.a libmail.a libbase.a \
+	$(CURL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+
+check_PROGRAMS += tests/unit/postmark/batch_test
+TESTS += tests/unit/postmark/batch_test
+tests_unit_postmark_batch_test_SOURCES = tests/unit/postmark/batch_test.c
+tests_unit_postmark_batch_test_LDADD = $(postmark_test_libs)
+
+check_PROGRAMS += tests/unit/postmark/client_test
+TESTS += tests/unit/postmark/client_test
+tests_unit_postmark_client_test_SOURCES = tests/unit/postmark/client_test.c \
+	tests/unit/postmark/server.c tests/unit/postmark/server.h
+tests_unit_postmark_client_test_LDADD = $(postmark_test_libs)
+
+check_PROGRAMS += tests/unit/postmark/retry_after_test
+TESTS += tests/unit/postmark/retry_after_test
+tests_unit_postmark_retry_after_test_SOURCES = tests/unit/postmark/retry_after_test.c
+tests_unit_postmark_retry_after_test_LDADD = $(postmark_test_libs)
+
+check_PROGRAMS += tests/unit/postmark/search_test
+TESTS += tests/unit/postmark/search_test
+tests_unit_postmark_search_test_SOURCES = tests/unit/postmark/search_test.c
+tests_unit_postmark_search_test_LDADD = $(postmark_test_libs)
+
+check_PROGRAMS += tests/unit/postmark/verdict_test
+TESTS += tests/unit/postmark/verdict_test
+tests_unit_postmark_verdict_test_SOURCES = tests/unit/postmark/verdict_test.c
+tests_unit_postmark_verdict_test_LDADD = $(postmark_test_libs)
