@@ -28,3 +28,8 @@ check_PROGRAMS += tests/unit/smtp/session_test
 TESTS += tests/unit/smtp/session_test
 tests_unit_smtp_session_test_SOURCES = tests/unit/smtp/session_test.c
 tests_unit_smtp_session_test_LDADD = $(SMTP_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/smtp/listener_test
+TESTS += tests/unit/smtp/listener_test
+tests_unit_smtp_listener_test_SOURCES = tests/unit/smtp/listener_test.c
+tests_unit_smtp_listener_test_LDADD = $(SMTP_TEST_LIBS)
