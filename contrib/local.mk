@@ -1,1 +1,1 @@
-EXTRA_DIST += contrib/quickstart contrib/test
+EXTRA_DIST += contrib/quickstart contrib/test contrib/common.sh
