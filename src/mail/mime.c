@@ -1102,12 +1102,9 @@ children_add(struct walk *w, size_t index, const struct boundary *boundary, bool
 			if (part_end > after && part_end[-1] == '\r')
 				part_end--;
 		}
-		/* What follows the last delimiter is no part when it is nothing. */
-		if (line != NULL || after < end) {
-			enum mime_end result = part_add(w, after, part_end, depth, digest);
-			if (result != MIME_DONE)
-				return result;
-		}
+		enum mime_end result = part_add(w, after, part_end, depth, digest);
+		if (result != MIME_DONE)
+			return result;
 		after = next_after;
 	}
 	return MIME_DONE;

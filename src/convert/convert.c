@@ -1,0 +1,192 @@
+/* The way of a mail through the conversion, step by step, and what each step may refuse. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "mail/address.h"
+#include "mail/envelope.h"
+#include "mail/mail.h"
+#include "mail/mime.h"
+#include "mail/refusal.h"
+#include "convert/convert.h"
+#include "convert/guard.h"
+#include "convert/headers.h"
+#include "convert/item.h"
+#include "convert/ledger.h"
+#include "convert/parts.h"
+#include "convert/recipients.h"
+
+#define SUBJECT_FOR_PEOPLE 250
+
+struct conversion {
+	const struct convert_options *options;
+	const struct convert_input *input;
+	struct refusal *refusal;
+	struct mime mime;
+	struct headers headers;
+	struct parts parts;
+	struct recipients_split split;
+	struct ledger ledger;
+	struct mail *mail;
+	struct guard_item *written;
+};
+
+void
+convert_setup(void)
+{
+	mime_setup();
+}
+
+/* The session has looked at them already; nothing here depends on that. */
+static int
+envelope_check(struct conversion *c)
+{
+	const struct strlist *recipients = &c->input->envelope->recipients;
+	char canonical[ADDRESS_SIZE];
+
+	if (recipients->count == 0) {
+		refusal_set(c->refusal, 554, "5.5.1", "no recipients");
+		return -1;
+	}
+	for (size_t i = 0; i < recipients->count; i++) {
+		const char *address = recipients->items[i];
+		enum address_fault fault = address_canonical(address, strlen(address), canonical);
+
+		if (fault == ADDRESS_OK && strcmp(canonical, address) == 0)
+			continue;
+		refusal_set(c->refusal, 553, "5.1.3", "recipient <%.200s>: %s", address,
+		    address_fault_text(fault == ADDRESS_OK ? ADDRESS_SYNTAX : fault));
+		return -1;
+	}
+	return 0;
+}
+
+static int
+content_parse(struct conversion *c)
+{
+	const struct convert_options *options = c->options;
+	const struct mime_limits limits = { .depth = options->most_depth,
+		.parts = options->most_parts,
+		.fields = options->most_headers };
+	size_t figure;
+
+	switch (mime_parse(&c->mime, c->input->content, c->input->content_len, &limits, &figure)) {
+	case MIME_DONE:
+		return 0;
+	case MIME_TOO_MANY_FIELDS:
+		refusal_set(c->refusal, 554, "5.6.0",
+		    "the header has %zu fields, and the limit is %u", figure, limits.fields);
+		break;
+	case MIME_TOO_DEEP:
+		refusal_set(c->refusal, 554, "5.6.0",
+		    "multiparts are nested deeper than the limit of %u, or too deep for their size",
+		    limits.depth);
+		break;
+	case MIME_TOO_MANY_PARTS:
+		refusal_set(c->refusal, 554, "5.6.0",
+		    "the message has more than the %u MIME parts that are the limit", limits.parts);
+		break;
+	}
+	return -1;
+}
+
+static int
+guard_ask(struct conversion *c)
+{
+	const struct envelope *envelope = c->input->envelope;
+	char why[400];
+
+	if (guard_check(c->written, c->mail->item_count, envelope->recipients.items,
+		envelope->recipients.count, c->mime.header, c->mime.header_len, why, sizeof(why)))
+		return 0;
+	log_error("guard", log_str("mail", c->input->mail_id), log_str("why", why),
+	    log_str("from", envelope->reverse_path), log_str("client", c->input->origin->client),
+	    log_num("recipients", (int64_t)envelope->recipients.count),
+	    log_num("items", (int64_t)c->mail->item_count));
+	refusal_set(c->refusal, 451, "4.3.0",
+	    "this message would have reached or shown somebody it must not; the operator has been "
+	    "told");
+	return -1;
+}
+
+/* At a character's start. */
+static char *
+text_cut(const char *text, size_t most)
+{
+	size_t len = strlen(text);
+
+	if (len > most) {
+		len = most;
+		while (len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80)
+			len--;
+	}
+	return mem_bytes(text, len);
+}
+
+static void
+mail_describe(struct conversion *c)
+{
+	const struct convert_input *input = c->input;
+	struct mail *mail = c->mail;
+
+	mail->accepted_ms = input->accepted_ms;
+	mail->reverse_path = mem_string(input->envelope->reverse_path);
+	mail->route = mem_string(c->options->route);
+	mail->listener = mem_string(input->origin->listener);
+	mail->client = mem_string(input->origin->client);
+	mail->helo = mem_string(input->origin->helo);
+	mail->message_id = mem_string(c->headers.message_id);
+	mail->from = mem_string(c->headers.from);
+	mail->subject = text_cut(c->headers.subject, SUBJECT_FOR_PEOPLE);
+	mail->ledger = ledger_print(&c->ledger);
+	mail->content_bytes = input->content_len;
+}
+
+static int
+convert(struct conversion *c)
+{
+	const struct convert_input *input = c->input;
+
+	if (envelope_check(c) != 0 || content_parse(c) != 0 ||
+	    headers_read(&c->headers, c->options, &c->mime, input->envelope->reverse_path,
+		&c->ledger, c->refusal) != 0 ||
+	    parts_read(&c->parts, c->options, &c->mime, &c->ledger, c->refusal) != 0)
+		return -1;
+
+	recipients_split(&c->split, &input->envelope->recipients, &c->headers.to, &c->headers.cc,
+	    c->options->most_recipients);
+	if (c->split.shown_dropped > 0)
+		ledger_note(&c->ledger, LEDGER_SHOWN);
+
+	c->mail = mail_new();
+	memcpy(c->mail->id, input->mail_id, strnlen(input->mail_id, ULID_LEN));
+	const struct item_input items = { .options = c->options,
+		.headers = &c->headers,
+		.parts = &c->parts,
+		.split = &c->split,
+		.content_len = input->content_len };
+	if (item_make_all(&items, c->mail, &c->written, c->refusal) != 0 || guard_ask(c) != 0)
+		return -1;
+	mail_describe(c);
+	return 0;
+}
+
+int
+convert_mail(const struct convert_options *options, const struct convert_input *input,
+    struct mail **mail_r, struct refusal *refusal_r)
+{
+	struct conversion c = { .options = options, .input = input, .refusal = refusal_r };
+	int result = convert(&c);
+
+	item_written_free(&c.written, c.split.item_count);
+	recipients_free(&c.split);
+	parts_free(&c.parts);
+	headers_free(&c.headers);
+	mime_free(&c.mime);
+	if (result != 0)
+		mail_free(&c.mail);
+	*mail_r = c.mail;
+	return result;
+}

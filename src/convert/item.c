@@ -1,0 +1,330 @@
+/*
+ * JSON.  An item is a head (who gets it, its id) and a tail (what it says).  The tail is the same
+ * for all items of a mail: it is written once, into the first item, and copied to the others.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "mail/address.h"
+#include "mail/mail.h"
+#include "mail/refusal.h"
+#include "convert/convert.h"
+#include "convert/guard.h"
+#include "convert/headers.h"
+#include "convert/item.h"
+#include "convert/parts.h"
+#include "convert/recipients.h"
+
+struct writer {
+	struct buf *out;
+	size_t api_bytes; /* as item.h counts */
+};
+
+static void
+add_member_n(struct writer *w, const char *name, const char *value, size_t len)
+{
+	json_add_member(w->out, name, value, len);
+	w->api_bytes += len;
+}
+
+static void
+add_member(struct writer *w, const char *name, const char *value)
+{
+	add_member_n(w, name, value, strlen(value));
+}
+
+static void
+add_string(struct writer *w, const char *value)
+{
+	size_t len = strlen(value);
+
+	json_add_string(w->out, value, len);
+	w->api_bytes += len;
+}
+
+/* --- the tail ------------------------------------------------------------- */
+
+static void
+add_headers(struct writer *w, const struct headers *headers)
+{
+	if (headers->other_count == 0)
+		return;
+	json_add_name(w->out, "Headers");
+	buf_addc(w->out, '[');
+	for (size_t i = 0; i < headers->other_count; i++) {
+		if (i > 0)
+			buf_addc(w->out, ',');
+		buf_addc(w->out, '{');
+		add_member(w, "Name", headers->others[i].name);
+		add_member(w, "Value", headers->others[i].value);
+		buf_addc(w->out, '}');
+	}
+	buf_addc(w->out, ']');
+}
+
+static void
+add_attachments(struct writer *w, const struct parts *parts)
+{
+	if (parts->attachment_count == 0)
+		return;
+	json_add_name(w->out, "Attachments");
+	buf_addc(w->out, '[');
+	for (size_t i = 0; i < parts->attachment_count; i++) {
+		const struct attachment *attachment = &parts->attachments[i];
+		size_t before;
+
+		if (i > 0)
+			buf_addc(w->out, ',');
+		buf_addc(w->out, '{');
+		add_member(w, "Name", attachment->name);
+		add_member(w, "ContentType", attachment->content_type);
+		if (attachment->content_id != NULL)
+			add_member(w, "ContentID", attachment->content_id);
+		json_add_name(w->out, "Content");
+		buf_addc(w->out, '"');
+		before = w->out->len;
+		/* The alphabet of base64 needs no escapes. */
+		attachment_add_base64(attachment, w->out);
+		w->api_bytes += w->out->len - before;
+		buf_addc(w->out, '"');
+		buf_addc(w->out, '}');
+	}
+	buf_addc(w->out, ']');
+}
+
+static void
+add_tail(struct writer *w, const struct item_input *input)
+{
+	const struct headers *headers = input->headers;
+	const struct parts *parts = input->parts;
+
+	if (headers->reply_to != NULL)
+		add_member(w, "ReplyTo", headers->reply_to);
+	if (headers->subject[0] != '\0')
+		add_member(w, "Subject", headers->subject);
+	if (headers->tag[0] != '\0')
+		add_member(w, "Tag", headers->tag);
+	if (headers->track_opens >= 0) {
+		json_add_name(w->out, "TrackOpens");
+		buf_adds(w->out, headers->track_opens > 0 ? "true" : "false");
+	}
+	if (headers->track_links[0] != '\0')
+		add_member(w, "TrackLinks", headers->track_links);
+	if (headers->message_stream[0] != '\0')
+		add_member(w, "MessageStream", headers->message_stream);
+	add_headers(w, headers);
+	if (parts->has_text)
+		add_member_n(w, "TextBody", parts->text.data, parts->text.len);
+	if (parts->has_html)
+		add_member_n(w, "HtmlBody", parts->html.data, parts->html.len);
+	add_attachments(w, parts);
+	buf_addc(w->out, '}');
+}
+
+/* --- the head ------------------------------------------------------------- */
+
+static char *
+list_print(const struct mailbox *const *boxes, size_t count, struct strlist *recipients)
+{
+	struct buf out;
+
+	buf_init(&out, SIZE_MAX / 4);
+	for (size_t i = 0; i < count; i++) {
+		mailbox_print(&out, boxes[i]);
+		strlist_add(recipients, boxes[i]->address);
+	}
+	return buf_take(&out, NULL);
+}
+
+static void
+add_metadata(struct writer *w, const struct headers *headers, const char *id)
+{
+	json_add_name(w->out, "Metadata");
+	buf_addc(w->out, '{');
+	add_member(w, "relay-id", id);
+	w->api_bytes += strlen("relay-id");
+	for (size_t i = 0; i < headers->metadata_count; i++) {
+		/* A header name may hold a quote. */
+		buf_addc(w->out, ',');
+		add_string(w, headers->metadata[i].name);
+		buf_addc(w->out, ':');
+		add_string(w, headers->metadata[i].value);
+	}
+	buf_addc(w->out, '}');
+}
+
+static void
+add_head(struct writer *w, const struct item_input *input, const struct guard_item *written,
+    const char *id)
+{
+	buf_addc(w->out, '{');
+	add_member(w, "From", input->headers->from);
+	add_member(w, "To", written->to);
+	if (written->cc[0] != '\0')
+		add_member(w, "Cc", written->cc);
+	if (written->bcc[0] != '\0')
+		add_member(w, "Bcc", written->bcc);
+	add_metadata(w, input->headers, id);
+}
+
+/* --- payloads ------------------------------------------------------------- */
+
+static int
+refuse_size(const struct item_input *input, size_t bytes, struct refusal *refusal_r)
+{
+	refusal_set(refusal_r, 552, "5.3.4",
+	    "the message has %zu bytes as Postmark counts, with attachments in base64, and its "
+	    "limit is %llu",
+	    bytes, (unsigned long long)input->options->most_api_bytes);
+	return -1;
+}
+
+static int
+refuse_resources(struct refusal *refusal_r)
+{
+	refusal_set(refusal_r, 451, "4.3.0", "no file descriptor left for this message");
+	return -1;
+}
+
+static void
+payload_buf_init(struct buf *out, size_t most, size_t expected)
+{
+	if (expected >= PAYLOAD_LARGE)
+		buf_init_shared(out, most, expected);
+	else
+		buf_init(out, most);
+}
+
+/* What is small ends up in memory and what is large in a memfd, whatever was expected. */
+static int
+payload_settle(struct payload *payload, struct buf *out, size_t most)
+{
+	bool shared = out->fd >= 0;
+
+	if (shared != (out->len >= PAYLOAD_LARGE)) {
+		struct buf other;
+
+		payload_buf_init(&other, most, out->len);
+		buf_add(&other, out->data, out->len);
+		buf_free(out);
+		*out = other;
+		if (out->over)
+			return -1;
+		shared = !shared;
+	}
+	payload_init(payload);
+	if (!shared) {
+		payload->data = buf_take(out, &payload->len);
+		return 0;
+	}
+	payload->fd = buf_take_fd(out, &payload->len);
+	return payload->fd >= 0 ? 0 : -1;
+}
+
+/* All items but the first: its own head and the first one's tail. */
+static int
+make_others(const struct item_input *input, struct mail *mail, struct guard_item *written,
+    const struct buf *first, size_t tail_at, size_t tail_bytes, size_t most,
+    struct refusal *refusal_r)
+{
+	for (size_t i = 1; i < mail->item_count; i++) {
+		struct item *item = &mail->items[i];
+		char id[ITEM_ID_SIZE];
+		struct buf out;
+		struct writer w = { .out = &out };
+
+		payload_buf_init(&out, most, first->len);
+		item_id(id, mail->id, item->number);
+		add_head(&w, input, &written[i], id);
+		buf_add(&out, first->data + tail_at, first->len - tail_at);
+		if (w.api_bytes + tail_bytes > input->options->most_api_bytes) {
+			buf_free(&out);
+			return refuse_size(input, w.api_bytes + tail_bytes, refusal_r);
+		}
+		if (out.over || payload_settle(&item->payload, &out, most) != 0) {
+			buf_free(&out);
+			return refuse_resources(refusal_r);
+		}
+	}
+	return 0;
+}
+
+static void
+items_begin(const struct item_input *input, struct mail *mail, struct guard_item *written)
+{
+	for (size_t i = 0; i < mail->item_count; i++) {
+		const struct recipients *recipients = &input->split->items[i];
+		struct item *item = &mail->items[i];
+
+		item->number = (unsigned)i + 1;
+		payload_init(&item->payload);
+		written[i].to = list_print(recipients->to, recipients->to_count, &item->recipients);
+		written[i].cc = list_print(recipients->cc, recipients->cc_count, &item->recipients);
+		written[i].bcc =
+		    list_print(recipients->bcc, recipients->bcc_count, &item->recipients);
+	}
+}
+
+int
+item_make_all(const struct item_input *input, struct mail *mail, struct guard_item **written_r,
+    struct refusal *refusal_r)
+{
+	/* JSON escapes can double a body of quotes, and make six bytes of a control character. */
+	size_t most = (size_t)input->options->most_api_bytes * 6 + 1048576;
+	size_t count = input->split->item_count;
+	struct guard_item *written = mem_array(count, sizeof(*written));
+	struct buf first;
+	struct writer w = { .out = &first };
+	char id[ITEM_ID_SIZE];
+	size_t tail_at, head_bytes;
+	int result = -1;
+
+	*written_r = written;
+	mail->items = mem_array(count, sizeof(*mail->items));
+	mail->item_count = count;
+	items_begin(input, mail, written);
+
+	payload_buf_init(&first, most, input->content_len + 2048);
+	if (first.over)
+		return refuse_resources(refusal_r);
+	item_id(id, mail->id, mail->items[0].number);
+	add_head(&w, input, &written[0], id);
+	tail_at = first.len;
+	head_bytes = w.api_bytes;
+	add_tail(&w, input);
+
+	if (first.over || w.api_bytes > input->options->most_api_bytes) {
+		refuse_size(input, w.api_bytes, refusal_r);
+	} else if (count > 1 && first.len * count > ITEM_MOST_TOTAL_BYTES) {
+		refusal_set(refusal_r, 554, "5.3.4",
+		    "%zu separate messages of %zu bytes for as many groups of recipients; the "
+		    "limit "
+		    "is %u bytes in all",
+		    count, first.len, ITEM_MOST_TOTAL_BYTES);
+	} else if (make_others(input, mail, written, &first, tail_at, w.api_bytes - head_bytes,
+		       most, refusal_r) == 0) {
+		result = payload_settle(&mail->items[0].payload, &first, most);
+		if (result != 0)
+			refuse_resources(refusal_r);
+	}
+	buf_free(&first);
+	return result;
+}
+
+void
+item_written_free(struct guard_item **written, size_t count)
+{
+	if (*written == NULL)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		free((char *)(*written)[i].to);
+		free((char *)(*written)[i].cc);
+		free((char *)(*written)[i].bcc);
+	}
+	free(*written);
+	*written = NULL;
+}

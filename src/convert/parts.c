@@ -1,0 +1,750 @@
+/*
+ * Parts to bodies and attachments.
+ *
+ * Each multipart is reduced to at most one text and one HTML, by its kind: an alternative takes
+ * the last of each, everything else joins its parts in order.  Whatever is neither becomes an
+ * attachment, so that nothing readable is lost.
+ */
+
+#include <glib.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "mail/mime.h"
+#include "mail/refusal.h"
+#include "convert/convert.h"
+#include "convert/ledger.h"
+#include "convert/parts.h"
+
+/* Postmark refuses an empty body, and whether white space passes is not known. */
+#define STAND_IN "."
+
+#define MOST_NAME_BYTES 200
+
+struct reading {
+	struct parts *parts;
+	const struct mime *mime;
+	const struct convert_options *options;
+	struct ledger *ledger;
+	struct refusal *refusal;
+	size_t attachment_room;
+	bool failed;
+};
+
+/* What a part and all within it come to, besides attachments. */
+struct content {
+	struct buf text;
+	struct buf html;
+	bool has_text;
+	bool has_html;
+};
+
+static void
+content_init(struct content *content)
+{
+	*content = (struct content){ 0 };
+	buf_init(&content->text, SIZE_MAX / 4);
+	buf_init(&content->html, SIZE_MAX / 4);
+}
+
+static void
+content_free(struct content *content)
+{
+	buf_free(&content->text);
+	buf_free(&content->html);
+}
+
+static void
+buf_move(struct buf *to, struct buf *from)
+{
+	buf_free(to);
+	*to = *from;
+	buf_init(from, SIZE_MAX / 4);
+}
+
+/* --- attachments ---------------------------------------------------------- */
+
+static const struct {
+	const char *type;
+	const char *name;
+} made_up_names[] = {
+	{ "application/pgp-signature", "signature.asc" },
+	{ "application/pgp-encrypted", "version.txt" },
+	{ "application/pgp-keys", "key.asc" },
+	{ "application/pkcs7-signature", "smime.p7s" },
+	{ "application/x-pkcs7-signature", "smime.p7s" },
+	{ "application/pkcs7-mime", "smime.p7m" },
+	{ "application/x-pkcs7-mime", "smime.p7m" },
+	{ "application/ms-tnef", "winmail.dat" },
+	{ "message/delivery-status", "delivery-status.txt" },
+	{ "message/disposition-notification", "disposition-notification.txt" },
+	{ "text/rfc822-headers", "headers.txt" },
+	{ "text/calendar", "invite.ics" },
+};
+
+static const struct {
+	const char *type;
+	const char *extension;
+} extensions[] = {
+	{ "text/plain", "txt" },
+	{ "text/html", "html" },
+	{ "text/csv", "csv" },
+	{ "text/xml", "xml" },
+	{ "text/css", "css" },
+	{ "text/vcard", "vcf" },
+	{ "text/x-vcard", "vcf" },
+	{ "text/directory", "vcf" },
+	{ "text/markdown", "md" },
+	{ "text/rtf", "rtf" },
+	{ "text/enriched", "txt" },
+	{ "application/rtf", "rtf" },
+	{ "application/pdf", "pdf" },
+	{ "application/json", "json" },
+	{ "application/xml", "xml" },
+	{ "application/zip", "zip" },
+	{ "application/x-zip-compressed", "zip" },
+	{ "application/gzip", "gz" },
+	{ "application/x-gzip", "gz" },
+	{ "application/x-tar", "tar" },
+	{ "application/x-7z-compressed", "7z" },
+	{ "application/postscript", "ps" },
+	{ "application/msword", "doc" },
+	{ "application/vnd.ms-excel", "xls" },
+	{ "application/vnd.ms-powerpoint", "ppt" },
+	{ "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "docx" },
+	{ "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx" },
+	{ "application/vnd.openxmlformats-officedocument.presentationml.presentation", "pptx" },
+	{ "application/vnd.oasis.opendocument.text", "odt" },
+	{ "application/vnd.oasis.opendocument.spreadsheet", "ods" },
+	{ "image/png", "png" },
+	{ "image/jpeg", "jpg" },
+	{ "image/jpg", "jpg" },
+	{ "image/gif", "gif" },
+	{ "image/webp", "webp" },
+	{ "image/bmp", "bmp" },
+	{ "image/tiff", "tif" },
+	{ "image/heic", "heic" },
+	{ "image/svg+xml", "svg" },
+	{ "image/x-icon", "ico" },
+	{ "audio/mpeg", "mp3" },
+	{ "audio/wav", "wav" },
+	{ "audio/x-wav", "wav" },
+	{ "audio/ogg", "ogg" },
+	{ "audio/mp4", "m4a" },
+	{ "audio/amr", "amr" },
+	{ "video/mp4", "mp4" },
+	{ "video/mpeg", "mpg" },
+	{ "video/quicktime", "mov" },
+	{ "video/webm", "webm" },
+};
+
+/* postmark-api.md section 9, ErrorCode 411. */
+static const char *const forbidden[] = { "vbs", "exe", "bin", "bat", "chm", "com", "cpl", "crt",
+	"hlp", "hta", "inf", "ins", "isp", "jse", "lnk", "mdb", "pcd", "pif", "reg", "scr", "sct",
+	"shs", "vbe", "vba", "wsf", "wsh", "wsl", "msc", "msi", "msp", "mst" };
+
+/* The Unicode controls that make "gpj.exe" look like "exe.jpg", and characters of no width. */
+static bool
+is_hidden(const char *c)
+{
+	static const char *const hidden[] = { "\xE2\x80\x8B", "\xE2\x80\x8E", "\xE2\x80\x8F",
+		"\xE2\x80\xAA", "\xE2\x80\xAB", "\xE2\x80\xAC", "\xE2\x80\xAD", "\xE2\x80\xAE",
+		"\xE2\x81\xA6", "\xE2\x81\xA7", "\xE2\x81\xA8", "\xE2\x81\xA9", "\xEF\xBB\xBF" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(hidden); i++)
+		if (strncmp(c, hidden[i], 3) == 0)
+			return true;
+	return false;
+}
+
+/* Shortens a name that no file system would take; its extension stays. */
+static void
+name_cut(char *name)
+{
+	size_t len = strlen(name), cut = MOST_NAME_BYTES;
+	const char *dot = strrchr(name, '.');
+	size_t tail = dot == NULL || strlen(dot) > 20 ? 0 : strlen(dot);
+
+	if (len <= MOST_NAME_BYTES)
+		return;
+	cut -= tail;
+	while (cut > 0 && ((unsigned char)name[cut] & 0xC0) == 0x80)
+		cut--;
+	memmove(name + cut, name + len - tail, tail);
+	name[cut + tail] = '\0';
+}
+
+/* The last component of a path, without what no file name should have.  NULL: nothing is left.
+ * Takes name. */
+static char *
+name_settle(char *name)
+{
+	char *start = name;
+	size_t n = 0;
+
+	if (name == NULL)
+		return NULL;
+	for (char *c = name; *c != '\0'; c++)
+		if (*c == '/' || *c == '\\')
+			start = c + 1;
+	for (char *c = start; *c != '\0'; c++) {
+		if ((unsigned char)*c == 0xE2 || (unsigned char)*c == 0xEF) {
+			if (is_hidden(c)) {
+				c += 2;
+				continue;
+			}
+		}
+		/* A colon starts a second name for a file on some systems. */
+		name[n++] =
+		    *c == ':' || *c == '"' || *c == '<' || *c == '>' || *c == '|' ? '_' : *c;
+	}
+	name[n] = '\0';
+	name_cut(name);
+	/* Windows takes trailing dots and spaces off, and finds another extension. */
+	n = strlen(name);
+	while (n > 0 && (name[n - 1] == '.' || name[n - 1] == ' '))
+		n--;
+	name[n] = '\0';
+	size_t spaces = strspn(name, " ");
+	memmove(name, name + spaces, n - spaces + 1);
+	if (name[0] == '\0') {
+		free(name);
+		return NULL;
+	}
+	return name;
+}
+
+static char *
+name_make(struct reading *r, const struct mime_part *part)
+{
+	/* "bin" is what octets are called elsewhere, and Postmark forbids it. */
+	const char *extension = "dat";
+
+	ledger_note(r->ledger, LEDGER_NAMES);
+	for (size_t i = 0; i < G_N_ELEMENTS(made_up_names); i++)
+		if (strcmp(part->type, made_up_names[i].type) == 0)
+			return mem_string(made_up_names[i].name);
+	for (size_t i = 0; i < G_N_ELEMENTS(extensions); i++)
+		if (strcmp(part->type, extensions[i].type) == 0)
+			extension = extensions[i].extension;
+	return mem_format("attachment-%zu.%s", r->parts->attachment_count + 1, extension);
+}
+
+static char *
+attachment_name(struct reading *r, const struct mime_part *part)
+{
+	char *name = name_settle(mime_part_file_name(part));
+	char *with_extension;
+	size_t len = name == NULL ? 0 : strlen(name);
+
+	if (part->kind != MIME_MESSAGE)
+		return name != NULL ? name : name_make(r, part);
+	if (name == NULL)
+		return mem_string("message.eml");
+	if (len > 4 && text_same(name + len - 4, ".eml"))
+		return name;
+	with_extension = mem_format("%s.eml", name);
+	free(name);
+	return with_extension;
+}
+
+static int
+name_check(struct reading *r, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	char printable[80];
+	size_t n = 0;
+
+	if (dot == NULL)
+		return 0;
+	for (size_t i = 0; i < G_N_ELEMENTS(forbidden); i++) {
+		if (!text_same(dot + 1, forbidden[i]))
+			continue;
+		for (const char *c = name; *c != '\0' && n < sizeof(printable) - 1; c++)
+			printable[n++] = *c >= 0x20 && *c < 0x7F ? *c : '?';
+		printable[n] = '\0';
+		refusal_set(r->refusal, 554, "5.7.1",
+		    "attachment %s: Postmark does not take files with the extension .%s", printable,
+		    forbidden[i]);
+		return -1;
+	}
+	return 0;
+}
+
+/* The type with those parameters that a reader needs. */
+static char *
+attachment_type(const struct mime_part *part)
+{
+	static const char *const useful[] = { "charset", "method", "component", "smime-type" };
+	struct buf out;
+
+	buf_init(&out, 4096);
+	buf_adds(&out, part->type);
+	for (size_t i = 0; i < G_N_ELEMENTS(useful); i++) {
+		char *value = mime_part_parameter(part, useful[i]);
+		size_t len = value == NULL ? 0 : strlen(value);
+		bool token = len > 0 && len <= 100;
+
+		for (size_t j = 0; j < len && token; j++)
+			token = value[j] > 0x20 && value[j] < 0x7F &&
+				strchr("()<>@,;:\\\"/[]?=", value[j]) == NULL;
+		if (token)
+			buf_addf(&out, "; %s=%s", useful[i], value);
+		free(value);
+	}
+	return buf_take(&out, NULL);
+}
+
+static void
+attach(struct reading *r, const struct mime_part *part, bool related)
+{
+	struct parts *parts = r->parts;
+	struct attachment *to;
+
+	if (strcmp(part->type, "text/calendar") == 0)
+		ledger_note(r->ledger, LEDGER_CALENDAR);
+	else if (strcmp(part->type, "application/ms-tnef") == 0)
+		ledger_note(r->ledger, LEDGER_TNEF);
+	else if (strcmp(part->type, "application/pkcs7-mime") == 0 ||
+		 strcmp(part->type, "application/x-pkcs7-mime") == 0)
+		ledger_note(r->ledger, LEDGER_ENCRYPTED);
+	if (part->kind == MIME_MESSAGE)
+		ledger_note(r->ledger, LEDGER_MESSAGES);
+
+	if (parts->attachment_count == r->attachment_room) {
+		r->attachment_room = r->attachment_room == 0 ? 4 : r->attachment_room * 2;
+		parts->attachments =
+		    mem_resize(parts->attachments, r->attachment_room, sizeof(*parts->attachments));
+	}
+	char *name = attachment_name(r, part);
+	to = &parts->attachments[parts->attachment_count++];
+	*to = (struct attachment){ .name = name, .part = part };
+	to->content_type = attachment_type(part);
+	/* Elsewhere a Content-ID is often set without being referred to, and a reader that hides
+	 * inline parts would hide the file. */
+	if (part->content_id != NULL &&
+	    (related || (mime_part_is_inline(part) && strncmp(part->type, "image/", 6) == 0)))
+		to->content_id = mem_format("cid:%s", part->content_id);
+	if (name_check(r, name) != 0)
+		r->failed = true;
+}
+
+/* A part and all within it, as attachments. */
+static void
+attach_all(struct reading *r, size_t index, bool related)
+{
+	for (size_t i = index; i < r->mime->parts[index].end; i++)
+		if (r->mime->parts[i].kind != MIME_MULTIPART)
+			attach(r, &r->mime->parts[i], related);
+}
+
+/* --- bodies --------------------------------------------------------------- */
+
+static bool
+is_body_type(const struct mime_part *part)
+{
+	return strcmp(part->type, "text/plain") == 0 || strcmp(part->type, "text/html") == 0;
+}
+
+/* Shown in the mail itself, and not as a file beside it. */
+static bool
+is_body(const struct mime *mime, const struct mime_part *part)
+{
+	char *name;
+	bool named;
+
+	if (part->kind != MIME_LEAF || !is_body_type(part) || mime_part_is_attachment(part))
+		return false;
+	if (part == &mime->parts[0])
+		return true;
+	name = mime_part_file_name(part);
+	named = name != NULL && name[0] != '\0';
+	free(name);
+	return !named;
+}
+
+static void
+add_escaped(struct buf *out, const struct buf *text)
+{
+	size_t start = 0;
+
+	buf_adds(out, "<div style=\"white-space: pre-wrap\">");
+	for (size_t i = 0; i < text->len; i++) {
+		const char *entity = text->data[i] == '<'   ? "&lt;"
+				     : text->data[i] == '>' ? "&gt;"
+				     : text->data[i] == '&' ? "&amp;"
+							    : NULL;
+		if (entity == NULL)
+			continue;
+		buf_add(out, text->data + start, i - start);
+		buf_adds(out, entity);
+		start = i + 1;
+	}
+	buf_add(out, text->data + start, text->len - start);
+	buf_adds(out, "</div>\n");
+}
+
+/* Before the end of the document, when that is near the end of the text. */
+static void
+html_insert(struct buf *html, const struct buf *more)
+{
+	size_t near = html->len > 4096 ? html->len - 4096 : 0;
+	size_t at = html->len;
+
+	for (size_t i = html->len; i >= near + 7; i--)
+		if (text_same_n(html->data + i - 7, "</body>", 7)) {
+			at = i - 7;
+			break;
+		}
+	if (more->len == 0 || buf_reserve(html, more->len) == NULL)
+		return;
+	memmove(html->data + at + more->len, html->data + at, html->len - at);
+	memcpy(html->data + at, more->data, more->len);
+	buf_grown(html, more->len);
+}
+
+/* What follows in the same multipart joins what was there. */
+static void
+content_join(struct reading *r, struct content *to, struct content *more)
+{
+	struct buf escaped;
+
+	if (!more->has_text && !more->has_html)
+		return;
+	if (!to->has_text && !to->has_html) {
+		buf_move(&to->text, &more->text);
+		buf_move(&to->html, &more->html);
+		to->has_text = more->has_text;
+		to->has_html = more->has_html;
+		return;
+	}
+	if (to->has_html && more->has_html)
+		ledger_note(r->ledger, LEDGER_HTML_PARTS);
+	if (to->has_html || more->has_html) {
+		if (!to->has_html)
+			add_escaped(&to->html, &to->text);
+		to->has_html = true;
+		if (more->has_html) {
+			html_insert(&to->html, &more->html);
+		} else {
+			buf_init(&escaped, SIZE_MAX / 4);
+			add_escaped(&escaped, &more->text);
+			html_insert(&to->html, &escaped);
+			buf_free(&escaped);
+		}
+	}
+	/* A footer alone would pose as the whole text where the first part has HTML only. */
+	if (to->has_text && more->has_text) {
+		if (to->text.len > 0 && to->text.data[to->text.len - 1] != '\n')
+			buf_addc(&to->text, '\n');
+		buf_add(&to->text, more->text.data, more->text.len);
+	}
+}
+
+static bool
+is_blank(const struct buf *text)
+{
+	for (size_t i = 0; i < text->len; i++)
+		if ((unsigned char)text->data[i] > ' ')
+			return false;
+	return true;
+}
+
+static void visit(struct reading *, size_t index, bool related, struct content *out);
+
+static void
+visit_alternative(struct reading *r, size_t index, bool related, struct content *out)
+{
+	const struct mime_part *parts = r->mime->parts;
+
+	for (size_t i = index + 1; i < parts[index].end; i = parts[i].end) {
+		struct content one;
+
+		if (parts[i].kind == MIME_LEAF && !is_body_type(&parts[i])) {
+			/* A mail in another format (AMP) is of no use as a file; an invitation is.
+			 */
+			if (strcmp(parts[i].type, "text/calendar") != 0)
+				ledger_note(r->ledger, LEDGER_ALTERNATIVES);
+			if (strcmp(parts[i].type, "text/x-amp-html") != 0)
+				attach(r, &parts[i], related);
+			continue;
+		}
+		content_init(&one);
+		visit(r, i, related, &one);
+		/* RFC 2046 5.1.4: the last is the best. */
+		if (one.has_text && (!out->has_text || !is_blank(&one.text))) {
+			buf_move(&out->text, &one.text);
+			out->has_text = true;
+		}
+		if (one.has_html && (!out->has_html || !is_blank(&one.html))) {
+			buf_move(&out->html, &one.html);
+			out->has_html = true;
+		}
+		content_free(&one);
+	}
+}
+
+/* RFC 2387: the root is the document, the others are what it refers to. */
+static void
+visit_related(struct reading *r, size_t index, struct content *out)
+{
+	const struct mime_part *parts = r->mime->parts;
+	char *start = mime_part_parameter(&parts[index], "start");
+	size_t root = index + 1;
+
+	if (start != NULL) {
+		size_t len = strlen(start);
+		const char *id = start[0] == '<' ? start + 1 : start;
+
+		if (len > 0 && start[len - 1] == '>')
+			start[len - 1] = '\0';
+		for (size_t i = index + 1; i < parts[index].end; i = parts[i].end)
+			if (parts[i].content_id != NULL && strcmp(parts[i].content_id, id) == 0) {
+				root = i;
+				break;
+			}
+	}
+	free(start);
+	visit(r, root, true, out);
+	for (size_t i = index + 1; i < parts[index].end; i = parts[i].end) {
+		if (i == root)
+			continue;
+		if (parts[i].kind == MIME_MULTIPART ||
+		    (!out->has_text && !out->has_html && is_body(r->mime, &parts[i]))) {
+			struct content more;
+
+			content_init(&more);
+			visit(r, i, true, &more);
+			content_join(r, out, &more);
+			content_free(&more);
+		} else {
+			attach(r, &parts[i], true);
+		}
+	}
+}
+
+static void
+visit_mixed(struct reading *r, size_t index, bool related, struct content *out)
+{
+	const struct mime_part *parts = r->mime->parts;
+
+	for (size_t i = index + 1; i < parts[index].end; i = parts[i].end) {
+		struct content more;
+
+		content_init(&more);
+		visit(r, i, related, &more);
+		content_join(r, out, &more);
+		content_free(&more);
+	}
+}
+
+static void
+visit(struct reading *r, size_t index, bool related, struct content *out)
+{
+	const struct mime_part *part = &r->mime->parts[index];
+
+	if (part->kind != MIME_MULTIPART) {
+		if (!is_body(r->mime, part)) {
+			attach(r, part, related);
+		} else if (strcmp(part->type, "text/html") == 0) {
+			r->ledger->undecodable += mime_part_text(part, &out->html);
+			out->has_html = true;
+		} else {
+			r->ledger->undecodable += mime_part_text(part, &out->text);
+			out->has_text = true;
+		}
+	} else if (strcmp(part->type, "multipart/alternative") == 0) {
+		visit_alternative(r, index, related, out);
+	} else if (strcmp(part->type, "multipart/related") == 0) {
+		visit_related(r, index, out);
+	} else if (strcmp(part->type, "multipart/encrypted") == 0) {
+		ledger_note(r->ledger, LEDGER_ENCRYPTED);
+		attach_all(r, index, false);
+	} else if (strcmp(part->type, "multipart/signed") == 0) {
+		/* RFC 1847 2.1: the content, then the signature. */
+		size_t signature = r->mime->parts[index + 1].end;
+
+		ledger_note(r->ledger, LEDGER_SIGNED);
+		visit(r, index + 1, related, out);
+		for (; signature < part->end; signature = r->mime->parts[signature].end)
+			attach_all(r, signature, false);
+	} else {
+		visit_mixed(r, index, related, out);
+	}
+}
+
+static int
+body_check(struct reading *r, const char *field, const struct buf *body)
+{
+	if (body->len <= r->options->most_body_bytes)
+		return 0;
+	refusal_set(r->refusal, 552, "5.3.4",
+	    "the body has %zu bytes as %s, and Postmark's limit is %llu", body->len, field,
+	    (unsigned long long)r->options->most_body_bytes);
+	return -1;
+}
+
+int
+parts_read(struct parts *parts, const struct convert_options *options, const struct mime *mime,
+    struct ledger *ledger, struct refusal *refusal_r)
+{
+	struct reading r = { .parts = parts,
+		.mime = mime,
+		.options = options,
+		.ledger = ledger,
+		.refusal = refusal_r };
+	struct content content;
+
+	*parts = (struct parts){ 0 };
+	content_init(&content);
+	visit(&r, 0, false, &content);
+	parts->text = content.text;
+	parts->html = content.html;
+	parts->has_html = content.has_html && !is_blank(&content.html);
+	parts->has_text = content.has_text && !is_blank(&content.text);
+	if (!parts->has_text && !parts->has_html) {
+		ledger_note(ledger, LEDGER_NO_BODY);
+		buf_clear(&parts->text);
+		buf_adds(&parts->text, STAND_IN);
+		parts->has_text = true;
+	}
+	if (r.failed)
+		return -1;
+	if (parts->has_text && body_check(&r, "TextBody", &parts->text) != 0)
+		return -1;
+	return parts->has_html ? body_check(&r, "HtmlBody", &parts->html) : 0;
+}
+
+void
+parts_free(struct parts *parts)
+{
+	for (size_t i = 0; i < parts->attachment_count; i++) {
+		free(parts->attachments[i].name);
+		free(parts->attachments[i].content_type);
+		free(parts->attachments[i].content_id);
+	}
+	free(parts->attachments);
+	buf_free(&parts->text);
+	buf_free(&parts->html);
+	*parts = (struct parts){ 0 };
+}
+
+/* --- base64 --------------------------------------------------------------- */
+
+static bool
+is_base64_char(unsigned char c)
+{
+	return (unsigned char)((c | 0x20) - 'a') < 26 || (unsigned char)(c - '0') < 10 ||
+	       c == '+' || c == '/';
+}
+
+/* All of text is of the alphabet, padding apart. */
+static bool
+is_base64(const char *text, size_t len)
+{
+	size_t i = 0;
+#ifdef __SSE2__
+	for (; len >= 16 && i < len; i += 16) {
+		/* The last block may overlap the one before. */
+		size_t at = len - i < 16 ? len - 16 : i;
+		__m128i c = _mm_loadu_si128((const __m128i *)(const void *)(text + at));
+		__m128i lower = _mm_or_si128(c, _mm_set1_epi8(0x20));
+		__m128i letter = _mm_and_si128(_mm_cmpgt_epi8(lower, _mm_set1_epi8('a' - 1)),
+		    _mm_cmplt_epi8(lower, _mm_set1_epi8('z' + 1)));
+		__m128i digit = _mm_and_si128(_mm_cmpgt_epi8(c, _mm_set1_epi8('0' - 1)),
+		    _mm_cmplt_epi8(c, _mm_set1_epi8('9' + 1)));
+		__m128i sign = _mm_or_si128(
+		    _mm_cmpeq_epi8(c, _mm_set1_epi8('+')), _mm_cmpeq_epi8(c, _mm_set1_epi8('/')));
+		__m128i good = _mm_or_si128(_mm_or_si128(letter, digit), sign);
+
+		if (_mm_movemask_epi8(good) != 0xFFFF)
+			return false;
+	}
+#endif
+	for (; i < len; i++)
+		if (!is_base64_char((unsigned char)text[i]))
+			return false;
+	return true;
+}
+
+/*
+ * Encoded text as it came, without its line ends: far cheaper than decoding it and encoding it
+ * again.  false, and nothing added: it is not clean (foreign characters, wrong or early padding).
+ */
+static bool
+add_clean_base64(struct buf *out, const char *text, size_t len)
+{
+	const char *end = text + len;
+	char *start = buf_reserve(out, len), *to = start;
+	bool padded = false;
+
+	if (start == NULL)
+		return true; /* over, and the caller will see it */
+	while (text < end) {
+		const char *nl = memchr(text, '\n', (size_t)(end - text));
+		const char *next = nl == NULL ? end : nl + 1;
+		size_t line = (size_t)((nl == NULL ? end : nl) - text), data;
+
+		while (line > 0 && (unsigned char)text[line - 1] <= ' ')
+			line--;
+		for (data = line; data > 0 && line - data < 2 && text[data - 1] == '=';)
+			data--;
+		if (line > 0 && (padded || !is_base64(text, data)))
+			return false;
+		memcpy(to, text, line);
+		to += line;
+		padded = padded || data < line;
+		text = next;
+	}
+	if ((to - start) % 4 != 0)
+		return false;
+	buf_grown(out, (size_t)(to - start));
+	return true;
+}
+
+static void
+add_base64(struct buf *out, const char *bytes, size_t len)
+{
+	gint state = 0, save = 0;
+	gsize n;
+	char *to = buf_reserve(out, (len / 3 + 2) * 4);
+
+	if (to == NULL)
+		return;
+	n = g_base64_encode_step((const guchar *)bytes, len, FALSE, to, &state, &save);
+	n += g_base64_encode_close(FALSE, to + n, &state, &save);
+	buf_grown(out, n);
+}
+
+void
+attachment_add_base64(const struct attachment *attachment, struct buf *out)
+{
+	const struct mime_part *part = attachment->part;
+	struct buf decoded;
+
+	if (part->body_len == 0)
+		return;
+	switch (part->encoding) {
+	case MIME_IDENTITY:
+		add_base64(out, part->body, part->body_len);
+		return;
+	case MIME_BASE64:
+		if (add_clean_base64(out, part->body, part->body_len))
+			return;
+		break;
+	case MIME_QUOTED_PRINTABLE:
+	case MIME_UUENCODE:
+		break;
+	}
+	buf_init(&decoded, SIZE_MAX / 4);
+	mime_part_decode(part, &decoded);
+	add_base64(out, decoded.data, decoded.len);
+	buf_free(&decoded);
+}
