@@ -27,23 +27,23 @@ void payload_init(struct payload *);
 void payload_free(struct payload *); /* leaves an initialised one */
 
 struct item {
-	unsigned number; /* 1… within its mail */
+	unsigned number;           /* 1… within its mail */
 	struct strlist recipients; /* all of To, Cc and Bcc; bare canonical addresses */
 	struct payload payload;
 };
 
 struct mail {
 	char id[ULID_SIZE];
-	int64_t accepted_ms;  /* wall clock, when the content was complete */
-	char *reverse_path;   /* "" is <> */
-	char *route;	      /* name of the route: whose token, which stream */
+	int64_t accepted_ms; /* wall clock, when the content was complete */
+	char *reverse_path;  /* "" is <> */
+	char *route;         /* name of the route: whose token, which stream */
 	char *listener;
 	char *client;
 	char *helo;
-	char *message_id;     /* of the content, "" if none */
-	char *from;	      /* header From as sent to Postmark */
-	char *subject;	      /* decoded, cut to 250 bytes at a character: for people */
-	char *ledger;	      /* fidelity: what was converted or dropped, "date,sender"; "" if nothing */
+	char *message_id; /* of the content, "" if none */
+	char *from;       /* header From as sent to Postmark */
+	char *subject;    /* decoded, cut to 250 bytes at a character: for people */
+	char *ledger; /* fidelity: what was converted or dropped, "date,sender"; "" if nothing */
 	uint64_t content_bytes; /* as received */
 	struct item *items;
 	size_t item_count;
@@ -58,9 +58,9 @@ enum item_state {
 	ITEM_SPOOLED = 1, /* durable, not tried yet */
 	ITEM_SENDING = 2, /* a request may be under way */
 	ITEM_WAITING = 3, /* to be tried again at a time */
-	ITEM_HELD = 4,	  /* an operator must act */
+	ITEM_HELD = 4,    /* an operator must act */
 	ITEM_UNSURE = 5,  /* a request went out, no answer came */
-	ITEM_SENT = 6,	  /* Postmark has it */
+	ITEM_SENT = 6,    /* Postmark has it */
 	ITEM_FAILED = 7,  /* will never be sent */
 };
 const char *item_state_name(enum item_state);

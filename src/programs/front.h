@@ -3,7 +3,8 @@
 
 /*
  * The front process: SMTP in, frames out.  Parses what strangers send, and holds nothing that is
- * worth stealing.  Runs until it is told to drain or its supervisor is gone; returns the status to exit with.
+ * worth stealing.  Runs until it is told to drain or its supervisor is gone; returns the status to
+ * exit with.
  */
 int front_main(unsigned number);
 

@@ -16,7 +16,7 @@ enum handover_kind {
 	HANDOVER_SETTINGS = 3, /* supervisor: fd is a memfd with new settings (SIGHUP) */
 	HANDOVER_DRAIN = 4,    /* supervisor: finish and exit */
 	HANDOVER_BAD_FRONT = 5, /* core: front number sends nonsense */
-	HANDOVER_LOG = 6,	/* supervisor: fd is the log file, opened anew */
+	HANDOVER_LOG = 6,       /* supervisor: fd is the log file, opened anew */
 };
 
 /* Descriptors that a child finds after exec. */
@@ -41,8 +41,8 @@ int handover_settings_read(int fd, struct buf *text);
 struct handover;
 typedef void handover_fn(void *ctx, enum handover_kind, int number, int fd); /* takes fd */
 typedef void handover_closed_fn(void *ctx);
-struct handover *handover_new(struct loop *, int control, handover_fn *, handover_closed_fn *,
-    void *ctx);
+struct handover *handover_new(
+    struct loop *, int control, handover_fn *, handover_closed_fn *, void *ctx);
 int handover_fd(const struct handover *); /* for handover_send() */
 void handover_free(struct handover **);
 
