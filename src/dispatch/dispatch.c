@@ -61,7 +61,7 @@ struct route {
 	bool claiming;
 	bool maybe_due;        /* a claim may bring something */
 	bool backlog;          /* the last claim left items behind */
-	bool asks_next;        /* the store is to be asked what comes next */
+	bool asks_next;        /* the store is to be asked what becomes due later */
 	int64_t fill_until_ms; /* monotonic; 0: nobody waits for company */
 
 	/* Paused by us: an operator must act. */
@@ -770,10 +770,6 @@ items_claimed(
 		claim_used(route, items, count);
 	else
 		free(items);
-	if (!more && route->asks_next && !dispatch->draining) {
-		route->asks_next = false;
-		store_next_due(store, route->name, ITEM_SPOOLED, next_due_known, note_new(route));
-	}
 	route_pump(route);
 	drain_check(dispatch);
 }
@@ -781,22 +777,27 @@ items_claimed(
 static void
 route_claim(struct route *route, enum leave leave)
 {
-	const struct dispatch_options *options = &route->dispatch->options;
+	struct store *store = route->dispatch->store;
+	uint64_t most_bytes = route->dispatch->options.most_batch_bytes;
 	size_t most_items = leave == LEAVE_PROBE ? 1 : route->pace.items;
+	uint64_t frame_bytes = BATCH_FRAME_BYTES(most_items);
 	struct store_claim claim = {
 		.route = route->name,
 		.from = ITEM_SPOOLED,
-		.now_ms = clock_wall_ms(),
 		.most_items = most_items,
-		.most_bytes = options->most_batch_bytes > BATCH_FRAME_BYTES(most_items)
-				  ? options->most_batch_bytes - BATCH_FRAME_BYTES(most_items)
-				  : 1,
+		.most_bytes = most_bytes > frame_bytes ? most_bytes - frame_bytes : 1,
 	};
 
 	route->claiming = true;
 	route->maybe_due = false;
 	route->fill_until_ms = 0;
-	store_claim(route->dispatch->store, &claim, items_claimed, note_new(route));
+	/* Asked first: what becomes due between the two is then seen by both, not by neither. */
+	if (route->asks_next) {
+		route->asks_next = false;
+		store_next_due(store, route->name, ITEM_SPOOLED, next_due_known, note_new(route));
+	}
+	claim.now_ms = clock_wall_ms();
+	store_claim(store, &claim, items_claimed, note_new(route));
 }
 
 /* Beside a request that is out: does the next one wait for company? */

@@ -6,3 +6,28 @@ libdispatch_a_SOURCES = \
 	src/dispatch/pending.c src/dispatch/pending.h \
 	src/dispatch/schedule.c src/dispatch/schedule.h \
 	src/dispatch/settle.c src/dispatch/settle.h
+
+dispatch_test_libs = libdispatch.a libstore.a libpostmark.a libmail.a libbase.a \
+	$(CURL_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+
+check_PROGRAMS += tests/unit/dispatch/breaker_test
+TESTS += tests/unit/dispatch/breaker_test
+tests_unit_dispatch_breaker_test_SOURCES = tests/unit/dispatch/breaker_test.c
+tests_unit_dispatch_breaker_test_LDADD = libdispatch.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/dispatch/dispatch_test
+TESTS += tests/unit/dispatch/dispatch_test
+tests_unit_dispatch_dispatch_test_SOURCES = tests/unit/dispatch/dispatch_test.c \
+	tests/unit/postmark/server.c tests/unit/postmark/server.h
+tests_unit_dispatch_dispatch_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit/postmark
+tests_unit_dispatch_dispatch_test_LDADD = $(dispatch_test_libs)
+
+check_PROGRAMS += tests/unit/dispatch/pace_test
+TESTS += tests/unit/dispatch/pace_test
+tests_unit_dispatch_pace_test_SOURCES = tests/unit/dispatch/pace_test.c
+tests_unit_dispatch_pace_test_LDADD = libdispatch.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/dispatch/schedule_test
+TESTS += tests/unit/dispatch/schedule_test
+tests_unit_dispatch_schedule_test_SOURCES = tests/unit/dispatch/schedule_test.c
+tests_unit_dispatch_schedule_test_LDADD = libdispatch.a $(CMOCKA_LIBS)

@@ -409,9 +409,6 @@ items_claimed(
 	items_free(items, count);
 	if (result == STORE_OK && more)
 		settle->maybe_due = true;
-	else if (result == STORE_OK && !settle->draining)
-		store_next_due(
-		    store, settle->params.route, ITEM_UNSURE, next_due_known, note_new(settle));
 	idle_tell(settle);
 	if (result == STORE_OK)
 		settle_pump(settle);
@@ -426,7 +423,6 @@ settle_pump(struct settle *settle)
 	struct store_claim claim = {
 		.route = params->route,
 		.from = ITEM_UNSURE,
-		.now_ms = clock_wall_ms(),
 		.most_items = room < MOST_CLAIM ? room : MOST_CLAIM,
 		.most_bytes = MOST_CLAIM_BYTES,
 	};
@@ -437,6 +433,9 @@ settle_pump(struct settle *settle)
 		return;
 	settle->claiming = true;
 	settle->maybe_due = false;
+	/* Asked first: what becomes due between the two is then seen by both, not by neither. */
+	store_next_due(params->store, params->route, ITEM_UNSURE, next_due_known, note_new(settle));
+	claim.now_ms = clock_wall_ms();
 	store_claim(params->store, &claim, items_claimed, note_new(settle));
 }
 

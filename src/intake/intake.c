@@ -176,16 +176,6 @@ answer(struct smtp_session *session, const struct refusal *refusal)
 }
 
 static void
-log_refused(const struct origin *origin, const char *mail_id, const struct envelope *envelope,
-    const struct refusal *refusal)
-{
-	log_info("refused", log_str("mail", mail_id), log_str("client", origin->client),
-	    log_str("from", envelope->reverse_path),
-	    log_num("rcpts", (int64_t)envelope->recipients.count), log_num("code", refusal->code),
-	    log_str("status", refusal->enhanced), log_str("why", refusal->text));
-}
-
-static void
 finish(struct intake *in, struct pending *p, const struct refusal *refusal)
 {
 	struct smtp_session *session = p->session;
@@ -201,7 +191,8 @@ finish(struct intake *in, struct pending *p, const struct refusal *refusal)
 		    log_str("message_id", mail->message_id[0] != '\0' ? mail->message_id : NULL),
 		    log_str("ledger", mail->ledger[0] != '\0' ? mail->ledger : NULL),
 		    log_num("ms", ms), log_str("client_gone", session == NULL ? "yes" : NULL));
-	} else {
+	} else if (session == NULL) {
+		/* What a client is told, its session logs. */
 		log_warning("not-stored", log_str("mail", mail->id),
 		    log_str("client", mail->client), log_str("from", mail->reverse_path),
 		    log_num("code", refusal->code), log_str("why", refusal->text),
@@ -382,7 +373,6 @@ on_message(void *ctx, struct smtp_session *session, const struct envelope *envel
 	pending_remove(in, p);
 
 refuse:
-	log_refused(input.origin, id, envelope, &refusal);
 	*reply = (struct smtp_reply){
 		.code = refusal.code, .enhanced = refusal.enhanced, .text = refusal.text
 	};

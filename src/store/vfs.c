@@ -1,6 +1,8 @@
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <sqlite3.h>
 
@@ -16,10 +18,18 @@ struct vfs {
 	char name[32];
 };
 
+/* Enough that a system call is no longer what a page costs.  SQLite's unix layer cuts the length
+ * of a write to 17 bits, silently: this must stay below 128 KB. */
+#define GATHER_BYTES ((size_t)124 * 1024)
+
 /* The real file follows in the same block: SQLite allocates szOsFile bytes for both. */
 struct file {
 	sqlite3_file base;
 	struct sync_meter *meter;
+	bool gathers; /* the write-ahead log */
+	char *bytes;  /* GATHER_BYTES of it that are not written yet, len of them from at on */
+	size_t len;
+	sqlite3_int64 at;
 };
 #define FILE_SIZE ((sizeof(struct file) + 15U) & ~15U)
 
@@ -31,35 +41,73 @@ real_file(sqlite3_file *file)
 
 #define PASS(file, method, ...) real_file(file)->pMethods->method(real_file(file), ##__VA_ARGS__)
 
+/* What was gathered goes out.  On failure it is dropped: the transaction that wrote it fails. */
+static int
+gathered_write(sqlite3_file *f)
+{
+	struct file *file = (struct file *)f;
+	size_t len = file->len;
+
+	file->len = 0;
+	return len == 0 ? SQLITE_OK : PASS(f, xWrite, file->bytes, (int)len, file->at);
+}
+
 static int
 file_close(sqlite3_file *f)
 {
+	/* Nothing that anybody was told of is left: a commit ends with a sync. */
+	free(((struct file *)f)->bytes);
 	return PASS(f, xClose);
 }
 
 static int
 file_read(sqlite3_file *f, void *bytes, int len, sqlite3_int64 at)
 {
-	return PASS(f, xRead, bytes, len, at);
+	int rc = gathered_write(f);
+
+	return rc == SQLITE_OK ? PASS(f, xRead, bytes, len, at) : rc;
 }
 
 static int
 file_write(sqlite3_file *f, const void *bytes, int len, sqlite3_int64 at)
 {
-	return PASS(f, xWrite, bytes, len, at);
+	struct file *file = (struct file *)f;
+	int rc;
+
+	if (!file->gathers)
+		return PASS(f, xWrite, bytes, len, at);
+	if (file->len > 0 &&
+	    (at != file->at + (sqlite3_int64)file->len || file->len + (size_t)len > GATHER_BYTES)) {
+		rc = gathered_write(f);
+		if (rc != SQLITE_OK)
+			return rc;
+	}
+	if ((size_t)len > GATHER_BYTES)
+		return PASS(f, xWrite, bytes, len, at);
+	if (file->bytes == NULL)
+		file->bytes = mem_array(GATHER_BYTES, 1);
+	if (file->len == 0)
+		file->at = at;
+	memcpy(file->bytes + file->len, bytes, (size_t)len);
+	file->len += (size_t)len;
+	return SQLITE_OK;
 }
 
 static int
 file_truncate(sqlite3_file *f, sqlite3_int64 len)
 {
-	return PASS(f, xTruncate, len);
+	int rc = gathered_write(f);
+
+	return rc == SQLITE_OK ? PASS(f, xTruncate, len) : rc;
 }
 
 static int
 file_sync(sqlite3_file *f, int flags)
 {
-	int rc = PASS(f, xSync, flags);
+	int rc = gathered_write(f);
 
+	if (rc == SQLITE_OK)
+		rc = PASS(f, xSync, flags);
 	sync_meter_note(((struct file *)f)->meter);
 	return rc;
 }
@@ -67,7 +115,9 @@ file_sync(sqlite3_file *f, int flags)
 static int
 file_size(sqlite3_file *f, sqlite3_int64 *len_r)
 {
-	return PASS(f, xFileSize, len_r);
+	int rc = gathered_write(f);
+
+	return rc == SQLITE_OK ? PASS(f, xFileSize, len_r) : rc;
 }
 
 static int
@@ -159,6 +209,9 @@ vfs_open(sqlite3_vfs *base, const char *path, sqlite3_file *f, int flags, int *f
 	int rc = v->real->xOpen(v->real, path, real_file(f), flags, flags_r);
 
 	file->meter = v->meter;
+	file->gathers = (flags & SQLITE_OPEN_WAL) != 0;
+	file->bytes = NULL;
+	file->len = 0;
 	/* Without methods SQLite does not close what was not opened. */
 	f->pMethods = real_file(f)->pMethods != NULL ? &file_methods : NULL;
 	return rc;

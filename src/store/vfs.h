@@ -4,9 +4,16 @@
 struct sync_meter;
 
 /*
- * SQLite's own file layer with one difference: each sync passes the meter.  SQLite counts its
- * syncs nowhere, and a commit is not one sync (a checkpoint has its own), so this is the only
- * honest place to count them.
+ * SQLite's own file layer with two differences.
+ *
+ * Each sync passes the meter: SQLite counts its syncs nowhere, and a commit is not one sync (a
+ * checkpoint has its own), so this is the only honest place to count them.
+ *
+ * Writes to the write-ahead log are gathered until they are synced or the log is read: SQLite makes
+ * two system calls for each page, which cost more than the pages.  Nothing is promised before the
+ * sync, and nobody is shown the pages before it either (with synchronous=FULL SQLite publishes
+ * them afterwards), so the log on disk is the same.  The database itself is not gathered: a
+ * checkpoint publishes what it has written without a sync.
  */
 struct vfs;
 

@@ -37,7 +37,7 @@ struct writer {
 	bool broken; /* the connection cannot be trusted */
 	bool troubled;
 	int64_t reopen_after_ms;
-	struct log_gate full_gate, broken_gate, low_gate;
+	struct log_gate full_gate, broken_gate, low_gate, over_gate;
 };
 
 /* --- ops --------------------------------------------------------------------------------- */
@@ -143,11 +143,14 @@ trouble_log(struct writer *w, enum store_result result)
 static void
 trouble_over(struct writer *w)
 {
+	int64_t left_out;
+
 	if (!w->troubled)
 		return;
 	w->troubled = false;
-	w->full_gate = w->broken_gate = w->low_gate = (struct log_gate){ 0 };
-	log_info("spool-recovered", log_str("what", "the spool takes changes again"));
+	if (log_gate_pass(&w->over_gate, LOG_SPAN_MS, &left_out))
+		log_info("spool-recovered", log_num("repeats", left_out),
+		    log_str("what", "the spool takes changes again"));
 }
 
 /* False: not to be had at the moment. */
