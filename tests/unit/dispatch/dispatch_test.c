@@ -1,0 +1,1030 @@
+/*
+ * The dispatcher between a real spool in a temporary folder and a scripted Postmark, which keeps
+ * what it took and can be searched.  A mail's first header in its JSON, "Tag", tells the script
+ * how its item is judged.
+ */
+
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "base/strlist.h"
+#include "dispatch/dispatch.h"
+#include "mail/mail.h"
+#include "postmark/client.h"
+#include "store/store.h"
+
+#include "server.h"
+
+#define POST_ID "6f0f3a52-0d8b-4f3e-9a52-%012u"
+
+/* What becomes of one POST. */
+struct act {
+	enum server_fate fate;
+	int status;          /* 0: as a healthy Postmark */
+	const char *headers; /* of a status */
+	const char *body;    /* of a status, or instead of the right one */
+	bool takes;          /* the items are taken all the same */
+	long delay_ms;
+};
+
+struct bench {
+	struct loop *loop;
+	struct server *server;
+	struct postmark_client *client;
+	struct store *store;
+	struct dispatch *dispatch;
+	struct secret *token;
+	struct dispatch_options options;
+	struct loop_timer *timer;
+	char folder[64];
+	bool ends; /* the dispatcher is to be freed in done() */
+
+	const struct act *acts; /* for the first POSTs; then: */
+	size_t act_count;
+	struct act after;
+
+	struct strlist taken; /* ids, once for each time */
+	unsigned posts, singles, searches, blind_searches;
+	size_t largest, smallest; /* batches */
+	int64_t post_at_ms[200];  /* when each POST came */
+	size_t post_items[200];
+	size_t largest_body;
+	unsigned search_status; /* for the searches; 0: well */
+
+	struct store_counts counts;
+	enum item_state wanted;
+	uint64_t wanted_count;
+	int64_t give_up_ms;
+	bool reached, drained;
+	struct loop_timer *poll;
+	unsigned mails;
+};
+
+/* --- Postmark ----------------------------------------------------------------------------- */
+
+static const char *
+relay_id(const json_t *item)
+{
+	return json_string_value(json_object_get(json_object_get(item, "Metadata"), "relay-id"));
+}
+
+/* The verdict on one item, by its tag. */
+static json_t *
+item_answer(struct bench *b, const json_t *item)
+{
+	const char *tag = json_string_value(json_object_get(item, "Tag"));
+	char id[40];
+
+	if (strncmp(tag, "code-", 5) == 0)
+		return json_pack("{s:i,s:s}", "ErrorCode", atoi(tag + 5), "Message", "scripted");
+	strlist_add(&b->taken, relay_id(item));
+	snprintf(id, sizeof(id), POST_ID, (unsigned)b->taken.count);
+	return json_pack("{s:i,s:s,s:s}", "ErrorCode", 0, "Message",
+	    strcmp(tag, "partial") == 0 ? "Message OK, but will not deliver to these inactive "
+					  "addresses: gone@x.example. Inactive recipients are..."
+					: "OK",
+	    "MessageID", id);
+}
+
+static char *
+healthy_answer(struct bench *b, const json_t *root, int *status)
+{
+	json_t *answer, *item;
+	char *text;
+	size_t i;
+
+	if (json_is_array(root)) {
+		answer = json_array();
+		json_array_foreach(root, i, item)
+		    json_array_append_new(answer, item_answer(b, item));
+	} else {
+		answer = item_answer(b, root);
+		if (json_integer_value(json_object_get(answer, "ErrorCode")) != 0)
+			*status = 422;
+	}
+	text = json_dumps(answer, JSON_COMPACT);
+	json_decref(answer);
+	return text;
+}
+
+static void
+search_answer(struct bench *b, const char *path, struct server_reply *reply)
+{
+	const char *id = strstr(path, "metadata_relay-id=");
+	size_t len;
+
+	assert_non_null(id);
+	assert_non_null(strstr(path, "&messagestream=outbound"));
+	id += strlen("metadata_relay-id=");
+	len = strcspn(id, "&");
+	b->searches++;
+	if (b->search_status != 0) {
+		reply->status = (int)b->search_status;
+		return;
+	}
+	for (size_t i = 0; i < b->taken.count && b->searches > b->blind_searches; i++) {
+		if (strlen(b->taken.items[i]) == len && memcmp(b->taken.items[i], id, len) == 0) {
+			reply->body = mem_format("{\"TotalCount\":1,\"Messages\":[{\"MessageID\":"
+						 "\"" POST_ID "\",\"Metadata\":{\"relay-id\":"
+						 "\"%s\"}}]}",
+			    (unsigned)i + 1, b->taken.items[i]);
+			return;
+		}
+	}
+	reply->body = mem_string("{\"TotalCount\":0,\"Messages\":[]}");
+}
+
+static void
+request_came(void *ctx, const struct server_request *request, struct server_reply *reply)
+{
+	struct bench *b = ctx;
+	const struct act *act;
+	json_t *root;
+	size_t count;
+
+	if (strcmp(request->method, "GET") == 0) {
+		search_answer(b, request->path, reply);
+		return;
+	}
+	act = b->posts < b->act_count ? &b->acts[b->posts] : &b->after;
+	root = json_loadb(request->body, request->len, 0, NULL);
+	assert_non_null(root);
+	count = json_is_array(root) ? json_array_size(root) : 1;
+	assert_string_equal(request->path, count > 1 ? "/email/batch" : "/email");
+	assert_non_null(strstr(request->head, "\r\nX-Postmark-Server-Token: test-token\r\n"));
+	if (b->posts < 200) {
+		b->post_at_ms[b->posts] = clock_mono_ms();
+		b->post_items[b->posts] = count;
+	}
+	b->posts++;
+	if (request->len > b->largest_body)
+		b->largest_body = request->len;
+	if (count == 1)
+		b->singles++;
+	if (count > b->largest)
+		b->largest = count;
+
+	reply->fate = act->fate;
+	reply->status = act->status;
+	reply->headers = act->headers;
+	reply->delay_ms = act->delay_ms;
+	if (act->status == 0 || act->takes)
+		reply->body = healthy_answer(b, root, &reply->status);
+	if (act->body != NULL) {
+		free(reply->body);
+		reply->body = mem_string(act->body);
+	}
+	json_decref(root);
+}
+
+/* --- the bench ---------------------------------------------------------------------------- */
+
+static void
+became_due(void *ctx)
+{
+	struct bench *b = ctx;
+
+	if (b->dispatch != NULL)
+		dispatch_wake(b->dispatch);
+}
+
+static void
+dispatch_start(struct bench *b)
+{
+	struct dispatch_route route = { "default", b->token, "outbound" };
+	struct dispatch_params params = { .loop = b->loop,
+		.store = b->store,
+		.client = b->client,
+		.routes = &route,
+		.route_count = 1,
+		.options = &b->options,
+		.seed = 42 };
+
+	b->dispatch = dispatch_new(&params);
+}
+
+static void
+store_start(struct bench *b)
+{
+	char why[256] = "";
+	struct store_params params = { .loop = b->loop,
+		.backend = "sqlite",
+		.folder = b->folder,
+		.due = became_due,
+		.ctx = b };
+
+	b->store = store_open(&params, why, sizeof(why));
+	if (b->store == NULL)
+		fail_msg("%s", why);
+}
+
+static void
+stop(void *ctx)
+{
+	struct bench *b = ctx;
+
+	loop_stop(b->loop);
+}
+
+static void poll_counts(void *ctx);
+
+static int
+setup(void **state)
+{
+	struct bench *b = mem_new(sizeof(*b));
+	char why[256];
+	struct postmark_client_params params;
+
+	b->loop = loop_new();
+	snprintf(b->folder, sizeof(b->folder), "/tmp/pmrelay-dispatch-XXXXXX");
+	assert_non_null(mkdtemp(b->folder));
+	b->server = server_new(b->loop, request_came, b);
+	params = (struct postmark_client_params){ .loop = b->loop,
+		.base_url = server_url(b->server),
+		.user_agent = "pmrelay/test",
+		.connect_timeout_ms = 1000,
+		.most_connections = 16 };
+	b->client = postmark_client_new(&params, why, sizeof(why));
+	assert_non_null(b->client);
+	b->token = secret_new("test-token", 10);
+	b->timer = loop_timer_new(b->loop, stop, b);
+	b->poll = loop_timer_new(b->loop, poll_counts, b);
+	b->options = (struct dispatch_options){ .most_in_flight = 4,
+		.most_batch_items = 100,
+		.most_batch_bytes = 10000000,
+		.batch_target_ms = 2000,
+		.single_timeout_ms = 2000,
+		.batch_timeout_ms = 2000,
+		.retry_least_ms = 20,
+		.retry_most_ms = 100,
+		.queue_lifetime_ms = 60000,
+		.probe_ms = 60,
+		.settle_ms = 50,
+		.breaker_failures = 3,
+		.unsure = UNSURE_RECONCILE };
+	store_start(b);
+	*state = b;
+	return 0;
+}
+
+static int
+remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
+{
+	(void)about;
+	(void)kind;
+	(void)where;
+	return remove(path);
+}
+
+static int
+teardown(void **state)
+{
+	struct bench *b = *state;
+
+	dispatch_free(&b->dispatch);
+	postmark_client_free(&b->client);
+	store_close(&b->store);
+	server_free(&b->server);
+	loop_timer_free(&b->timer);
+	loop_timer_free(&b->poll);
+	secret_free(&b->token);
+	strlist_free(&b->taken);
+	loop_free(&b->loop);
+	nftw(b->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(b);
+	return 0;
+}
+
+static void
+mail_stored(void *ctx, enum store_result result)
+{
+	(void)ctx;
+	assert_int_equal(result, STORE_OK);
+}
+
+/* One mail of one item.  pad: bytes of text; a large one rests in a file. */
+static void
+mail_put(struct bench *b, const char *tag, size_t pad)
+{
+	struct mail *mail = mail_new();
+	struct item *item;
+	char id[ITEM_ID_SIZE], *filler = mem_new(pad + 1), *json;
+
+	memset(filler, 'x', pad);
+	ulid_make(mail->id, clock_wall_ms());
+	mail->accepted_ms = clock_wall_ms();
+	mail->reverse_path = mem_string("a@x.example");
+	mail->route = mem_string("default");
+	mail->listener = mem_string("127.0.0.1:25");
+	mail->client = mem_string("127.0.0.1");
+	mail->helo = mem_string("");
+	mail->message_id = mem_string("");
+	mail->from = mem_string("a@x.example");
+	mail->subject = mem_string("");
+	mail->ledger = mem_string("");
+	mail->item_count = 1;
+	mail->items = item = mem_new(sizeof(*item));
+	item->number = 1;
+	strlist_add(&item->recipients, "gone@x.example");
+	strlist_add(&item->recipients, "there@x.example");
+	item_id(id, mail->id, 1);
+	json = mem_format("{\"Tag\":\"%s\",\"Metadata\":{\"relay-id\":\"%s\"},\"TextBody\":\"%s\"}",
+	    tag, id, filler);
+	payload_init(&item->payload);
+	item->payload.len = strlen(json);
+	if (item->payload.len >= PAYLOAD_LARGE) {
+		item->payload.fd = memfd_create("payload", MFD_CLOEXEC);
+		assert_int_equal(
+		    write(item->payload.fd, json, item->payload.len), item->payload.len);
+		free(json);
+	} else {
+		item->payload.data = json;
+	}
+	free(filler);
+	store_commit(b->store, mail, mail_stored, b);
+	b->mails++;
+}
+
+static void
+mails_put(struct bench *b, const char *tag, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		mail_put(b, tag, 10);
+}
+
+static void
+counts_known(void *ctx, const struct store_counts *counts)
+{
+	struct bench *b = ctx;
+
+	b->counts = *counts;
+	if (counts->items[b->wanted] >= b->wanted_count) {
+		b->reached = true;
+		loop_stop(b->loop);
+	} else if (clock_mono_ms() > b->give_up_ms) {
+		loop_stop(b->loop);
+	} else {
+		loop_timer_set(b->poll, 5);
+	}
+}
+
+static void
+poll_counts(void *ctx)
+{
+	struct bench *b = ctx;
+
+	store_count(b->store, counts_known, b);
+}
+
+/* Until so many items are in that state. */
+static void
+wait_for(struct bench *b, enum item_state state, uint64_t count)
+{
+	b->wanted = state;
+	b->wanted_count = count;
+	b->reached = false;
+	b->give_up_ms = clock_mono_ms() + 8000;
+	loop_timer_set(b->poll, 0);
+	loop_run(b->loop);
+	if (!b->reached)
+		fail_msg("%s: %llu of %llu", item_state_name(state),
+		    (unsigned long long)b->counts.items[state], (unsigned long long)count);
+}
+
+static void
+turn_for(struct bench *b, int64_t span_ms)
+{
+	loop_timer_set(b->timer, span_ms);
+	loop_run(b->loop);
+}
+
+static void
+each_taken_once(const struct bench *b)
+{
+	for (size_t i = 0; i < b->taken.count; i++) {
+		for (size_t j = i + 1; j < b->taken.count; j++)
+			assert_string_not_equal(b->taken.items[i], b->taken.items[j]);
+	}
+}
+
+/* --- ways of a healthy Postmark ----------------------------------------------------------- */
+
+static void
+one_mail_goes_alone(void **state)
+{
+	struct bench *b = *state;
+	struct dispatch_counts counts;
+
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_SENT, 1);
+	assert_int_equal(b->posts, 1);
+	assert_int_equal(b->singles, 1);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_SENT, 2);
+	assert_int_equal(b->singles, 2);
+	assert_int_equal(server_connections(b->server), 1);
+	dispatch_count(b->dispatch, &counts);
+	assert_int_equal(counts.requests, 2);
+	assert_int_equal(counts.sent, 2);
+	assert_int_equal(counts.in_flight, 0);
+}
+
+/* What waits already, and what comes while requests are out, travels together. */
+static void
+a_queue_goes_in_batches(void **state)
+{
+	struct bench *b = *state;
+
+	b->after.delay_ms = 5;
+	mails_put(b, "ok", 300);
+	turn_for(b, 100);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 300);
+	assert_int_equal(b->taken.count, 300);
+	each_taken_once(b);
+	assert_in_range(b->posts, 3, 12);
+	assert_true(b->largest > 50); /* it grew, since the answers are quick */
+	assert_true(b->largest <= 100);
+}
+
+static void
+late_comers_fill_a_batch(void **state)
+{
+	static const struct act acts[] = { { .delay_ms = 15 } };
+	struct bench *b = *state;
+
+	b->acts = acts;
+	b->act_count = 1;
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	turn_for(b, 8);
+	mails_put(b, "ok", 20);
+	wait_for(b, ITEM_SENT, 21);
+	assert_in_range(b->posts, 2, 4);
+}
+
+/* A request that hangs does not hold up the others for longer than a moment. */
+static void
+a_hanging_request_holds_up_nobody(void **state)
+{
+	static const struct act acts[] = { { .fate = SERVER_STALLS } };
+	struct bench *b = *state;
+
+	b->acts = acts;
+	b->act_count = 1;
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	turn_for(b, 50);
+	assert_int_equal(b->posts, 1);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_SENT, 1);
+}
+
+static void
+large_payloads_are_streamed(void **state)
+{
+	struct bench *b = *state;
+
+	mail_put(b, "ok", 3000000);
+	mail_put(b, "ok", 10);
+	mail_put(b, "ok", 300000);
+	turn_for(b, 100);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 3);
+	each_taken_once(b);
+	assert_true(b->largest_body > 3300000);
+}
+
+static void
+batches_keep_to_their_bytes(void **state)
+{
+	struct bench *b = *state;
+
+	b->options.most_batch_bytes = 5000;
+	for (unsigned i = 0; i < 10; i++)
+		mail_put(b, "ok", 1500);
+	mail_put(b, "ok", 20000);
+	turn_for(b, 100);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 11);
+	each_taken_once(b);
+	assert_int_equal(b->largest, 3);
+}
+
+/* --- verdicts ----------------------------------------------------------------------------- */
+
+static void
+refusals_in_a_batch(void **state)
+{
+	struct bench *b = *state;
+
+	mails_put(b, "ok", 3);
+	mail_put(b, "code-300", 10);
+	mail_put(b, "code-406", 10);
+	mail_put(b, "partial", 10);
+	mail_put(b, "code-410", 10);
+	turn_for(b, 50);
+	dispatch_start(b);
+	wait_for(b, ITEM_HELD, 1);
+	assert_int_equal(b->posts, 1);
+	assert_int_equal(b->counts.items[ITEM_SENT], 4);
+	assert_int_equal(b->counts.items[ITEM_FAILED], 2);
+}
+
+static void
+throttled_waits_as_told(void **state)
+{
+	static const struct act acts[] = {
+		{ .status = 429, .headers = "Retry-After: 1\r\n", .body = "" }
+	};
+	struct bench *b = *state;
+
+	b->acts = acts;
+	b->act_count = 1;
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_WAITING, 1);
+	mail_put(b, "ok", 10); /* may not pass either */
+	wait_for(b, ITEM_SENT, 2);
+	assert_true(b->post_at_ms[1] - b->post_at_ms[0] >= 1000);
+	each_taken_once(b);
+}
+
+static void
+weather_comes_again(void **state)
+{
+	static const struct act acts[] = { { .status = 500, .body = "{\"ErrorCode\":101}" },
+		{ .status = 403, .body = "<html>blocked</html>" } };
+	struct bench *b = *state;
+
+	b->acts = acts;
+	b->act_count = 2;
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_SENT, 1);
+	assert_int_equal(b->posts, 3);
+	assert_true(b->post_at_ms[1] - b->post_at_ms[0] >= 9);
+	assert_int_equal(b->searches, 0);
+}
+
+/* An outage costs a few attempts, not one for each item; then one item looks out. */
+static void
+the_breaker_spares_the_queue(void **state)
+{
+	struct bench *b = *state;
+	unsigned probes = 0;
+
+	b->options.most_batch_items = 1;
+	b->options.most_in_flight = 1;
+	b->after.status = 503;
+	mails_put(b, "ok", 50);
+	turn_for(b, 100);
+	dispatch_start(b);
+	turn_for(b, 400);
+	assert_in_range(b->posts, 4, 10);
+	for (unsigned i = 3; i < b->posts; i++) {
+		assert_true(b->post_at_ms[i] - b->post_at_ms[i - 1] >= 50);
+		probes++;
+	}
+	assert_true(probes >= 1);
+	b->after.status = 0;
+	wait_for(b, ITEM_SENT, 50);
+	each_taken_once(b);
+}
+
+static void
+the_breaker_probes_with_one(void **state)
+{
+	static const struct act acts[] = { { .status = 503 }, { .status = 503 }, { .status = 503 },
+		{ .status = 503 } };
+	struct bench *b = *state;
+
+	b->acts = acts;
+	b->act_count = 4;
+	b->options.most_in_flight = 1;
+	b->options.most_batch_items = 10;
+	mails_put(b, "ok", 100);
+	turn_for(b, 100);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 100);
+	assert_int_equal(b->post_items[0], 10);
+	assert_int_equal(b->post_items[3], 1);
+	assert_int_equal(b->post_items[4], 1);
+	assert_true(b->post_items[5] > 1);
+	each_taken_once(b);
+}
+
+static void
+an_operator_pauses_the_route(void **state)
+{
+	struct bench *b = *state;
+	unsigned posts;
+
+	b->after = (struct act){ .status = 401, .body = "{\"ErrorCode\":10,\"Message\":\"no\"}" };
+	/* The lifetime is over long before anybody acts, and stands still. */
+	b->options.queue_lifetime_ms = 150;
+	dispatch_start(b);
+	mails_put(b, "ok", 5);
+	turn_for(b, 50);
+	posts = b->posts;
+	mails_put(b, "ok", 5);
+	turn_for(b, 350);
+	assert_in_range(b->posts - posts, 2, 7);
+	for (unsigned i = posts; i < b->posts; i++)
+		assert_int_equal(b->post_items[i], 1);
+	b->after = (struct act){ 0 };
+	wait_for(b, ITEM_SENT, 10);
+	assert_int_equal(b->counts.items[ITEM_FAILED], 0);
+	each_taken_once(b);
+}
+
+/* One application's From is no signature: the others' mail goes on. */
+static void
+one_sender_does_not_pause_the_route(void **state)
+{
+	struct bench *b = *state;
+
+	b->options.probe_ms = 60000;
+	dispatch_start(b);
+	mail_put(b, "code-400", 10);
+	wait_for(b, ITEM_WAITING, 1);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_SENT, 1);
+	mail_put(b, "code-400", 10);
+	wait_for(b, ITEM_WAITING, 2);
+	mails_put(b, "ok", 3);
+	wait_for(b, ITEM_SENT, 4);
+	/* But when nothing else comes through, it is the route. */
+	mails_put(b, "code-400", 5);
+	wait_for(b, ITEM_WAITING, 7);
+	mail_put(b, "ok", 10);
+	turn_for(b, 100);
+	assert_int_equal(b->taken.count, 4);
+}
+
+static void
+too_large_is_split(void **state)
+{
+	static const struct act acts[] = { { .status = 413, .body = "<html>" },
+		{ .status = 413, .body = "<html>" } };
+	struct bench *b = *state;
+
+	b->acts = acts;
+	b->act_count = 2;
+	b->options.most_in_flight = 1;
+	mails_put(b, "ok", 9);
+	turn_for(b, 50);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 9);
+	assert_int_equal(b->post_items[0], 9);
+	assert_int_equal(b->post_items[1], 4);
+	assert_int_equal(b->post_items[2], 2);
+	assert_int_equal(b->post_items[3], 2);
+	assert_int_equal(b->post_items[4], 5);
+	each_taken_once(b);
+}
+
+static void
+a_bad_one_is_isolated(void **state)
+{
+	static const struct act all = { .status = 422,
+		.body = "{\"ErrorCode\":402,\"Message\":\"Invalid JSON\"}" };
+	struct bench *b = *state;
+
+	b->after = all;
+	mails_put(b, "ok", 4);
+	turn_for(b, 50);
+	dispatch_start(b);
+	wait_for(b, ITEM_HELD, 4);
+	assert_int_equal(b->singles, 4);
+	assert_int_equal(b->posts, 7);
+}
+
+static void
+one_too_large_fails(void **state)
+{
+	struct bench *b = *state;
+
+	b->after.status = 413;
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_FAILED, 1);
+	assert_int_equal(b->posts, 1);
+}
+
+static void
+the_lifetime_ends(void **state)
+{
+	struct bench *b = *state;
+
+	b->after.status = 500;
+	b->options.queue_lifetime_ms = 200;
+	dispatch_start(b);
+	mails_put(b, "ok", 3);
+	wait_for(b, ITEM_FAILED, 3);
+	assert_true(clock_mono_ms() - b->post_at_ms[0] >= 150);
+}
+
+/* --- unsure ------------------------------------------------------------------------------- */
+
+static void
+taken_but_unanswered_is_found(void **state)
+{
+	static const struct act acts[] = { { .fate = SERVER_CLOSES } };
+	struct bench *b = *state;
+
+	b->acts = acts;
+	b->act_count = 1;
+	mails_put(b, "ok", 5);
+	turn_for(b, 50);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 5);
+	assert_int_equal(b->posts, 1);
+	assert_int_equal(b->searches, 5);
+	each_taken_once(b);
+}
+
+/* The first question comes too early for Postmark's index. */
+static void
+found_at_the_second_question(void **state)
+{
+	static const struct act acts[] = { { .fate = SERVER_RESETS } };
+	struct bench *b = *state;
+
+	b->acts = acts;
+	b->act_count = 1;
+	b->blind_searches = 1;
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_SENT, 1);
+	assert_int_equal(b->posts, 1);
+	assert_int_equal(b->searches, 2);
+	each_taken_once(b);
+}
+
+static void
+not_found_goes_out_again(void **state)
+{
+	static const struct act acts[] = { { .fate = SERVER_CLOSES, .status = 500 } };
+	struct bench *b = *state;
+
+	b->acts = acts;
+	b->act_count = 1;
+	mails_put(b, "ok", 5);
+	turn_for(b, 50);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 5);
+	assert_int_equal(b->searches, 10);
+	assert_true(b->post_at_ms[1] - b->post_at_ms[0] >= b->options.settle_ms);
+	each_taken_once(b);
+}
+
+static void
+odd_answers_are_settled(void **state)
+{
+	static const struct act acts[] = {
+		{ .body = "[{\"ErrorCode\":0}]" }, /* wrong length */
+		{ .body = "<html>" },              /* taken, and a 200 that tells nothing */
+		{ .fate = SERVER_CUTS },           /* half an answer */
+		{ .status = 502, .takes = true, .body = "<html>" },
+	};
+	struct bench *b = *state;
+
+	b->acts = acts;
+	b->act_count = 4;
+	b->options.breaker_failures = 100;
+	mails_put(b, "ok", 5);
+	turn_for(b, 50);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 5);
+	for (unsigned i = 1; i < 4; i++) {
+		mail_put(b, "ok", 10);
+		wait_for(b, ITEM_SENT, 5 + i);
+	}
+	assert_int_equal(b->posts, 4);
+	assert_int_equal(b->searches, 8);
+	each_taken_once(b);
+}
+
+/* While Postmark cannot be asked nothing is sent again. */
+static void
+a_failing_search_is_repeated(void **state)
+{
+	static const struct act acts[] = { { .fate = SERVER_CLOSES } };
+	struct bench *b = *state;
+
+	b->acts = acts;
+	b->act_count = 1;
+	b->search_status = 500;
+	mails_put(b, "ok", 5);
+	turn_for(b, 50);
+	dispatch_start(b);
+	turn_for(b, 400);
+	assert_int_equal(b->posts, 1);
+	/* One at a time, further and further apart. */
+	assert_in_range(b->searches, 4, 16);
+	b->search_status = 0;
+	wait_for(b, ITEM_SENT, 5);
+	assert_int_equal(b->posts, 1);
+	each_taken_once(b);
+}
+
+static void
+unsure_may_be_retried(void **state)
+{
+	static const struct act acts[] = { { .fate = SERVER_CLOSES, .status = 500 } };
+	struct bench *b = *state;
+
+	b->options.unsure = UNSURE_RETRY;
+	b->acts = acts;
+	b->act_count = 1;
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_SENT, 1);
+	assert_int_equal(b->searches, 0);
+}
+
+static void
+unsure_may_be_held(void **state)
+{
+	struct bench *b = *state;
+
+	b->options.unsure = UNSURE_HOLD;
+	b->after.fate = SERVER_CLOSES;
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_HELD, 1);
+	assert_int_equal(b->posts, 1);
+	assert_int_equal(b->searches, 0);
+}
+
+/* --- the end ------------------------------------------------------------------------------ */
+
+static void
+drained(void *ctx)
+{
+	struct bench *b = ctx;
+
+	b->drained = true;
+	if (b->ends)
+		dispatch_free(&b->dispatch);
+	loop_stop(b->loop);
+}
+
+static void
+a_drain_finishes_what_is_out(void **state)
+{
+	struct bench *b = *state;
+
+	b->after.delay_ms = 100;
+	b->options.most_in_flight = 2;
+	b->options.most_batch_items = 10;
+	mails_put(b, "ok", 100);
+	turn_for(b, 50);
+	dispatch_start(b);
+	turn_for(b, 50);
+	b->ends = true;
+	dispatch_drain(b->dispatch, drained, b);
+	assert_false(b->drained);
+	turn_for(b, 3000);
+	assert_true(b->drained);
+	assert_int_equal(b->taken.count, 20);
+	/* All of it is durable: reopened, nothing is under way. */
+	store_close(&b->store);
+	store_start(b);
+	wait_for(b, ITEM_SENT, 20);
+	assert_int_equal(b->counts.items[ITEM_UNSURE], 0);
+	assert_int_equal(b->counts.items[ITEM_SENDING], 0);
+	assert_int_equal(b->counts.items[ITEM_SPOOLED], 80);
+}
+
+static void
+an_idle_drain_ends_at_once(void **state)
+{
+	struct bench *b = *state;
+
+	dispatch_start(b);
+	turn_for(b, 50);
+	dispatch_drain(b->dispatch, drained, b);
+	assert_false(b->drained);
+	turn_for(b, 1000);
+	assert_true(b->drained);
+	/* A drained dispatcher takes nothing more. */
+	mail_put(b, "ok", 10);
+	turn_for(b, 50);
+	assert_int_equal(b->posts, 0);
+}
+
+static void
+a_drain_gives_back_questions(void **state)
+{
+	struct bench *b = *state;
+
+	b->options.settle_ms = 60000;
+	b->after = (struct act){ .fate = SERVER_CLOSES, .status = 500 };
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	turn_for(b, 100);
+	assert_int_equal(b->searches, 1);
+	dispatch_drain(b->dispatch, drained, b);
+	turn_for(b, 1000);
+	assert_true(b->drained);
+	wait_for(b, ITEM_UNSURE, 1);
+}
+
+/* Freed in the middle of everything, and begun again: nothing lost, nothing twice. */
+static void
+freed_and_begun_again(void **state)
+{
+	struct bench *b = *state;
+
+	b->after.delay_ms = 20;
+	b->options.most_batch_items = 7;
+	b->options.settle_ms = 10;
+	mails_put(b, "ok", 200);
+	for (unsigned i = 0; i < 8; i++) {
+		dispatch_start(b);
+		turn_for(b, 7 + 3 * i);
+		dispatch_free(&b->dispatch);
+		if (i % 2 == 0)
+			turn_for(b, i);
+	}
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 200);
+	assert_int_equal(b->taken.count, 200);
+	each_taken_once(b);
+}
+
+static void
+without_a_token_nothing_leaves(void **state)
+{
+	struct bench *b = *state;
+
+	secret_free(&b->token);
+	dispatch_start(b);
+	mails_put(b, "ok", 3);
+	turn_for(b, 100);
+	assert_int_equal(b->posts, 0);
+	dispatch_drain(b->dispatch, drained, b);
+	turn_for(b, 1000);
+	assert_true(b->drained);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(one_mail_goes_alone),
+		TEST(a_queue_goes_in_batches),
+		TEST(late_comers_fill_a_batch),
+		TEST(a_hanging_request_holds_up_nobody),
+		TEST(large_payloads_are_streamed),
+		TEST(batches_keep_to_their_bytes),
+		TEST(refusals_in_a_batch),
+		TEST(throttled_waits_as_told),
+		TEST(weather_comes_again),
+		TEST(the_breaker_spares_the_queue),
+		TEST(the_breaker_probes_with_one),
+		TEST(an_operator_pauses_the_route),
+		TEST(one_sender_does_not_pause_the_route),
+		TEST(too_large_is_split),
+		TEST(a_bad_one_is_isolated),
+		TEST(one_too_large_fails),
+		TEST(the_lifetime_ends),
+		TEST(taken_but_unanswered_is_found),
+		TEST(found_at_the_second_question),
+		TEST(not_found_goes_out_again),
+		TEST(odd_answers_are_settled),
+		TEST(a_failing_search_is_repeated),
+		TEST(unsure_may_be_retried),
+		TEST(unsure_may_be_held),
+		TEST(a_drain_finishes_what_is_out),
+		TEST(an_idle_drain_ends_at_once),
+		TEST(a_drain_gives_back_questions),
+		TEST(freed_and_begun_again),
+		TEST(without_a_token_nothing_leaves),
+	};
+
+	log_setup("test", getenv("TEST_LOG") != NULL ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR,
+	    LOG_FORMAT_TEXT, getenv("TEST_LOG") != NULL ? 2 : -1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
