@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -28,10 +27,11 @@ smtp_reply_print_line(struct buf *out, const struct smtp_reply *reply, bool last
 	int code = reply->code >= 200 && reply->code <= 599 ? reply->code : 451;
 	size_t len;
 
-	/* sizeof counts the NUL, whose place the separator takes. */
-	snprintf(line, sizeof(line), "%03d", code);
+	line[0] = (char)('0' + code / 100);
+	line[1] = (char)('0' + code / 10 % 10);
+	line[2] = (char)('0' + code % 10);
 	line[3] = last ? ' ' : '-';
-	len = sizeof("250");
+	len = 4;
 	if (reply->enhanced != NULL && reply->enhanced[0] != '\0') {
 		len = add_safe(line, len, most, reply->enhanced);
 		len = add_safe(line, len, most, " ");
