@@ -959,6 +959,7 @@ dispatch_wake(struct dispatch *dispatch)
 
 		route->maybe_due = true;
 		route_pump(route);
+		settle_hint(route->settle);
 	}
 }
 

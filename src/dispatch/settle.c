@@ -23,6 +23,7 @@
 #define MOST_ANSWER_BYTES (256U * 1024U)
 #define MOST_TIMER_MS     INT64_C(60000) /* the wall clock may jump: look again by then */
 #define STORE_AGAIN_MS    INT64_C(1000)
+#define HINT_MS           INT64_C(1000)
 #define ASKS_NEEDED       2U
 
 /* An item that is being asked for. */
@@ -471,6 +472,13 @@ settle_wake(struct settle *settle)
 {
 	settle->maybe_due = true;
 	settle_pump(settle);
+}
+
+void
+settle_hint(struct settle *settle)
+{
+	if (!settle->draining)
+		timer_within(settle, HINT_MS);
 }
 
 static void

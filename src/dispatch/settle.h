@@ -41,7 +41,8 @@ struct settle_params {
 };
 
 struct settle *settle_new(const struct settle_params *);
-void settle_wake(struct settle *); /* something may have become due */
+void settle_wake(struct settle *); /* something has become due */
+void settle_hint(struct settle *); /* something may have: looked into within a second */
 void settle_drain(struct settle *); /* claims no more; what is asked now goes back */
 bool settle_idle(const struct settle *); /* nothing claimed, and all outcomes durable */
 /* What is claimed goes back to the store. */

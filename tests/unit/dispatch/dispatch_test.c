@@ -402,9 +402,13 @@ wait_for(struct bench *b, enum item_state state, uint64_t count)
 	b->give_up_ms = clock_mono_ms() + 8000;
 	loop_timer_set(b->poll, 0);
 	loop_run(b->loop);
-	if (!b->reached)
+	if (!b->reached) {
+		for (int i = ITEM_SPOOLED; i <= ITEM_FAILED; i++)
+			print_message("%s: %llu\n", item_state_name((enum item_state)i),
+			    (unsigned long long)b->counts.items[i]);
 		fail_msg("%s: %llu of %llu", item_state_name(state),
 		    (unsigned long long)b->counts.items[state], (unsigned long long)count);
+	}
 }
 
 static void
