@@ -7,3 +7,9 @@ libconvert_a_SOURCES = \
 	src/convert/ledger.c src/convert/ledger.h \
 	src/convert/parts.c src/convert/parts.h \
 	src/convert/recipients.c src/convert/recipients.h
+
+check_PROGRAMS += tests/unit/convert/convert_test
+TESTS += tests/unit/convert/convert_test
+tests_unit_convert_convert_test_SOURCES = tests/unit/convert/convert_test.c
+tests_unit_convert_convert_test_LDADD = libconvert.a libmail.a libbase.a \
+	$(CMOCKA_LIBS) $(GMIME_LIBS) $(JANSSON_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)

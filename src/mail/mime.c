@@ -829,6 +829,10 @@ header_read(const char *p, const char *end, field_fn *fn, void *ctx, const char 
 			field.value_len = len - value_at;
 			continue;
 		}
+		/* A field all the same, whose name has letters that it must not have. */
+		const char *colon = memchr(p, ':', len);
+		if (colon > p && memchr(p, ' ', (size_t)(colon - p)) == NULL)
+			continue;
 		if (!last_known_sought) {
 			last_known = last_known_field(p, end);
 			last_known_sought = true;
