@@ -11,3 +11,26 @@ libstore_a_SOURCES = \
 	src/store/thread.h \
 	src/store/vfs.c src/store/vfs.h \
 	src/store/writer.c src/store/writer.h
+
+store_test_libs = libstore.a libmail.a libbase.a \
+	$(SQLITE_LIBS) $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+
+check_PROGRAMS += tests/unit/store/store_test
+TESTS += tests/unit/store/store_test
+tests_unit_store_store_test_SOURCES = tests/unit/store/store_test.c
+tests_unit_store_store_test_LDADD = $(store_test_libs)
+
+check_PROGRAMS += tests/unit/store/keyset_test
+TESTS += tests/unit/store/keyset_test
+tests_unit_store_keyset_test_SOURCES = tests/unit/store/keyset_test.c
+tests_unit_store_keyset_test_LDADD = $(store_test_libs)
+
+check_PROGRAMS += tests/unit/store/migrate_test
+TESTS += tests/unit/store/migrate_test
+tests_unit_store_migrate_test_SOURCES = tests/unit/store/migrate_test.c
+tests_unit_store_migrate_test_LDADD = $(store_test_libs)
+
+check_PROGRAMS += tests/unit/mail/mail_test
+TESTS += tests/unit/mail/mail_test
+tests_unit_mail_mail_test_SOURCES = tests/unit/mail/mail_test.c
+tests_unit_mail_mail_test_LDADD = libmail.a libbase.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)

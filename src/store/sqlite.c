@@ -50,8 +50,9 @@
 #define LOG_FRAMES_FINISH 256
 #define LOG_FRAMES_MOST   16384
 
-#define ANSWER_MOST 4096
-#define PURGE_ROWS  500
+#define ANSWER_MOST     4096
+#define PURGE_ROWS      500
+#define FIRST_OPEN_STEP 10000 /* mails */
 
 enum payload_at {
 	PAYLOAD_GONE = 0,
@@ -182,7 +183,8 @@ struct sqlite {
 	struct route_key *routes; /* those in the table; few, so a list will do */
 	size_t route_count;
 
-	int64_t tally[ITEM_FAILED + 1]; /* changes of this transaction */
+	int64_t tally[ITEM_FAILED + 1];        /* changes of this transaction */
+	int64_t first_open, first_open_stored; /* no open item has a lower key; 0: not known */
 	char why[256];
 };
 
@@ -278,6 +280,7 @@ disconnect(struct sqlite *b)
 	b->db = NULL;
 	routes_forget(b);
 	memset(b->tally, 0, sizeof(b->tally));
+	b->first_open = b->first_open_stored = 0;
 }
 
 static int
@@ -543,8 +546,9 @@ sqlite_rollback(void *ctx)
 	}
 	files_rolled_back(b->files);
 	memset(b->tally, 0, sizeof(b->tally));
-	/* A route that was new in this transaction is unknown again. */
+	/* What was new in this transaction is unknown again. */
 	routes_forget(b);
+	b->first_open = b->first_open_stored = 0;
 }
 
 static bool
@@ -1020,11 +1024,17 @@ sqlite_next_due(void *ctx, const char *route, enum item_state from, int64_t now_
 
 /* --- operator ---------------------------------------------------------------------------- */
 
+/* Written down now and then only: it saves a walk at the next start, and a question should not
+ * cost a sync. */
 static enum store_result
 first_open_set(struct sqlite *b, int64_t key)
 {
 	sqlite3_stmt *s = b->statements[TALLY_SET];
 
+	b->first_open = key;
+	if (key != 0 && key - b->first_open_stored < (int64_t)FIRST_OPEN_STEP << NUMBER_BITS)
+		return STORE_OK;
+	b->first_open_stored = key;
 	sqlite3_bind_int(s, 1, TALLY_FIRST_OPEN);
 	sqlite3_bind_int64(s, 2, key);
 	return statement_run(b, TALLY_SET);
@@ -1035,7 +1045,7 @@ sqlite_count(void *ctx, struct store_counts *counts)
 {
 	struct sqlite *b = ctx;
 	sqlite3_stmt *s = b->statements[TALLY_READ];
-	int64_t first_open = 0, found = 0;
+	int64_t found = 0;
 	enum store_result result;
 
 	memset(counts, 0, sizeof(*counts));
@@ -1047,7 +1057,7 @@ sqlite_count(void *ctx, struct store_counts *counts)
 		int64_t number = sqlite3_column_int64(s, 1);
 
 		if (what == TALLY_FIRST_OPEN)
-			first_open = number;
+			b->first_open_stored = number;
 		else if (what == TALLY_PUT_ASIDE)
 			counts->put_aside = (uint64_t)number;
 		else if (what >= ITEM_SPOOLED && what <= ITEM_FAILED)
@@ -1056,11 +1066,13 @@ sqlite_count(void *ctx, struct store_counts *counts)
 	result = result_of(b, sqlite3_reset(s));
 	if (result != STORE_OK)
 		return result;
+	if (b->first_open == 0)
+		b->first_open = b->first_open_stored;
 
 	/* Keys grow with time, and an item that has ended stays so: the search goes on from where
 	 * it ended the last time instead of through the whole history. */
 	s = b->statements[ITEM_FIRST_OPEN];
-	sqlite3_bind_int64(s, 1, first_open);
+	sqlite3_bind_int64(s, 1, b->first_open);
 	if (sqlite3_step(s) == SQLITE_ROW) {
 		found = sqlite3_column_int64(s, 0);
 		counts->oldest_ms = sqlite3_column_int64(s, 1);
@@ -1072,7 +1084,7 @@ sqlite_count(void *ctx, struct store_counts *counts)
 			found = sqlite3_column_int64(s, 0);
 		result = result_of(b, sqlite3_reset(s));
 	}
-	return result == STORE_OK && found != first_open ? first_open_set(b, found) : result;
+	return result == STORE_OK && found != 0 ? first_open_set(b, found) : result;
 }
 
 /* One row of a purge or of a mail that is forgotten. */
