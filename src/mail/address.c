@@ -342,11 +342,15 @@ entry_read(struct list_reading *reading, char *text, size_t len)
 	text[len] = kept;
 }
 
-/* Where the entry at text ends: at a comma, semicolon or colon of its own level, or at the end. */
+/*
+ * Where the entry at text ends: at a comma, semicolon or colon of its own level, or at the end.  A
+ * comment that never ends is cut off: after a domain literal GMime loses its memory.
+ */
 static char *
 entry_end(char *text)
 {
 	bool quoted = false, angle = false;
+	char *comment = NULL;
 	unsigned comments = 0;
 
 	for (; *text != '\0'; text++) {
@@ -363,11 +367,16 @@ entry_end(char *text)
 			quoted = true;
 		} else if (c == '(') {
 			comments = 1;
+			comment = text;
 		} else if (c == '<' || c == '>') {
 			angle = c == '<';
 		} else if (!angle && (c == ',' || c == ';' || c == ':')) {
 			break;
 		}
+	}
+	if (comments > 0) {
+		*comment = '\0';
+		return comment;
 	}
 	return text;
 }

@@ -5,3 +5,11 @@ libmail_a_SOURCES = \
 	src/mail/mail.c src/mail/mail.h \
 	src/mail/mime.c src/mail/mime.h \
 	src/mail/refusal.c src/mail/refusal.h
+
+check_PROGRAMS += tests/unit/mail/address_test tests/unit/mail/mime_test
+TESTS += tests/unit/mail/address_test tests/unit/mail/mime_test
+tests_unit_mail_address_test_SOURCES = tests/unit/mail/address_test.c
+tests_unit_mail_address_test_LDADD = libmail.a libbase.a \
+	$(CMOCKA_LIBS) $(GMIME_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+tests_unit_mail_mime_test_SOURCES = tests/unit/mail/mime_test.c
+tests_unit_mail_mime_test_LDADD = $(tests_unit_mail_address_test_LDADD)

@@ -1262,15 +1262,39 @@ mime_part_file_name(const struct mime_part *part)
 }
 
 static void
-decode_by_gmime(const struct mime_part *part, GMimeContentEncoding encoding, struct buf *out)
+add_quoted_printable(struct buf *out, const char *text, size_t len)
 {
 	GMimeEncoding state;
 	char *to;
 
-	g_mime_encoding_init_decode(&state, encoding);
-	to = buf_reserve(out, g_mime_encoding_outlen(&state, part->body_len));
+	g_mime_encoding_init_decode(&state, GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
+	to = buf_reserve(out, g_mime_encoding_outlen(&state, len));
 	if (to != NULL)
-		buf_grown(out, g_mime_encoding_flush(&state, part->body, part->body_len, to));
+		buf_grown(out, g_mime_encoding_flush(&state, text, len, to));
+}
+
+/* GMime wants the line that begins the file to be read already. */
+static void
+add_uuencoded(struct buf *out, const char *text, size_t len)
+{
+	const char *end = text + len, *next;
+	GMimeEncoding state;
+	size_t line_len;
+	char *to;
+
+	for (; text < end; text = next) {
+		next = line_read(text, end, &line_len);
+		if (line_len > 6 && strncmp(text, "begin ", 6) == 0)
+			break;
+	}
+	if (text == end)
+		return;
+	g_mime_encoding_init_decode(&state, GMIME_CONTENT_ENCODING_UUENCODE);
+	state.state |= GMIME_UUDECODE_STATE_BEGIN;
+	len = (size_t)(end - next);
+	to = buf_reserve(out, g_mime_encoding_outlen(&state, len));
+	if (to != NULL)
+		buf_grown(out, g_mime_encoding_flush(&state, next, len, to));
 }
 
 void
@@ -1286,10 +1310,10 @@ mime_part_decode(const struct mime_part *part, struct buf *out)
 		add_base64(out, part->body, part->body_len);
 		break;
 	case MIME_QUOTED_PRINTABLE:
-		decode_by_gmime(part, GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE, out);
+		add_quoted_printable(out, part->body, part->body_len);
 		break;
 	case MIME_UUENCODE:
-		decode_by_gmime(part, GMIME_CONTENT_ENCODING_UUENCODE, out);
+		add_uuencoded(out, part->body, part->body_len);
 		break;
 	}
 }
