@@ -17,7 +17,7 @@
 #define FOREIGN_WORDS_MOST 500U
 
 #define NO_CODE       (-1) /* no envelope, or one whose ErrorCode is absent or 0 */
-#define ANY_STATUS    0, INT_MAX
+#define ANY_STATUS    INT_MIN, INT_MAX
 #define ANY_CODE      NO_CODE, INT_MAX
 #define IS_CODE(code) code, code
 #define IS(status)    status, status
@@ -51,7 +51,7 @@ static const struct rule {
 	{ IS(524), ANY_CODE, VERDICT_UNSURE, VERDICT_UNSURE },
 	{ 500, INT_MAX, ANY_CODE, VERDICT_WEATHER, VERDICT_WEATHER },
 	{ 300, 399, ANY_CODE, VERDICT_WEATHER, VERDICT_WEATHER }, /* never Postmark's */
-	{ 0, 199, ANY_CODE, VERDICT_UNSURE, VERDICT_UNSURE },
+	{ INT_MIN, 199, ANY_CODE, VERDICT_UNSURE, VERDICT_UNSURE },
 
 	/* A status with nothing readable behind it. */
 	{ 200, 299, IS_CODE(NO_CODE), VERDICT_UNSURE, VERDICT_UNSURE },

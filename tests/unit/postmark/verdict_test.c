@@ -51,6 +51,7 @@ statuses(void **state)
 		    VERDICT_UNSURE },
 		{ "200 with null", 200, "null", VERDICT_UNSURE, VERDICT_UNSURE },
 		{ "200 of the wrong shape", 200, "3", VERDICT_UNSURE, VERDICT_UNSURE },
+		{ "no status at all", -1, "", VERDICT_UNSURE, VERDICT_UNSURE },
 		{ "201 empty", 201, "", VERDICT_UNSURE, VERDICT_UNSURE },
 		{ "204", 204, "", VERDICT_UNSURE, VERDICT_UNSURE },
 		{ "redirect", 302, "", VERDICT_WEATHER, VERDICT_WEATHER },
