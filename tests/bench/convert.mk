@@ -1,0 +1,1 @@
+# The microbenchmark of convert, listed here by its folder.
