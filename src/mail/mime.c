@@ -1277,7 +1277,7 @@ add_quoted_printable(struct buf *out, const char *text, size_t len)
 static void
 add_uuencoded(struct buf *out, const char *text, size_t len)
 {
-	const char *end = text + len, *next;
+	const char *end = text + len, *next = text;
 	GMimeEncoding state;
 	size_t line_len;
 	char *to;
