@@ -6,8 +6,8 @@
 #include <jansson.h>
 
 /*
- * JSON text to jansson's values.  Takes what json_loadb() with JSON_REJECT_DUPLICATES takes, and
- * nothing else, but goes over long strings in strides: bodies and attachments are nearly all of
+ * JSON text to jansson's values.  Takes what json_loadb() with JSON_REJECT_DUPLICATES takes, but
+ * no NUL anywhere, and goes over long strings in strides: bodies and attachments are nearly all of
  * a request, and jansson's own reader needs 35 ns for each of their bytes.
  */
 
