@@ -36,3 +36,8 @@ check_PROGRAMS += tests/unit/postmark/verdict_test
 TESTS += tests/unit/postmark/verdict_test
 tests_unit_postmark_verdict_test_SOURCES = tests/unit/postmark/verdict_test.c
 tests_unit_postmark_verdict_test_LDADD = $(postmark_test_libs)
+
+check_PROGRAMS += tests/unit/postmark/tls_test
+TESTS += tests/unit/postmark/tls_test
+tests_unit_postmark_tls_test_SOURCES = tests/unit/postmark/tls_test.c
+tests_unit_postmark_tls_test_LDADD = $(postmark_test_libs)
