@@ -8,8 +8,14 @@ libconvert_a_SOURCES = \
 	src/convert/parts.c src/convert/parts.h \
 	src/convert/recipients.c src/convert/recipients.h
 
-check_PROGRAMS += tests/unit/convert/convert_test
-TESTS += tests/unit/convert/convert_test
+check_PROGRAMS += tests/unit/convert/convert_test tests/unit/convert/guard_test \
+	tests/unit/convert/recipients_test
+TESTS += tests/unit/convert/convert_test tests/unit/convert/guard_test \
+	tests/unit/convert/recipients_test
 tests_unit_convert_convert_test_SOURCES = tests/unit/convert/convert_test.c
 tests_unit_convert_convert_test_LDADD = libconvert.a libmail.a libbase.a \
 	$(CMOCKA_LIBS) $(GMIME_LIBS) $(JANSSON_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+tests_unit_convert_guard_test_SOURCES = tests/unit/convert/guard_test.c
+tests_unit_convert_guard_test_LDADD = $(tests_unit_convert_convert_test_LDADD)
+tests_unit_convert_recipients_test_SOURCES = tests/unit/convert/recipients_test.c
+tests_unit_convert_recipients_test_LDADD = $(tests_unit_convert_convert_test_LDADD)
