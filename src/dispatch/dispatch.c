@@ -26,11 +26,13 @@
 #include "dispatch/schedule.h"
 #include "dispatch/settle.h"
 
-#define FILL_MS          INT64_C(20)
-#define STORE_AGAIN_MS   INT64_C(1000)
-#define MOST_TIMER_MS    INT64_C(60000) /* the wall clock may jump: look again by then */
-#define GATE_MS          INT64_C(60000)
-#define SENDERS_IN_A_ROW 3U /* see route_operator() */
+#define FILL_MS        INT64_C(20)
+#define STORE_AGAIN_MS INT64_C(1000)
+#define MOST_TIMER_MS  INT64_C(60000) /* the wall clock may jump: look again by then */
+#define GATE_MS        INT64_C(60000)
+/* Payloads held in memory by requests under way, per route; those in files do not count. */
+#define MOST_MEMORY_BYTES (32U * 1024U * 1024U)
+#define SENDERS_IN_A_ROW  3U /* see route_operator() */
 /* An answer repeats the To of each item: fifty addresses and their names. */
 #define ANSWER_BYTES          (64U * 1024U)
 #define ANSWER_BYTES_PER_ITEM (24U * 1024U)
@@ -41,6 +43,7 @@ struct request {
 	struct store_item *items;
 	size_t count;
 	struct batch batch;
+	uint64_t memory_bytes;    /* of payloads that are not in files */
 	struct postmark_job *job; /* NULL: waits to leave (a half of a batch that was split) */
 	bool probe;               /* of the breaker or of a paused route */
 	int64_t started_ms;
@@ -58,6 +61,7 @@ struct route {
 	struct request *out;   /* in flight */
 	struct request *split; /* halves that are to leave before anything is claimed */
 	unsigned in_flight;
+	uint64_t memory_bytes; /* of the requests in flight */
 	bool claiming;
 	bool maybe_due;        /* a claim may bring something */
 	bool backlog;          /* the last claim left items behind */
@@ -565,8 +569,11 @@ request_new(struct route *route, struct store_item *items, size_t count)
 	request->route = route;
 	request->items = items;
 	request->count = count;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		payloads[i] = &items[i].payload;
+		if (items[i].payload.data != NULL)
+			request->memory_bytes += items[i].payload.len;
+	}
 	batch_build(&request->batch, payloads, count);
 	free(payloads);
 	return request;
@@ -612,6 +619,7 @@ request_answered(void *ctx, const struct postmark_answer *answer)
 	request->job = NULL;
 	request_unlink(&route->out, request);
 	route->in_flight--;
+	route->memory_bytes -= request->memory_bytes;
 
 	for (size_t i = 0; i < count; i++)
 		recipients[i] = &request->items[i].recipients;
@@ -652,6 +660,7 @@ request_submit(struct request *request)
 	request->started_ms = clock_mono_ms();
 	request_link(&route->out, request);
 	route->in_flight++;
+	route->memory_bytes += request->memory_bytes;
 	dispatch->counts.requests++;
 	if (request->count > 1)
 		dispatch->counts.batches++;
@@ -696,6 +705,8 @@ route_may_leave(struct route *route)
 	}
 	if (route->paused)
 		return route->in_flight > 0 ? LEAVE_NOT : LEAVE_PROBE;
+	if (route->memory_bytes >= MOST_MEMORY_BYTES)
+		return LEAVE_NOT;
 	return pace_has_room(&route->pace, route->in_flight) ? LEAVE_GO : LEAVE_NOT;
 }
 

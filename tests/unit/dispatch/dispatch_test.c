@@ -532,6 +532,25 @@ batches_keep_to_their_bytes(void **state)
 	assert_int_equal(b->largest, 3);
 }
 
+static void
+memory_in_flight_is_bounded(void **state)
+{
+	struct bench *b = *state;
+	struct dispatch_counts counts;
+
+	b->options.most_in_flight = 14;
+	b->options.batch_timeout_ms = 20000;
+	b->after.fate = SERVER_STALLS;
+	for (unsigned i = 0; i < 700; i++)
+		mail_put(b, "ok", 60000);
+	wait_for(b, ITEM_SPOOLED, 700);
+	dispatch_start(b);
+	turn_for(b, 1500);
+	dispatch_count(b->dispatch, &counts);
+	/* Batches of fifty: three megabytes each, and no answer lets them grow. */
+	assert_int_equal(counts.in_flight, 12);
+}
+
 /* --- verdicts ----------------------------------------------------------------------------- */
 
 static void
@@ -1003,6 +1022,7 @@ main(void)
 		TEST(a_hanging_request_holds_up_nobody),
 		TEST(large_payloads_are_streamed),
 		TEST(batches_keep_to_their_bytes),
+		TEST(memory_in_flight_is_bounded),
 		TEST(refusals_in_a_batch),
 		TEST(throttled_waits_as_told),
 		TEST(weather_comes_again),
