@@ -102,9 +102,12 @@ collect(struct guard *g, const char *text)
 	}
 }
 
-/* Comments go, and the white space around '@' and '.' that RFC 5322 4.4 allows. */
+/*
+ * Comments go, and the white space around '@' and '.' that RFC 5322 4.4 allows.  syntax false: only
+ * the white space, and everywhere, for a header whose quotes do not match.
+ */
 static char *
-without_comments(const char *text)
+squeeze(const char *text, bool syntax)
 {
 	GString *out = g_string_new(NULL);
 	bool quoted = false, space = false;
@@ -125,9 +128,9 @@ without_comments(const char *text)
 			}
 			continue;
 		}
-		if (c == '"' && depth == 0)
+		if (c == '"' && depth == 0 && syntax)
 			quoted = !quoted;
-		if (!quoted && (c == '(' || (c == ')' && depth > 0))) {
+		if (syntax && !quoted && (c == '(' || (c == ')' && depth > 0))) {
 			depth += c == '(' ? 1 : -1;
 			space = true;
 			continue;
@@ -194,12 +197,15 @@ static void
 header_read(struct guard *g, const char *header, size_t len)
 {
 	char *area = named_area(header, len);
-	char *bare = without_comments(area);
+	char *bare = squeeze(area, true);
+	char *close = squeeze(area, false);
 
 	collect(g, area);
 	collect(g, bare);
+	collect(g, close);
 	g_free(area);
 	g_free(bare);
+	g_free(close);
 }
 
 /* --- what an item says ---------------------------------------------------- */

@@ -1,1 +1,4 @@
-# The microbenchmark of convert, listed here by its folder.
+EXTRA_PROGRAMS += tests/bench/convert_bench
+tests_bench_convert_bench_SOURCES = tests/bench/convert_bench.c
+tests_bench_convert_bench_LDADD = libconvert.a libmail.a libbase.a \
+	$(GMIME_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)

@@ -48,6 +48,10 @@ static const struct {
 	    "To: \"open a@x.example\r\nTo: b@x.example\r\n",
 	    { { "a@x.example, b@x.example", "", "" } }, NULL },
 
+	{ "quotes that do not match", "a@x.example b@y.example",
+	    "To: a@x.example, \"c\"d\"@e, b@y . example\r\n",
+	    { { "a@x.example, b@y.example", "", "" } }, NULL },
+
 	/* --- what is not --- */
 	{ "somebody is missing", "ann@x.example b@x.example", HEADER,
 	    { { "ann@x.example", "", "" } }, "no item has b@x.example" },
