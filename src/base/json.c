@@ -232,7 +232,9 @@ json_add_string(struct buf *buf, const char *bytes, size_t len)
 void
 json_add_name(struct buf *buf, const char *name)
 {
-	if (buf->len > 0 && buf->data[buf->len - 1] != '{')
+	char last = buf->len > 0 ? buf->data[buf->len - 1] : '{';
+
+	if (last != '{' && last != ',')
 		buf_addc(buf, ',');
 	buf_addc(buf, '"');
 	buf_adds(buf, name);

@@ -16,7 +16,7 @@ void json_add_string(struct buf *, const char *bytes, size_t len);
 /* The escaped characters without the quotes, for strings that arrive in pieces. */
 void json_add_escaped(struct buf *, const char *bytes, size_t len);
 
-/* "name":"value", with a comma before it unless the buffer ends in '{'.  name needs no escape. */
+/* "name":"value", with a comma before it unless the buffer is empty or ends in '{' or ','.  name needs no escape. */
 void json_add_member(struct buf *, const char *name, const char *value, size_t len);
 /* "name": with the comma, the value to be added by the caller. */
 void json_add_name(struct buf *, const char *name);

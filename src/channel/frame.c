@@ -1,9 +1,10 @@
 /*
  * The frames between front and core.
  *
- * A COMMIT's body is: the mail's texts in the order of write_mail(), its numbers, then each item.
- * A text is four bytes of length and its bytes.  A payload is one byte that says where it is,
- * four bytes of length and, when it is inline, its bytes.
+ * A COMMIT's body is: the mail's texts and numbers, the payload that its items share, then each
+ * item, in the order of frame_commit_write().  A text is four bytes of length and its bytes.  A
+ * payload is one byte that says where it is, four bytes of length and, when it is inline, its
+ * bytes.
  */
 
 #include <sys/mman.h>
@@ -163,7 +164,7 @@ put_payload(struct buf *out, const struct payload *payload, int *fds, size_t *fd
 static size_t
 count_descriptors(const struct mail *mail)
 {
-	size_t count = 0;
+	size_t count = payload_travels_inline(&mail->shared) ? 0 : 1;
 
 	for (size_t i = 0; i < mail->item_count; i++)
 		count += payload_travels_inline(&mail->items[i].payload) ? 0 : 1;
@@ -193,6 +194,7 @@ frame_commit_write(
 	put_text(out, mail->ledger);
 	put_number(out, (uint64_t)mail->accepted_ms, 8);
 	put_number(out, mail->content_bytes, 8);
+	put_payload(out, &mail->shared, fds_r, fd_count_r);
 	put_number(out, mail->item_count, 4);
 	for (size_t i = 0; i < mail->item_count; i++) {
 		const struct item *item = &mail->items[i];
@@ -209,11 +211,51 @@ frame_commit_write(
 }
 
 /*
- * A descriptor from a front: a sealed memfd of exactly that length that holds one JSON object.
- * Without the seals the front could change the bytes after they were checked.
+ * Whether the bytes are one JSON object, or one part of an object that is shared by several
+ * items: the items' heads, which lack the brace at the end, and what they share, which has a comma
+ * in place of the brace at the start.  Joined they are one object then, without looking at every
+ * pair.
+ */
+enum payload_part {
+	PART_WHOLE,
+	PART_HEAD,
+	PART_SHARED,
+};
+
+/* bytes may be changed and is put back. */
+static bool
+part_is_sound(char *bytes, size_t len, enum payload_part part)
+{
+	char *copy;
+	bool sound = false;
+
+	switch (part) {
+	case PART_WHOLE:
+		return json_is_one_object(bytes, len);
+	case PART_HEAD:
+		copy = mem_new(len + 1);
+		memcpy(copy, bytes, len);
+		copy[len] = '}';
+		sound = json_is_one_object(copy, len + 1);
+		free(copy);
+		return sound;
+	case PART_SHARED:
+		if (bytes[0] != ',')
+			return false;
+		bytes[0] = '{';
+		sound = json_is_one_object(bytes, len);
+		bytes[0] = ',';
+		return sound;
+	}
+	return false;
+}
+
+/*
+ * A descriptor from a front: a sealed memfd of exactly that length.  Without the seals the front
+ * could change the bytes after they were checked.
  */
 static bool
-descriptor_is_sound(int fd, size_t len)
+descriptor_is_sound(int fd, size_t len, enum payload_part part)
 {
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 	struct stat facts;
@@ -224,10 +266,11 @@ descriptor_is_sound(int fd, size_t len)
 		return false;
 	if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode) || (uint64_t)facts.st_size != len)
 		return false;
-	bytes = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+	/* Private and writable: part_is_sound() touches a byte of a copy of the page. */
+	bytes = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	if (bytes == MAP_FAILED)
 		return false;
-	sound = json_is_one_object(bytes, len);
+	sound = part_is_sound(bytes, len, part);
 	munmap(bytes, len);
 	return sound;
 }
@@ -239,31 +282,35 @@ struct descriptors {
 };
 
 static const char *
-take_payload(struct cursor *c, struct payload *payload, struct descriptors *descriptors)
+take_payload(struct cursor *c, struct payload *payload, enum payload_part part,
+    struct descriptors *descriptors)
 {
 	unsigned place = (unsigned)take_number(c, 1);
 	size_t len = (size_t)take_number(c, 4);
 
-	if (c->bad || len == 0 || len > FRAME_MOST_PAYLOAD)
+	if (c->bad || len > FRAME_MOST_PAYLOAD || (len == 0 && part != PART_SHARED))
 		return "payload length";
 	if (place == PAYLOAD_INLINE) {
 		const char *at = take(c, len);
 
 		if (at == NULL)
 			return "payload cut short";
-		if (!json_is_one_object(at, len))
-			return "payload is not one JSON object";
+		if (len == 0)
+			return NULL;
 		payload->data = mem_bytes(at, len);
-	} else if (place == PAYLOAD_DESCRIPTOR) {
+		payload->len = len;
+		if (!part_is_sound(payload->data, len, part))
+			return "payload is not one JSON object";
+	} else if (place == PAYLOAD_DESCRIPTOR && len > 0) {
 		if (descriptors->used == descriptors->count)
 			return "payload without descriptor";
 		payload->fd = descriptors->fds[descriptors->used++];
-		if (!descriptor_is_sound(payload->fd, len))
+		payload->len = len;
+		if (!descriptor_is_sound(payload->fd, len, part))
 			return "payload descriptor is not a sealed JSON object";
 	} else {
 		return "payload place";
 	}
-	payload->len = len;
 	return NULL;
 }
 
@@ -278,7 +325,8 @@ recipient_is_sound(const char *address)
 }
 
 static const char *
-take_item(struct cursor *c, struct item *item, size_t *recipients, struct descriptors *descriptors)
+take_item(struct cursor *c, struct item *item, enum payload_part part, size_t *recipients,
+    struct descriptors *descriptors)
 {
 	size_t count = (size_t)take_number(c, 4);
 
@@ -294,7 +342,7 @@ take_item(struct cursor *c, struct item *item, size_t *recipients, struct descri
 		if (!recipient_is_sound(address))
 			return "recipient is not an address";
 	}
-	return take_payload(c, &item->payload, descriptors);
+	return take_payload(c, &item->payload, part, descriptors);
 }
 
 static const char *
@@ -302,6 +350,8 @@ take_mail(struct cursor *c, struct mail *mail, struct descriptors *descriptors)
 {
 	char *id = take_text(c);
 	size_t count, recipients = 0;
+	enum payload_part part;
+	const char *wrong;
 
 	if (id == NULL || !ulid_ok(id)) {
 		free(id);
@@ -320,23 +370,26 @@ take_mail(struct cursor *c, struct mail *mail, struct descriptors *descriptors)
 	mail->ledger = take_text(c);
 	mail->accepted_ms = (int64_t)take_number(c, 8);
 	mail->content_bytes = take_number(c, 8);
-	count = (size_t)take_number(c, 4);
 	if (c->bad)
 		return "a text is missing, too long or not clean UTF-8";
+	wrong = take_payload(c, &mail->shared, PART_SHARED, descriptors);
+	if (wrong != NULL)
+		return wrong;
+	part = mail->shared.len > 0 ? PART_HEAD : PART_WHOLE;
+	count = (size_t)take_number(c, 4);
 	if (mail->accepted_ms < 0)
 		return "time";
-	if (count == 0 || count > FRAME_MOST_ITEMS)
+	if (c->bad || count == 0 || count > FRAME_MOST_ITEMS)
 		return "number of items";
 
 	mail->items = mem_array(count, sizeof(*mail->items));
 	for (size_t i = 0; i < count; i++) {
 		struct item *item = &mail->items[i];
-		const char *wrong;
 
 		item->number = (unsigned)i + 1;
 		payload_init(&item->payload);
 		mail->item_count = i + 1;
-		wrong = take_item(c, item, &recipients, descriptors);
+		wrong = take_item(c, item, part, &recipients, descriptors);
 		if (wrong != NULL)
 			return wrong;
 	}

@@ -16,7 +16,7 @@ struct refusal;
  * ends run on it, from the same program.  A receiver trusts nothing: whatever a frame says is
  * checked before it is used, and a frame that is not as it should be ends the channel.
  *
- *	COMMIT    front to core   a mail; one descriptor for each item whose payload is large
+ *	COMMIT    front to core   a mail; one descriptor for each large payload
  *	COMMITTED core to front   the result for the frame's serial
  */
 enum frame_kind {

@@ -39,7 +39,7 @@ enum field_fate {
 
 /*
  * Postmark refuses Reply-To, Date and Content-Type among Headers, and its own client library
- * keeps back the others of the second group (postmark-api.md section 11).  Those of the third
+ * keeps back the others of the second group.  Those of the third
  * say who got a copy of a mail, and would tell on blind recipients.
  */
 static const struct {
@@ -372,7 +372,7 @@ field_read(struct reading *r, const struct mime_field *field)
 	return 0;
 }
 
-/* Postmark replaces a Message-ID unless it is told not to (postmark-api.md sections 11, 18). */
+/* Postmark replaces a Message-ID unless it is told not to (X-PM-KeepID). */
 static void
 message_id_settle(struct reading *r)
 {

@@ -11,7 +11,7 @@ struct ledger;
 struct mime;
 struct refusal;
 
-/* Postmark "Email API": limits in UTF-16 units (postmark-api.md sections 5.1 and 18). */
+/* Postmark "Email API": limits in UTF-16 units. */
 #define HEADERS_MOST_FROM	    255
 #define HEADERS_MOST_SUBJECT	    2000
 #define HEADERS_MOST_TAG	    1000

@@ -1,6 +1,6 @@
 /*
  * JSON.  An item is a head (who gets it, its id) and a tail (what it says).  The tail is the same
- * for all items of a mail: it is written once, into the first item, and copied to the others.
+ * for all items of a mail: with several items it is written once, as what they share.
  */
 
 #include <stdlib.h>
@@ -203,9 +203,7 @@ payload_buf_init(struct buf *out, size_t most, size_t expected)
 static int
 payload_settle(struct payload *payload, struct buf *out, size_t most)
 {
-	bool shared = out->fd >= 0;
-
-	if (shared != (out->len >= PAYLOAD_LARGE)) {
+	if (out->shared != (out->len >= PAYLOAD_LARGE)) {
 		struct buf other;
 
 		payload_buf_init(&other, most, out->len);
@@ -214,10 +212,9 @@ payload_settle(struct payload *payload, struct buf *out, size_t most)
 		*out = other;
 		if (out->over)
 			return -1;
-		shared = !shared;
 	}
 	payload_init(payload);
-	if (!shared) {
+	if (!out->shared) {
 		payload->data = buf_take(out, &payload->len);
 		return 0;
 	}
@@ -225,32 +222,82 @@ payload_settle(struct payload *payload, struct buf *out, size_t most)
 	return payload->fd >= 0 ? 0 : -1;
 }
 
-/* All items but the first: its own head and the first one's tail. */
 static int
-make_others(const struct item_input *input, struct mail *mail, struct guard_item *written,
-    const struct buf *first, size_t tail_at, size_t tail_bytes, size_t most,
-    struct refusal *refusal_r)
+make_only_item(const struct item_input *input, struct mail *mail, const struct guard_item *written,
+    size_t most, struct refusal *refusal_r)
 {
-	for (size_t i = 1; i < mail->item_count; i++) {
-		struct item *item = &mail->items[i];
-		char id[ITEM_ID_SIZE];
-		struct buf out;
-		struct writer w = { .out = &out };
+	struct buf out;
+	struct writer w = { .out = &out };
+	char id[ITEM_ID_SIZE];
+	int result = -1;
 
-		payload_buf_init(&out, most, first->len);
-		item_id(id, mail->id, item->number);
-		add_head(&w, input, &written[i], id);
-		buf_add(&out, first->data + tail_at, first->len - tail_at);
-		if (w.api_bytes + tail_bytes > input->options->most_api_bytes) {
-			buf_free(&out);
-			return refuse_size(input, w.api_bytes + tail_bytes, refusal_r);
-		}
-		if (out.over || payload_settle(&item->payload, &out, most) != 0) {
-			buf_free(&out);
-			return refuse_resources(refusal_r);
-		}
+	payload_buf_init(&out, most, input->content_len + 2048);
+	item_id(id, mail->id, mail->items[0].number);
+	add_head(&w, input, written, id);
+	add_tail(&w, input);
+	if (out.over || w.api_bytes > input->options->most_api_bytes)
+		refuse_size(input, w.api_bytes, refusal_r);
+	else if (payload_settle(&mail->items[0].payload, &out, most) != 0)
+		refuse_resources(refusal_r);
+	else
+		result = 0;
+	buf_free(&out);
+	return result;
+}
+
+static int
+make_head(const struct item_input *input, struct mail *mail, const struct guard_item *written,
+    size_t number, size_t tail_bytes, struct refusal *refusal_r)
+{
+	struct item *item = &mail->items[number];
+	struct buf out;
+	struct writer w = { .out = &out, .api_bytes = tail_bytes };
+	char id[ITEM_ID_SIZE];
+	int result = -1;
+
+	buf_init(&out, ITEM_MOST_HEAD_BYTES);
+	item_id(id, mail->id, item->number);
+	add_head(&w, input, &written[number], id);
+	if (out.over || w.api_bytes > input->options->most_api_bytes) {
+		refuse_size(input, w.api_bytes, refusal_r);
+		buf_free(&out);
+	} else {
+		item->payload.data = buf_take(&out, &item->payload.len);
+		result = 0;
 	}
-	return 0;
+	return result;
+}
+
+static int
+make_several_items(const struct item_input *input, struct mail *mail,
+    const struct guard_item *written, size_t most, struct refusal *refusal_r)
+{
+	struct buf tail;
+	struct writer w = { .out = &tail };
+	size_t tail_bytes;
+	int result = -1;
+
+	payload_buf_init(&tail, most, input->content_len + 2048);
+	buf_addc(&tail, ',');
+	add_tail(&w, input);
+	tail_bytes = w.api_bytes;
+	if (tail.over || tail_bytes > input->options->most_api_bytes) {
+		refuse_size(input, tail_bytes, refusal_r);
+		goto free_tail;
+	}
+	if (payload_settle(&mail->shared, &tail, most) != 0) {
+		refuse_resources(refusal_r);
+		goto free_tail;
+	}
+	for (size_t i = 0; i < mail->item_count; i++) {
+		if (make_head(input, mail, written, i, tail_bytes, refusal_r) != 0)
+			goto free_tail;
+	}
+	result = 0;
+
+free_tail:
+	buf_free(&tail);
+	return result;
 }
 
 static void
@@ -277,42 +324,13 @@ item_make_all(const struct item_input *input, struct mail *mail, struct guard_it
 	size_t most = (size_t)input->options->most_api_bytes * 6 + 1048576;
 	size_t count = input->split->item_count;
 	struct guard_item *written = mem_array(count, sizeof(*written));
-	struct buf first;
-	struct writer w = { .out = &first };
-	char id[ITEM_ID_SIZE];
-	size_t tail_at, head_bytes;
-	int result = -1;
 
 	*written_r = written;
 	mail->items = mem_array(count, sizeof(*mail->items));
 	mail->item_count = count;
 	items_begin(input, mail, written);
-
-	payload_buf_init(&first, most, input->content_len + 2048);
-	if (first.over)
-		return refuse_resources(refusal_r);
-	item_id(id, mail->id, mail->items[0].number);
-	add_head(&w, input, &written[0], id);
-	tail_at = first.len;
-	head_bytes = w.api_bytes;
-	add_tail(&w, input);
-
-	if (first.over || w.api_bytes > input->options->most_api_bytes) {
-		refuse_size(input, w.api_bytes, refusal_r);
-	} else if (count > 1 && first.len * count > ITEM_MOST_TOTAL_BYTES) {
-		refusal_set(refusal_r, 554, "5.3.4",
-		    "%zu separate messages of %zu bytes for as many groups of recipients; the "
-		    "limit "
-		    "is %u bytes in all",
-		    count, first.len, ITEM_MOST_TOTAL_BYTES);
-	} else if (make_others(input, mail, written, &first, tail_at, w.api_bytes - head_bytes,
-		       most, refusal_r) == 0) {
-		result = payload_settle(&mail->items[0].payload, &first, most);
-		if (result != 0)
-			refuse_resources(refusal_r);
-	}
-	buf_free(&first);
-	return result;
+	return count == 1 ? make_only_item(input, mail, written, most, refusal_r)
+			  : make_several_items(input, mail, written, most, refusal_r);
 }
 
 void

@@ -12,7 +12,7 @@ struct recipients_split;
 struct refusal;
 
 /*
- * The finished JSON of each item (postmark-api.md section 5.1).
+ * The finished JSON of each item (Postmark, "Send a single email").
  *
  * What is counted against most_api_bytes, for each item by itself: the UTF-8 bytes of every
  * string value before JSON escapes it, those of names and values of Headers and Metadata, and of
@@ -21,9 +21,9 @@ struct refusal;
  * after base64; counting the rest as well keeps the relay on the safe side of it.
  */
 
-/* All items of a mail together, in bytes of JSON: one mail with very many blind recipients and
- * a large attachment must not eat the machine. */
-#define ITEM_MOST_TOTAL_BYTES (256U * 1024U * 1024U)
+/* From, To, Cc, Bcc and Metadata of one item, in bytes of JSON: 50 addresses with long names
+ * have room in it. */
+#define ITEM_MOST_HEAD_BYTES (512U * 1024U)
 
 struct item_input {
 	const struct convert_options *options;
@@ -34,7 +34,7 @@ struct item_input {
 };
 
 /*
- * Makes mail->items.  mail->id is set.  *written_r: To, Cc and Bcc of each item as they were
+ * Makes mail->items and mail->shared.  mail->id is set.  *written_r: To, Cc and Bcc of each item as they were
  * written, for the guard; item_written_free() it.  0, or -1 and *refusal_r.
  */
 int item_make_all(const struct item_input *, struct mail *, struct guard_item **written_r,

@@ -145,7 +145,7 @@ static const struct {
 	{ "video/webm", "webm" },
 };
 
-/* postmark-api.md section 9, ErrorCode 411. */
+/* Postmark "Attachments", ErrorCode 411. */
 static const char *const forbidden[] = { "vbs", "exe", "bin", "bat", "chm", "com", "cpl", "crt",
 	"hlp", "hta", "inf", "ins", "isp", "jse", "lnk", "mdb", "pcd", "pif", "reg", "scr", "sct",
 	"shs", "vbe", "vba", "wsf", "wsh", "wsl", "msc", "msi", "msp", "mst" };

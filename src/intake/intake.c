@@ -98,6 +98,7 @@ pending_add(struct intake *in, struct mail *mail, struct smtp_session *session)
 	p->mail = mail;
 	p->session = session;
 	p->received_ms = clock_mono_ms();
+	p->bytes = mail->shared.len;
 	for (size_t i = 0; i < mail->item_count; i++)
 		p->bytes += mail->items[i].payload.len;
 	in->memory += p->bytes;

@@ -1,9 +1,11 @@
 /* Mails and items: nothing but their making and their end. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "mail/mail.h"
 
@@ -22,10 +24,43 @@ payload_free(struct payload *payload)
 	payload_init(payload);
 }
 
+int
+payload_read(const struct payload *payload, struct buf *out)
+{
+	size_t have = 0;
+	char *room;
+
+	if (payload->fd < 0) {
+		buf_add(out, payload->data, payload->len);
+		errno = EFBIG;
+		return out->over ? -1 : 0;
+	}
+	room = buf_reserve(out, payload->len);
+	errno = EFBIG;
+	while (room != NULL && have < payload->len) {
+		ssize_t got = pread(payload->fd, room + have, payload->len - have, (off_t)have);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got == 0)
+			errno = EBADMSG; /* shorter than it says */
+		if (got <= 0)
+			return -1;
+		have += (size_t)got;
+	}
+	if (room == NULL)
+		return -1;
+	buf_grown(out, have);
+	return 0;
+}
+
 struct mail *
 mail_new(void)
 {
-	return mem_new(sizeof(struct mail));
+	struct mail *mail = mem_new(sizeof(*mail));
+
+	payload_init(&mail->shared);
+	return mail;
 }
 
 void
@@ -40,6 +75,7 @@ mail_free(struct mail **mail)
 		payload_free(&m->items[i].payload);
 	}
 	free(m->items);
+	payload_free(&m->shared);
 	free(m->reverse_path);
 	free(m->route);
 	free(m->listener);

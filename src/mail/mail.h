@@ -25,6 +25,9 @@ struct payload {
 
 void payload_init(struct payload *);
 void payload_free(struct payload *); /* leaves an initialised one */
+/* Appends its bytes, wherever they are.  0, or -1 and errno.  For what needs them whole. */
+struct buf;
+int payload_read(const struct payload *, struct buf *out);
 
 struct item {
 	unsigned number;           /* 1… within its mail */
@@ -47,6 +50,13 @@ struct mail {
 	uint64_t content_bytes; /* as received */
 	struct item *items;
 	size_t item_count;
+	/*
+	 * What the payload of every item goes on with: a message is item->payload followed by
+	 * this, so that a large mail to a thousand blind recipients is kept once.  It begins with
+	 * the comma after the items' own members.  Empty (len 0) in a mail of one item, whose
+	 * payload is whole.
+	 */
+	struct payload shared;
 };
 
 struct mail *mail_new(void);

@@ -9,7 +9,7 @@
 struct postmark_answer;
 
 /*
- * An answer to a verdict for each item of the request (SPEC "Life of an item"; Postmark's status
+ * An answer to a verdict for each item of the request (Postmark's status
  * and error tables).  Pure; one table.
  */
 enum verdict {

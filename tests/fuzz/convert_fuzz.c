@@ -14,8 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -121,22 +121,20 @@ take_recipients(const char *list, char **left, size_t count)
 }
 
 static void
-check_item(const struct item *item, char **left, size_t count)
+check_item(const struct mail *mail, const struct item *item, char **left, size_t count)
 {
-	const char *data = item->payload.data;
+	struct buf whole;
 	json_error_t error;
 	size_t i, taken;
 	json_t *json, *value;
 
-	if (data == NULL) {
-		data = mmap(NULL, item->payload.len, PROT_READ, MAP_SHARED, item->payload.fd, 0);
-		must(data != MAP_FAILED);
-	}
-	must(json_is_one_object(data, item->payload.len));
-	json = json_loadb(data, item->payload.len, 0, &error);
+	buf_init(&whole, SIZE_MAX / 4);
+	must(payload_read(&item->payload, &whole) == 0);
+	must(payload_read(&mail->shared, &whole) == 0);
+	must(json_is_one_object(whole.data, whole.len));
+	json = json_loadb(whole.data, whole.len, 0, &error);
 	must(json != NULL);
-	if (item->payload.data == NULL)
-		munmap((void *)(uintptr_t)data, item->payload.len);
+	buf_free(&whole);
 
 	must(member(json, "To")[0] != '\0');
 	must(member(json, "From")[0] != '\0');
@@ -209,7 +207,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (convert_mail(&options, &input, &mail, &refusal) == 0) {
 		for (size_t i = 0; i < mail->item_count; i++)
-			check_item(&mail->items[i], left, KNOWN);
+			check_item(mail, &mail->items[i], left, KNOWN);
 		for (size_t i = 0; i < KNOWN; i++)
 			must(left[i] == NULL);
 		must(text_is_utf8(mail->subject, strlen(mail->subject)));

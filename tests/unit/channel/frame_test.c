@@ -190,6 +190,62 @@ test_commit_refused(void **state)
 	    "payload descriptor is not a sealed JSON object");
 }
 
+/* Two items that share what they say: each head lacks its end, the rest begins with a comma. */
+static struct mail *
+sharing(const char *head, const char *shared)
+{
+	struct mail *mail = sample();
+
+	for (unsigned i = 0; i < 2; i++) {
+		payload_free(&mail->items[i].payload);
+		mail->items[i].payload.data = mem_string(head);
+		mail->items[i].payload.len = strlen(head);
+	}
+	mail->shared.fd = sealed(shared, strlen(shared));
+	mail->shared.len = strlen(shared);
+	return mail;
+}
+
+static void
+test_commit_shared(void **state)
+{
+	static const struct {
+		const char *reason, *head, *shared, *expected;
+	} cases[] = {
+		{ "as convert makes it", "{\"To\":\"a@b\"", ",\"TextBody\":\"x\"}", NULL },
+		{ "the head is closed", "{\"To\":\"a@b\"}", ",\"TextBody\":\"x\"}",
+		    "payload is not one JSON object" },
+		{ "the rest begins a second object", "{\"To\":\"a@b\"", ",\"x\":1},{\"y\":2}",
+		    "payload descriptor is not a sealed JSON object" },
+		{ "no comma between them", "{\"To\":\"a@b\"", "{\"TextBody\":\"x\"}",
+		    "payload descriptor is not a sealed JSON object" },
+		{ "a string that is open at the seam", "{\"To\":\"a@b", ",\"TextBody\":\"x\"}",
+		    "payload is not one JSON object" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mail *mail = sharing(cases[i].head, cases[i].shared), *back;
+		int fds[FRAME_MOST_DESCRIPTORS], passed;
+		struct buf out;
+		const char *why;
+		size_t count;
+
+		buf_init(&out, 1 << 20);
+		assert_int_equal(frame_commit_write(&out, 1, mail, fds, &count), 0);
+		assert_int_equal(count, 1);
+		passed = dup(fds[0]);
+		back = frame_commit_read(
+		    out.data + FRAME_HEAD_SIZE, out.len - FRAME_HEAD_SIZE, &passed, 1, &why);
+		if ((back != NULL) != (cases[i].expected == NULL) ||
+		    (back == NULL && strcmp(why, cases[i].expected) != 0))
+			fail_msg("%s: %s", cases[i].reason, back == NULL ? why : "taken");
+		mail_free(&back);
+		mail_free(&mail);
+		buf_free(&out);
+	}
+}
+
 /* A frame that is cut anywhere, or followed by anything, is no mail. */
 static void
 test_commit_cut(void **state)
@@ -290,6 +346,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commit_round_trip),
 		cmocka_unit_test(test_commit_refused),
+		cmocka_unit_test(test_commit_shared),
 		cmocka_unit_test(test_commit_cut),
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_committed),
