@@ -180,6 +180,11 @@ add_utf8_repaired(struct buf *out, const char *bytes, size_t len)
 {
 	size_t replaced = 0, start = 0, i = 0;
 
+	/* Nearly always; and it looks at many bytes at once. */
+	if (text_is_utf8(bytes, len)) {
+		buf_add(out, bytes, len);
+		return 0;
+	}
 	while (i < len) {
 		size_t step = text_utf8_len(bytes + i, len - i);
 		if (step > 0) {
