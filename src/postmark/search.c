@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "base/text.h"
 
 #include "postmark/client.h"
@@ -45,6 +46,61 @@ search_path(const char *relay_id, const char *message_stream)
 		add_escaped(&path, message_stream);
 	}
 	return buf_take(&path, NULL);
+}
+
+/* Index of the quote that ends the string begun before at, or len. */
+static size_t
+string_end(const char *json, size_t len, size_t at)
+{
+	while (at < len && json[at] != '"')
+		at += json[at] == '\\' ? 2 : 1;
+	return at < len ? at : len;
+}
+
+/* The string behind a member's name, when it is one and needs no unescaping. */
+static char *
+member_text(const char *json, size_t len, size_t at)
+{
+	size_t end;
+
+	while (at < len && (json[at] == ' ' || json[at] == ':'))
+		at++;
+	if (at >= len || json[at] != '"')
+		return NULL;
+	end = string_end(json, len, ++at);
+	if (end == len || memchr(json + at, '\\', end - at) != NULL)
+		return NULL;
+	return mem_bytes(json + at, end - at);
+}
+
+char *
+search_stream(const char *json, size_t len)
+{
+	static const char name[] = "MessageStream";
+	bool name_next = false;
+	int depth = 0;
+
+	for (size_t at = 0; at < len; at++) {
+		char c = json[at];
+
+		if (c == '"') {
+			size_t end = string_end(json, len, at + 1);
+
+			if (name_next && end - at - 1 == sizeof(name) - 1 &&
+			    memcmp(json + at + 1, name, sizeof(name) - 1) == 0)
+				return member_text(json, len, end + 1);
+			at = end;
+			name_next = false;
+		} else if (c == '{' || c == '[') {
+			depth++;
+			name_next = c == '{' && depth == 1;
+		} else if (c == '}' || c == ']') {
+			depth--;
+		} else if (c == ',') {
+			name_next = depth == 1;
+		}
+	}
+	return NULL;
 }
 
 /* Metadata keys are equal but for case at Postmark. */

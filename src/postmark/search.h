@@ -13,6 +13,13 @@ struct postmark_answer;
 /* The path with its query; the caller frees it.  message_stream NULL or "": Postmark's default. */
 char *search_path(const char *relay_id, const char *message_stream);
 
+/*
+ * The "MessageStream" of an item's JSON, which a header of the mail may have chosen: a search sees
+ * one stream alone, and a mail that is looked for in the wrong one would be sent twice.  The start
+ * of the JSON is enough if the member is in it.  NULL: not there.  The caller frees it.
+ */
+char *search_stream(const char *json, size_t len);
+
 enum search_result {
 	SEARCH_FOUND,	  /* and its id in postmark_id */
 	SEARCH_NOT_FOUND, /* Postmark answered, and has nothing under this id (yet) */

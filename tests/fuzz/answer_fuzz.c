@@ -152,6 +152,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		must(is_id(id) && answer.status == 200 && !answer.cut);
 	else
 		must(id[0] == '\0');
+	/* Our own JSON, but the bytes in it are foreign: it reads no further than it is told to. */
+	free(search_stream((const char *)data, len));
 	span_ms = retry_after_ms(body, answer.len, INT64_C(784111777000));
 	must(span_ms >= -1 && span_ms <= RETRY_AFTER_MOST_MS);
 	free(body);

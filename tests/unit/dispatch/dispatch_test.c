@@ -65,6 +65,7 @@ struct bench {
 	int64_t post_at_ms[200];  /* when each POST came */
 	size_t post_items[200];
 	size_t largest_body;
+	bool own_stream;        /* the mails name one that is not the route's */
 	unsigned search_status; /* for the searches; 0: well */
 
 	struct store_counts counts;
@@ -130,7 +131,8 @@ search_answer(struct bench *b, const char *path, struct server_reply *reply)
 	size_t len;
 
 	assert_non_null(id);
-	assert_non_null(strstr(path, "&messagestream=outbound"));
+	assert_non_null(
+	    strstr(path, b->own_stream ? "&messagestream=news" : "&messagestream=outbound"));
 	id += strlen("metadata_relay-id=");
 	len = strcspn(id, "&");
 	b->searches++;
@@ -344,8 +346,9 @@ mail_put(struct bench *b, const char *tag, size_t pad)
 	strlist_add(&item->recipients, "gone@x.example");
 	strlist_add(&item->recipients, "there@x.example");
 	item_id(id, mail->id, 1);
-	json = mem_format("{\"Tag\":\"%s\",\"Metadata\":{\"relay-id\":\"%s\"},\"TextBody\":\"%s\"}",
-	    tag, id, filler);
+	json = mem_format("{\"Tag\":\"%s\",\"Metadata\":{\"relay-id\":\"%s\"}%s,"
+			  "\"TextBody\":\"%s\"}",
+	    tag, id, b->own_stream ? ",\"MessageStream\":\"news\"" : "", filler);
 	payload_init(&item->payload);
 	item->payload.len = strlen(json);
 	if (item->payload.len >= PAYLOAD_LARGE) {
@@ -784,6 +787,26 @@ taken_but_unanswered_is_found(void **state)
 	each_taken_once(b);
 }
 
+/* Searched for in the stream it was sent in, whether the payload is in memory or in a file. */
+static void
+searched_in_its_own_stream(void **state)
+{
+	static const struct act acts[] = { { .fate = SERVER_CLOSES } };
+	struct bench *b = *state;
+
+	b->acts = acts;
+	b->act_count = 1;
+	b->own_stream = true;
+	mail_put(b, "ok", 10);
+	mail_put(b, "ok", 200000);
+	turn_for(b, 50);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 2);
+	assert_int_equal(b->posts, 1);
+	assert_int_equal(b->searches, 2);
+	each_taken_once(b);
+}
+
 /* The first question comes too early for Postmark's index. */
 static void
 found_at_the_second_question(void **state)
@@ -1035,6 +1058,7 @@ main(void)
 		TEST(one_too_large_fails),
 		TEST(the_lifetime_ends),
 		TEST(taken_but_unanswered_is_found),
+		TEST(searched_in_its_own_stream),
 		TEST(found_at_the_second_question),
 		TEST(not_found_goes_out_again),
 		TEST(odd_answers_are_settled),

@@ -41,6 +41,43 @@ paths(void **state)
 	}
 }
 
+static void
+streams(void **state)
+{
+	static const struct {
+		const char *reason, *json, *expected;
+	} cases[] = {
+		{ "first", "{\"MessageStream\":\"news\"}", "news" },
+		{ "later", "{\"To\":\"a\",\"Metadata\":{\"x\":\"y\"},\"MessageStream\":\"news\"}",
+		    "news" },
+		{ "blanks", "{ \"To\" : 1 , \"MessageStream\" : \"news\" }", "news" },
+		{ "the start is enough", "{\"MessageStream\":\"news\",\"TextBody\":\"abc", "news" },
+		{ "cut before its end", "{\"MessageStream\":\"ne", NULL },
+		{ "cut within an escape", "{\"MessageStream\":\"ne\\", NULL },
+		{ "none", "{\"To\":\"a\"}", NULL },
+		{ "in metadata only", "{\"Metadata\":{\"MessageStream\":\"x\"}}", NULL },
+		{ "behind metadata's",
+		    "{\"Metadata\":{\"a\":\"b\",\"MessageStream\":\"x\"},\"MessageStream\":\"y\"}",
+		    "y" },
+		{ "as a value", "{\"To\":\"MessageStream\",\"Cc\":\"x\"}", NULL },
+		{ "in a list", "{\"Headers\":[{\"a\":1},\"MessageStream\",\"x\"]}", NULL },
+		{ "inside a text", "{\"Subject\":\"\\\",\\\"MessageStream\\\":\\\"x\"}", NULL },
+		{ "no string", "{\"MessageStream\":null}", NULL },
+		{ "no object", "[\"MessageStream\",\"x\"]", NULL },
+		{ "empty", "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *stream = search_stream(cases[i].json, strlen(cases[i].json));
+
+		if ((stream == NULL) != (cases[i].expected == NULL) ||
+		    (stream != NULL && strcmp(stream, cases[i].expected) != 0))
+			fail_msg("%s: %s", cases[i].reason, stream);
+		free(stream);
+	}
+}
+
 #define MESSAGE(id, metadata) "{\"MessageID\":" id ",\"Metadata\":" metadata "}"
 #define FOUND(message)        "{\"TotalCount\":1,\"Messages\":[" message "]}"
 
@@ -119,6 +156,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths),
+		cmocka_unit_test(streams),
 		cmocka_unit_test(answers),
 		cmocka_unit_test(a_cut_answer_is_none),
 	};
