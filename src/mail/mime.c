@@ -924,10 +924,13 @@ type_read(struct mime_part *part)
 	const char *type = g_mime_content_type_get_media_type(part->content_type);
 	const char *subtype = g_mime_content_type_get_media_subtype(part->content_type);
 
-	if (type == NULL || subtype == NULL || !is_token(type) || !is_token(subtype) ||
-	    strlen(type) + strlen(subtype) + 2 > sizeof(part->type))
+	int len;
+
+	if (type == NULL || subtype == NULL || !is_token(type) || !is_token(subtype))
 		return false;
-	snprintf(part->type, sizeof(part->type), "%s/%s", type, subtype);
+	len = snprintf(part->type, sizeof(part->type), "%s/%s", type, subtype);
+	if (len < 0 || (size_t)len >= sizeof(part->type))
+		return false;
 	text_lower(part->type);
 	return true;
 }
