@@ -54,7 +54,7 @@ static const char help[] =
     "  --base-path PATH       a path that may stand before those of the API\n"
     "  --search-lag MS        milliseconds until a search finds an accepted message\n"
     "  --max-messages N       messages kept in memory, default 100000\n"
-    "  --max-bytes N          bytes of messages kept in memory, default 536870912\n"
+    "  --max-bytes N          bytes of messages kept in memory, default 268435456\n"
     "  --log-level LEVEL      error, warning, info (default) or debug, on stderr\n"
     "  --log-format FORMAT    text (default) or json\n"
     "  --help, --version\n"
@@ -276,7 +276,7 @@ main(int argc, char **argv)
 	struct settings settings = {
 		.address = "127.0.0.1",
 		.most_messages = 100000,
-		.most_bytes = 512ULL << 20,
+		.most_bytes = 256ULL << 20,
 		.log_level = LOG_LEVEL_INFO,
 		.log_format = LOG_FORMAT_TEXT,
 	};

@@ -287,7 +287,7 @@ keep_message(const struct submission *submission, const struct rules_message *ju
 	message->json = without_large_contents(json);
 	if (message->json == NULL)
 		message->json = mem_bytes(raw, raw_len);
-	message->json_len = message->json[0] == '\0' ? 0 : strlen(message->json);
+	message->json_len = strlen(message->json);
 	message->bytes = judged->bytes;
 	message->from = mem_string(judged->from);
 	message->tag = mem_string(judged->tag);
@@ -351,9 +351,10 @@ submit_one(const struct submission *submission, json_t *json, const char *raw, s
 	struct state *state = submission->state;
 	struct rules_message judged;
 	struct rules_refusal refusal = { 0 };
-	struct message *message = NULL;
+	struct message *message;
 	size_t recipients;
 	char *text = NULL;
+	int code;
 
 	if (rules_judge(json, &state->rules, &judged, &refusal) != 0)
 		goto refused;
@@ -387,12 +388,12 @@ submit_one(const struct submission *submission, json_t *json, const char *raw, s
 	return 0;
 
 refused:
-	state_count_refusal(state, refusal.code);
-	log_info("refused", log_num("code", refusal.code), log_str("why", refusal.text));
-	add_error(out, refusal.code, refusal.text);
-	recipients = (size_t)refusal.code;
+	code = refusal.code;
+	state_count_refusal(state, code);
+	log_info("refused", log_num("code", code), log_str("why", refusal.text));
+	add_error(out, code, refusal.text);
 	rules_refusal_deinit(&refusal);
-	return (int)recipients;
+	return code;
 }
 
 static void

@@ -12,6 +12,7 @@
 
 #include "sandbox/api.h"
 #include "sandbox/faults.h"
+#include "sandbox/load.h"
 #include "sandbox/messages.h"
 #include "sandbox/state.h"
 #include "sandbox/control.h"
@@ -216,13 +217,12 @@ get_faults(struct state *state, const struct api_request *request, struct api_an
 static void
 put_faults(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
-	json_error_t error;
-	json_t *rules =
-	    json_loadb(request->body, request->body_len, JSON_REJECT_DUPLICATES, &error);
+	const char *unreadable;
+	json_t *rules = load_json(request->body, request->body_len, NULL, &unreadable);
 	char *why = NULL;
 
 	if (rules == NULL) {
-		answer_wrong(answer, 400, error.text);
+		answer_wrong(answer, 400, unreadable);
 	} else if (faults_set(state->faults, rules, &why) != 0) {
 		answer_wrong(answer, 422, why);
 		free(why);
@@ -276,13 +276,13 @@ suppressions_ok(const json_t *list)
 static void
 put_suppressions(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
-	json_error_t error;
-	json_t *list = json_loadb(request->body, request->body_len, 0, &error);
+	const char *unreadable;
+	json_t *list = load_json(request->body, request->body_len, NULL, &unreadable);
 	json_t *one;
 	size_t i;
 
 	if (list == NULL) {
-		answer_wrong(answer, 400, error.text);
+		answer_wrong(answer, 400, unreadable);
 		return;
 	}
 	if (!suppressions_ok(list)) {

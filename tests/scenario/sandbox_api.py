@@ -416,7 +416,10 @@ class Control(SandboxTest):
 
     def test_bad_input(self):
         for path in "/sandbox/faults", "/sandbox/suppressions":
-            self.assertEqual(self.sandbox.call("PUT", path, "{").status, 400)
+            for text in "{", "[\u671b", '{"a":1,"a":2}':
+                answer = self.sandbox.call("PUT", path, text.encode())
+                self.assertEqual(answer.status, 400)
+                self.assertIn("Error", answer.json)
             self.assertEqual(self.sandbox.call("PUT", path, {}).status, 422)
             self.assertEqual(self.sandbox.call("PUT", path, [1]).status, 422)
 
