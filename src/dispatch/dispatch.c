@@ -1040,7 +1040,7 @@ dispatch_free(struct dispatch **dispatch_p)
 	*dispatch_p = NULL;
 	for (size_t i = 0; i < dispatch->route_count; i++)
 		route_deinit(&dispatch->routes[i]);
-	pending_orphan(&dispatch->pending);
+	pending_orphan(&dispatch->pending, dispatch->loop);
 	loop_call_free(&dispatch->drain_call);
 	free(dispatch->routes);
 	free(dispatch);

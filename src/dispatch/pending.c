@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/loop.h"
 #include "base/mem.h"
 
 #include "dispatch/pending.h"
@@ -40,12 +41,19 @@ pending_back(struct pending *pending)
 
 	if (owner != NULL)
 		pending_unlink(pending);
+	loop_last_free(&pending->last);
 	free(pending);
 	return owner;
 }
 
+static void
+orphan_last(void *ctx)
+{
+	pending_back(ctx);
+}
+
 void
-pending_orphan(struct pending_list *list)
+pending_orphan(struct pending_list *list, struct loop *loop)
 {
 	while (list->first != NULL) {
 		struct pending *pending = list->first;
@@ -53,5 +61,6 @@ pending_orphan(struct pending_list *list)
 		pending_unlink(pending);
 		pending->owner = NULL;
 		pending->list = NULL;
+		pending->last = loop_last_new(loop, orphan_last, pending);
 	}
 }

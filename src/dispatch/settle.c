@@ -546,7 +546,7 @@ settle_free(struct settle **settle_p)
 	*settle_p = NULL;
 	if (settle->asks != NULL)
 		asks_give_back(settle, NULL, NULL);
-	pending_orphan(&settle->pending);
+	pending_orphan(&settle->pending, settle->params.loop);
 	loop_timer_free(&settle->timer);
 	free(settle);
 }
