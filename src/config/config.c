@@ -587,9 +587,12 @@ config_manual(struct buf *out)
 }
 
 void
-config_needs_restart(const struct config *old, const struct config *new, struct strlist *names_r)
+config_keep_fixed(const struct config *old, struct config *next, struct strlist *names_r)
 {
-	for (const struct option_row *o = option_table; o->section != NULL; o++)
-		if (o->reload == RELOAD_RESTART && !option_same(o, old, new))
-			strlist_take(names_r, mem_format("%s.%s", o->section, o->name));
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
+		if (o->reload != RELOAD_RESTART || option_same(o, old, next))
+			continue;
+		strlist_take(names_r, mem_format("%s.%s", o->section, o->name));
+		option_copy(o, next, old);
+	}
 }

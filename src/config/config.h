@@ -100,8 +100,10 @@ void config_sample(struct buf *out);
 /* The OPTIONS part of pmrelay.conf(5) in mdoc, made from the table. */
 void config_manual(struct buf *out);
 
-/* Names of options that differ and cannot change without a restart; each name is added. */
-void config_needs_restart(const struct config *old, const struct config *new,
-    struct strlist *names_r);
+/*
+ * What cannot change without a restart is put back in next to what it is in old, so that a
+ * process that is started later does not see it either; the names are added to names_r.
+ */
+void config_keep_fixed(const struct config *old, struct config *next, struct strlist *names_r);
 
 #endif

@@ -815,6 +815,41 @@ option_clear(const struct option_row *o, struct config *config)
 }
 
 void
+option_copy(const struct option_row *o, struct config *to, const struct config *from)
+{
+	const void *value = place_const(o, from);
+
+	switch (o->kind) {
+	case OPTION_STRING:
+	case OPTION_SECRET_FILE:
+		set_string(place(o, to), *(char *const *)value);
+		break;
+	case OPTION_LIST:
+		strlist_free(place(o, to));
+		strlist_copy(place(o, to), value);
+		break;
+	case OPTION_SECRET:
+		secret_free(place(o, to));
+		*(struct secret **)place(o, to) = secret_copy(*(struct secret *const *)value);
+		break;
+	case OPTION_CHOICE:
+	case OPTION_TRISTATE:
+		memcpy(place(o, to), value, sizeof(int));
+		break;
+	case OPTION_BOOL:
+		memcpy(place(o, to), value, sizeof(bool));
+		break;
+	case OPTION_NUMBER:
+		memcpy(place(o, to), value, sizeof(unsigned));
+		break;
+	case OPTION_SIZE:
+	case OPTION_TIME:
+		memcpy(place(o, to), value, sizeof(uint64_t));
+		break;
+	}
+}
+
+void
 option_set_preset(const struct option_row *o, struct config *config)
 {
 	if (o->kind != OPTION_LIST) {

@@ -65,6 +65,7 @@ char *option_variable(const struct option_row *);
  */
 int option_set(const struct option_row *, struct config *, const char *value, size_t len);
 void option_clear(const struct option_row *, struct config *); /* lists and strings: empty */
+void option_copy(const struct option_row *, struct config *to, const struct config *from);
 void option_set_preset(const struct option_row *, struct config *);
 
 /* What option_set() takes: "a size from 1k to 64M". */

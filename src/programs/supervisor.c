@@ -150,9 +150,7 @@ bind_inet(const char *name)
 	} else {
 		address.v4.sin_family = AF_INET;
 		address.v4.sin_port = htons((uint16_t)atoi(colon + 1));
-		if (strcmp(host, "*") == 0)
-			address.v4.sin_addr.s_addr = htonl(INADDR_ANY);
-		else if (inet_pton(AF_INET, host, &address.v4.sin_addr) != 1)
+		if (inet_pton(AF_INET, host, &address.v4.sin_addr) != 1)
 			goto invalid;
 	}
 	fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -648,12 +646,9 @@ on_reload(void *ctx)
 		config_free(&next);
 		goto free_why;
 	}
-	config_needs_restart(s->config, next, &restart);
+	config_keep_fixed(s->config, next, &restart);
 	for (size_t i = 0; i < restart.count; i++)
 		log_warning("reload-needs-restart", log_str("option", restart.items[i]));
-	/* What is bound stays bound, and is what a front started later must be told. */
-	strlist_free(&next->listen);
-	strlist_copy(&next->listen, &s->config->listen);
 	config_free(&s->config);
 	s->config = next;
 	reopen_log(s, &log_fd);

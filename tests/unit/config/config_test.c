@@ -690,7 +690,7 @@ test_sample(void **state)
 }
 
 static void
-test_needs_restart(void **state)
+test_keep_fixed(void **state)
 {
 	struct buf why;
 	struct config *a = parse("", &why), *b;
@@ -699,15 +699,18 @@ test_needs_restart(void **state)
 	(void)state;
 	buf_free(&why);
 	b = parse("smtp { message-size = 1M }", &why);
-	config_needs_restart(a, b, &names);
+	config_keep_fixed(a, b, &names);
 	assert_int_equal(names.count, 0);
 	config_free(&b);
 	buf_free(&why);
 	b = parse("smtp { listen = \"[::1]:25\" }\nspool { folder = /x }", &why);
-	config_needs_restart(a, b, &names);
+	config_keep_fixed(a, b, &names);
 	assert_int_equal(names.count, 2);
 	assert_string_equal(names.items[0], "smtp.listen");
 	assert_string_equal(names.items[1], "spool.folder");
+	assert_string_equal(b->spool_folder, a->spool_folder);
+	assert_int_equal(b->listen.count, a->listen.count);
+	assert_string_equal(b->listen.items[0], a->listen.items[0]);
 	strlist_free(&names);
 	config_free(&a);
 	config_free(&b);
@@ -768,7 +771,7 @@ main(void)
 		cmocka_unit_test(test_secret_files),
 		cmocka_unit_test(test_print),
 		cmocka_unit_test(test_sample),
-		cmocka_unit_test(test_needs_restart),
+		cmocka_unit_test(test_keep_fixed),
 		cmocka_unit_test(test_table),
 	};
 
