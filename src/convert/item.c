@@ -258,13 +258,13 @@ make_head(const struct item_input *input, struct mail *mail, const struct guard_
 	buf_init(&out, ITEM_MOST_HEAD_BYTES);
 	item_id(id, mail->id, item->number);
 	add_head(&w, input, &written[number], id);
-	if (out.over || w.api_bytes > input->options->most_api_bytes) {
+	if (out.over || w.api_bytes > input->options->most_api_bytes)
 		refuse_size(input, w.api_bytes, refusal_r);
-		buf_free(&out);
-	} else {
-		item->payload.data = buf_take(&out, &item->payload.len);
+	else if (payload_settle(&item->payload, &out, ITEM_MOST_HEAD_BYTES) != 0)
+		refuse_resources(refusal_r);
+	else
 		result = 0;
-	}
+	buf_free(&out);
 	return result;
 }
 

@@ -34,8 +34,8 @@ struct item_input {
 };
 
 /*
- * Makes mail->items and mail->shared.  mail->id is set.  *written_r: To, Cc and Bcc of each item as they were
- * written, for the guard; item_written_free() it.  0, or -1 and *refusal_r.
+ * Makes mail->items and mail->shared.  mail->id is set.  *written_r: To, Cc and Bcc of each item
+ * as they were written, for the guard; item_written_free() it.  0, or -1 and *refusal_r.
  */
 int item_make_all(const struct item_input *, struct mail *, struct guard_item **written_r,
     struct refusal *refusal_r) __attribute__((warn_unused_result));

@@ -35,7 +35,7 @@
 #define MOST_PARAMETER_BYTES 16384
 
 /* Nested multiparts are searched once per level; in all at most this often the content's size. */
-#define MOST_PASSES 32
+#define MOST_PASSES 16
 
 #define CHARSET_SIZE 44
 
@@ -395,6 +395,7 @@ encoded_word_read(struct encoded_word *word, const char *text, size_t len)
 {
 	const char *end = text + len;
 	const char *charset = text + 2, *p = charset;
+	unsigned stray = 0;
 
 	while (p < end && *p != '?' && (unsigned char)*p > 0x20 && (unsigned char)*p < 0x7F &&
 	       p - charset < 60)
@@ -417,8 +418,9 @@ encoded_word_read(struct encoded_word *word, const char *text, size_t len)
 			return false;
 		if (p[1] == '=')
 			break;
-		/* A question mark that should have been encoded. */
-		if (word->base64)
+		/* Question marks that should have been encoded.  A few, lest each of many words
+		 * that never end is sought to the end of the header. */
+		if (word->base64 || stray++ == 8)
 			return false;
 	}
 	word->text_len = (size_t)(p - word->text);

@@ -12,6 +12,7 @@
 #include <gmime/gmime.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -132,6 +133,31 @@ test_values(void **state)
 			fail_msg("%s: %s", value_cases[i].value, got);
 		assert_null(strpbrk(got, "\r\n"));
 		free(got);
+	}
+}
+
+/* Linear in time, whatever is repeated: 0.1 s is usual, minutes are what this is about. */
+static void
+test_hostile_values(void **state)
+{
+	static const char *const units[] = { "=?", "=?a?q?", "=?a?q?x ? ", "=?a?b?x",
+		"=?a?q?x?= ", "=?utf-8?b?////?=", "\r\n ", "!~0!~", "=" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		clock_t start = clock();
+		struct mime_mask mask;
+		struct buf value;
+
+		buf_init(&value, SIZE_MAX / 4);
+		while (value.len < 500000)
+			buf_adds(&value, units[i]);
+		free(mime_decode_value(value.data, value.len));
+		mime_mask_init(&mask, value.data, value.len);
+		free(mime_mask_decode(&mask, mask.text));
+		mime_mask_free(&mask);
+		buf_free(&value);
+		assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 10);
 	}
 }
 
@@ -315,6 +341,7 @@ main(void)
 		cmocka_unit_test(test_charsets),
 		cmocka_unit_test(test_converters_are_bounded),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_hostile_values),
 		cmocka_unit_test(test_trees_as_gmime_reads_them),
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_encodings),
