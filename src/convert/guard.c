@@ -94,6 +94,9 @@ collect(struct guard *g, const char *text)
 		}
 		while (is_domain_byte(*end))
 			end++;
+		/* The root's dot, or the end of a sentence. */
+		while (end[-1] == '.')
+			end--;
 		g_string_append_len(address, at, end - at);
 		char *normal = normal_form(address->str, address->len);
 		if (normal != NULL)

@@ -48,6 +48,9 @@ static const struct {
 	    "To: \"open a@x.example\r\nTo: b@x.example\r\n",
 	    { { "a@x.example, b@x.example", "", "" } }, NULL },
 
+	{ "a dot after the address", "a@x.example b@y.example",
+	    "To: <a@x.example., B <b@y.example.>\r\n", { { "a@x.example, b@y.example", "", "" } },
+	    NULL },
 	{ "quotes that do not match", "a@x.example b@y.example",
 	    "To: a@x.example, \"c\"d\"@e, b@y . example\r\n",
 	    { { "a@x.example, b@y.example", "", "" } }, NULL },
