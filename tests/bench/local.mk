@@ -19,3 +19,4 @@ bench: all $(bench_tools)
 .PHONY: bench
 
 EXTRA_DIST += tests/bench/bench.py
+CLEANFILES += bench.json

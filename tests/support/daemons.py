@@ -181,7 +181,8 @@ class Program:
         self.name = name
         self.out_path = os.path.join(folder, name + ".out")
         self.log_path = os.path.join(folder, name + ".log")
-        self.log_start = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
+        self.out_start, self.log_start = (os.path.getsize(path) if os.path.exists(path) else 0
+                                          for path in (self.out_path, self.log_path))
         with open(self.out_path, "ab") as out, open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=out, stderr=log, preexec_fn=before,
@@ -197,6 +198,7 @@ class Program:
 
     def output(self):
         with open(self.out_path, "rb") as f:
+            f.seek(self.out_start)
             return f.read().decode("utf-8", "replace")
 
     def alive(self):
@@ -366,6 +368,10 @@ class Relay(Program):
 
     def await_log(self, pattern, timeout_s=30):
         return self.await_text(self.log, pattern, timeout_s)
+
+    def await_sent(self, count, timeout_s=60):
+        """So many items have their end, as far as this process knows."""
+        wait_for("%d items sent" % count, lambda: self.log().count(" event=sent ") >= count, timeout_s)
 
     def smtp(self, timeout_s=60):
         return smtplib.SMTP("127.0.0.1", self.port, "client.test.example", timeout_s)
