@@ -36,9 +36,15 @@
 #include "store/sqlite.h"
 #include "store/vfs.h"
 
-/* An item's key is the mail's key and the item's number. */
-#define NUMBER_BITS 20
-#define NUMBER_MOST ((1 << NUMBER_BITS) - 1)
+/*
+ * An item's key is the mail's key and the item's number.  Number 0 is no item: its row stands for
+ * what the items of the mail share, in a state that nobody claims, counts or purges, and goes
+ * with the last payload that needs it.
+ */
+#define NUMBER_BITS  20
+#define SHARED       0
+#define STATE_SHARED 8
+#define NUMBER_MOST  ((1 << NUMBER_BITS) - 1)
 
 /* A body of 10 KB takes one page and a quarter.  With pages of 4 KB it takes three and with
  * larger ones the last page is mostly air: more bytes to log either way. */
@@ -46,7 +52,7 @@
 
 /* Frames in the log at which the checkpoint thread begins, and at which the writer finishes the
  * work itself so that the log does not grow for ever. */
-#define LOG_FRAMES_BEGIN  1024
+#define LOG_FRAMES_BEGIN  4096
 #define LOG_FRAMES_FINISH 256
 #define LOG_FRAMES_MOST   16384
 
@@ -74,6 +80,9 @@ enum statement {
 	MAIL_FIND,
 	MAIL_ID,
 	MAIL_DROP,
+	SHARED_ADD,
+	SHARED_READ,
+	SHARED_NEEDED,
 	ITEM_ADD,
 	ITEM_READ,
 	ITEM_MARK,
@@ -104,7 +113,10 @@ enum statement {
 
 #define CLAIM_COLUMNS                                                                              \
 	"SELECT i.key, i.state, i.attempt, i.payload_at, i.payload_bytes, i.recipients,"           \
-	" m.id, m.accepted_ms FROM item AS i"
+	" m.id, m.accepted_ms, z.payload_at, z.payload_bytes FROM item AS i"
+
+#define CLAIM_JOINS                                                                                \
+	" LEFT JOIN mail AS m ON m.key=i.key>>20 LEFT JOIN item AS z ON z.key=(i.key>>20)<<20"
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
 	[BEGIN] = "BEGIN",
@@ -119,6 +131,11 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[MAIL_ID] = "SELECT id FROM mail WHERE key=?1",
 	[MAIL_DROP] = "DELETE FROM mail WHERE key=?1 AND NOT EXISTS"
 		      "(SELECT 1 FROM item WHERE key>=?1<<20 AND key<(?1+1)<<20)",
+	[SHARED_ADD] =
+	    "INSERT INTO item VALUES(?1,?2,8,0,0,0,0,?3,?4,9223372036854775807,'',NULL,NULL)",
+	[SHARED_READ] = "SELECT payload_at FROM item WHERE key=?1<<20",
+	[SHARED_NEEDED] = "SELECT 1 FROM item"
+			  " WHERE key>?1<<20 AND key<(?1+1)<<20 AND payload_at<>0 LIMIT 1",
 	[ITEM_ADD] = "INSERT INTO item VALUES(?1,?2,1,?3,0,0,0,?4,?5,0,?6,NULL,NULL)",
 	[ITEM_READ] = "SELECT state, attempt, history, payload_at FROM item WHERE key=?1",
 	[ITEM_MARK] = "UPDATE item SET state=2, attempt=?2 WHERE key=?1",
@@ -128,11 +145,11 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	    " ended_ms=?7, postmark_id=coalesce(?8, postmark_id),"
 	    " inactive=coalesce(?9, inactive) WHERE key=?1",
 	[ITEM_DROP] = "DELETE FROM item WHERE key=?1",
-	[ITEMS_DUE] = CLAIM_COLUMNS " INDEXED BY item_due LEFT JOIN mail AS m ON m.key=i.key>>20"
+	[ITEMS_DUE] = CLAIM_COLUMNS " INDEXED BY item_due" CLAIM_JOINS
 				    " WHERE i.route=?1 AND i.state IN (1, 3) AND i.due_ms<=?2"
 				    " ORDER BY i.due_ms, i.key",
 	[ITEMS_UNSURE] = CLAIM_COLUMNS
-	" INDEXED BY item_unsure LEFT JOIN mail AS m ON m.key=i.key>>20"
+	" INDEXED BY item_unsure" CLAIM_JOINS
 	" WHERE i.route=?1 AND i.state=5 AND i.due_ms<=?2 ORDER BY i.due_ms, i.key",
 	[ITEMS_SENDING] = "SELECT key FROM item INDEXED BY item_sending WHERE state=2",
 	[ITEMS_OF_MAIL] = "SELECT key, state, payload_at, put_aside FROM item"
@@ -642,6 +659,30 @@ item_drop(struct sqlite *b, int64_t key, int state, enum payload_at at, bool put
 	return result;
 }
 
+/* After a payload of the mail has gone: what the items share goes with the last of them. */
+static enum store_result
+shared_drop_unneeded(struct sqlite *b, int64_t mail_key)
+{
+	sqlite3_stmt *s = b->statements[SHARED_READ];
+	enum payload_at at = PAYLOAD_GONE;
+	bool needed = false;
+	enum store_result result;
+
+	sqlite3_bind_int64(s, 1, mail_key);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		at = (enum payload_at)sqlite3_column_int(s, 0);
+	result = result_of(b, sqlite3_reset(s));
+	if (result != STORE_OK || at == PAYLOAD_GONE)
+		return result;
+	s = b->statements[SHARED_NEEDED];
+	sqlite3_bind_int64(s, 1, mail_key);
+	needed = sqlite3_step(s) == SQLITE_ROW;
+	result = result_of(b, sqlite3_reset(s));
+	if (result != STORE_OK || needed)
+		return result;
+	return item_drop(b, mail_key << NUMBER_BITS | SHARED, STATE_SHARED, at, false);
+}
+
 /* --- intake ------------------------------------------------------------------------------ */
 
 static enum store_result
@@ -677,15 +718,47 @@ payload_add(struct sqlite *b, int64_t key, const struct payload *payload)
 	return result;
 }
 
+static enum payload_at
+place_for(const struct payload *payload)
+{
+	return payload->len <= SQLITE_ROW_MOST ? PAYLOAD_IN_ROW : PAYLOAD_IN_FILE;
+}
+
+static enum store_result
+payload_put(struct sqlite *b, const char *mail_id, int64_t key, const struct payload *payload)
+{
+	char name[ITEM_ID_SIZE];
+
+	if (place_for(payload) == PAYLOAD_IN_ROW)
+		return payload_add(b, key, payload);
+	item_id(name, mail_id, (unsigned)(key & NUMBER_MOST));
+	return result_of_errno(b, "payload file", files_put(b->files, name, payload));
+}
+
+static enum store_result
+shared_add(struct sqlite *b, const struct mail *mail, int64_t mail_key, int64_t route)
+{
+	sqlite3_stmt *s = b->statements[SHARED_ADD];
+	int64_t key = mail_key << NUMBER_BITS | SHARED;
+	enum store_result result;
+
+	if (mail->shared.len == 0)
+		return STORE_OK;
+	sqlite3_bind_int64(s, 1, key);
+	sqlite3_bind_int64(s, 2, route);
+	sqlite3_bind_int(s, 3, (int)place_for(&mail->shared));
+	sqlite3_bind_int64(s, 4, (int64_t)mail->shared.len);
+	result = statement_run(b, SHARED_ADD);
+	return result == STORE_OK ? payload_put(b, mail->id, key, &mail->shared) : result;
+}
+
 static enum store_result
 item_add(struct sqlite *b, const struct mail *mail, int64_t mail_key, int64_t route,
     const struct item *item)
 {
 	sqlite3_stmt *s = b->statements[ITEM_ADD];
-	bool in_row = item->payload.len <= SQLITE_ROW_MOST;
 	int64_t key = mail_key << NUMBER_BITS | item->number;
 	enum store_result result;
-	char name[ITEM_ID_SIZE];
 	size_t len = 0, at = 0;
 	char *recipients;
 
@@ -705,7 +778,7 @@ item_add(struct sqlite *b, const struct mail *mail, int64_t mail_key, int64_t ro
 	sqlite3_bind_int64(s, 1, key);
 	sqlite3_bind_int64(s, 2, route);
 	sqlite3_bind_int64(s, 3, mail->accepted_ms);
-	sqlite3_bind_int(s, 4, in_row ? PAYLOAD_IN_ROW : PAYLOAD_IN_FILE);
+	sqlite3_bind_int(s, 4, (int)place_for(&item->payload));
 	sqlite3_bind_int64(s, 5, (int64_t)item->payload.len);
 	sqlite3_bind_text(s, 6, recipients, (int)len, SQLITE_STATIC);
 	result = statement_run(b, ITEM_ADD);
@@ -713,10 +786,7 @@ item_add(struct sqlite *b, const struct mail *mail, int64_t mail_key, int64_t ro
 	if (result != STORE_OK)
 		return result;
 	b->tally[ITEM_SPOOLED]++;
-	if (in_row)
-		return payload_add(b, key, &item->payload);
-	item_id(name, mail->id, item->number);
-	return result_of_errno(b, "payload file", files_put(b->files, name, &item->payload));
+	return payload_put(b, mail->id, key, &item->payload);
 }
 
 static enum store_result
@@ -748,6 +818,8 @@ sqlite_insert_mail(void *ctx, const struct mail *mail, bool *known_r)
 	}
 	mail_key = sqlite3_last_insert_rowid(b->db);
 	result = route_key(b, mail->route == NULL ? "" : mail->route, true, &route);
+	if (result == STORE_OK)
+		result = shared_add(b, mail, mail_key, route);
 	for (size_t i = 0; result == STORE_OK && i < mail->item_count; i++)
 		result = item_add(b, mail, mail_key, route, &mail->items[i]);
 	return result;
@@ -759,7 +831,8 @@ sqlite_insert_mail(void *ctx, const struct mail *mail, bool *known_r)
 struct due {
 	struct store_item item;
 	enum payload_at at;
-	const char *unreadable; /* why it is put aside, or NULL */
+	enum payload_at shared_at; /* PAYLOAD_GONE: nothing is shared */
+	const char *unreadable;    /* why it is put aside, or NULL */
 };
 
 static void
@@ -776,6 +849,9 @@ due_read(sqlite3_stmt *s, struct due *due)
 	due->item.accepted_ms = sqlite3_column_int64(s, 7);
 	payload_init(&due->item.payload);
 	due->item.payload.len = (size_t)bytes;
+	payload_init(&due->item.shared);
+	due->shared_at = (enum payload_at)sqlite3_column_int(s, 8);
+	due->item.shared.len = (size_t)sqlite3_column_int64(s, 9);
 	if (mail_id == NULL || strlen(mail_id) != ULID_LEN) {
 		due->unreadable = "its mail is missing";
 		return;
@@ -792,17 +868,18 @@ due_read(sqlite3_stmt *s, struct due *due)
 /* Whether this item cannot be read is told in due->unreadable; a result other than STORE_OK says
  * that reading is not to be had at all. */
 static enum store_result
-due_payload(struct sqlite *b, struct due *due)
+payload_fetch(
+    struct sqlite *b, struct due *due, int64_t key, enum payload_at at, struct payload *payload)
 {
-	struct payload *payload = &due->item.payload;
 	sqlite3_stmt *s = b->statements[PAYLOAD_READ];
+	char name[ITEM_ID_SIZE];
 	int rc, error;
 
-	switch (due->at) {
+	switch (at) {
 	case PAYLOAD_GONE:
 		break;
 	case PAYLOAD_IN_ROW:
-		sqlite3_bind_int64(s, 1, due->item.key);
+		sqlite3_bind_int64(s, 1, key);
 		rc = sqlite3_step(s);
 		if (rc == SQLITE_ROW && (size_t)sqlite3_column_bytes(s, 0) == payload->len)
 			payload->data = mem_bytes(sqlite3_column_blob(s, 0), payload->len);
@@ -815,7 +892,8 @@ due_payload(struct sqlite *b, struct due *due)
 		rc = sqlite3_reset(s);
 		return due->unreadable != NULL ? STORE_OK : result_of(b, rc);
 	case PAYLOAD_IN_FILE:
-		error = files_read(b->files, due->item.id, payload->len, &payload->fd);
+		item_id(name, due->item.id, (unsigned)(key & NUMBER_MOST));
+		error = files_read(b->files, name, payload->len, &payload->fd);
 		if (error == ENOENT)
 			due->unreadable = "its payload file is missing";
 		else if (error == EBADMSG)
@@ -825,6 +903,18 @@ due_payload(struct sqlite *b, struct due *due)
 	}
 	due->unreadable = "its row names no payload";
 	return STORE_OK;
+}
+
+static enum store_result
+due_payload(struct sqlite *b, struct due *due)
+{
+	int64_t shared_key = due->item.key >> NUMBER_BITS << NUMBER_BITS | SHARED;
+	enum store_result result =
+	    payload_fetch(b, due, due->item.key, due->at, &due->item.payload);
+
+	if (result == STORE_OK && due->unreadable == NULL && due->shared_at != PAYLOAD_GONE)
+		result = payload_fetch(b, due, shared_key, due->shared_at, &due->item.shared);
+	return result;
 }
 
 static enum store_result
@@ -865,7 +955,8 @@ sqlite_claim(void *ctx, const struct store_claim *claim, const struct keyset *in
 	sqlite3_bind_int64(s, 1, route);
 	sqlite3_bind_int64(s, 2, claim->now_ms);
 	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
-		uint64_t size = (uint64_t)sqlite3_column_int64(s, 4);
+		uint64_t size =
+		    (uint64_t)sqlite3_column_int64(s, 4) + (uint64_t)sqlite3_column_int64(s, 9);
 
 		if (unsure && keyset_has(in_hand, sqlite3_column_int64(s, 0)))
 			continue;
@@ -992,6 +1083,8 @@ sqlite_settle(void *ctx, const struct store_outcome *outcome, bool *taken_r)
 	bind_text_or_null(s, 8, outcome->postmark_id);
 	bind_text_or_null(s, 9, outcome->inactive);
 	result = statement_run(b, ITEM_SETTLE);
+	if (result == STORE_OK && to == ITEM_SENT)
+		result = shared_drop_unneeded(b, outcome->key >> NUMBER_BITS);
 	b->tally[state]--;
 	b->tally[to]++;
 	*taken_r = result == STORE_OK;
@@ -1125,6 +1218,8 @@ sqlite_purge(void *ctx, int64_t ended_before_ms, int64_t *cursor, bool *again_r)
 	for (size_t i = 0; result == STORE_OK && i < count; i++) {
 		result = item_drop(b, list[i].key, list[i].state, list[i].at, list[i].put_aside);
 		if (result == STORE_OK)
+			result = shared_drop_unneeded(b, list[i].key >> NUMBER_BITS);
+		if (result == STORE_OK)
 			result = run_with_key(b, MAIL_DROP, list[i].key >> NUMBER_BITS);
 	}
 	free(list);
@@ -1235,8 +1330,8 @@ file_is_orphan(void *ctx, const char *name)
 
 	/* Not one of ours: left alone. */
 	if (strlen(name) < ULID_LEN + 2 || strlen(name) >= ITEM_ID_SIZE || name[ULID_LEN] != '-' ||
-	    text_number(
-		name + ULID_LEN + 1, strlen(name) - ULID_LEN - 1, 1, NUMBER_MOST, &number) != 0)
+	    text_number(name + ULID_LEN + 1, strlen(name) - ULID_LEN - 1, SHARED, NUMBER_MOST,
+		&number) != 0)
 		return 0;
 	sqlite3_bind_text(s, 1, name, ULID_LEN, SQLITE_STATIC);
 	sqlite3_bind_int64(s, 2, (int64_t)number);
