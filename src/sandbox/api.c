@@ -3,6 +3,7 @@
  * token, headers, JSON, count, size; messages are judged by rules.c, and what only the server can
  * know (suppressions, the test token) comes last.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -19,7 +20,6 @@
 #include "base/text.h"
 
 #include "sandbox/faults.h"
-#include "sandbox/load.h"
 #include "sandbox/messages.h"
 #include "sandbox/rules.h"
 #include "sandbox/state.h"
@@ -190,17 +190,36 @@ content_type_ok(struct state *state, const struct api_request *request, struct a
 	return false;
 }
 
-/* slices_r: see load_json(). */
-static json_t *
-load_body(struct state *state, const struct api_request *request, struct load_slice **slices_r,
-    struct api_answer *answer)
+json_t *
+api_request_json(const struct api_request *request, json_error_t *error_r)
 {
-	const char *why;
-	json_t *json = load_json(request->body, request->body_len, slices_r, &why);
+	json_t *json;
+	char *quote;
+
+	/* jansson overlooks a NUL behind a number. */
+	if (memchr(request->body, '\0', request->body_len) != NULL) {
+		snprintf(error_r->text, sizeof(error_r->text), "a NUL byte");
+		return NULL;
+	}
+	json = json_loadb(request->body, request->body_len, JSON_REJECT_DUPLICATES, error_r);
+	if (json == NULL) {
+		/* What jansson quotes may end within a character. */
+		quote = strstr(error_r->text, " near '");
+		if (quote != NULL)
+			*quote = '\0';
+	}
+	return json;
+}
+
+static json_t *
+load_body(struct state *state, const struct api_request *request, struct api_answer *answer)
+{
+	json_error_t error;
+	json_t *json = api_request_json(request, &error);
 	char *text;
 
 	if (json == NULL) {
-		text = mem_format("Received invalid JSON input: %s.", why);
+		text = mem_format("Received invalid JSON input: %s.", error.text);
 		refuse_request(state, answer, 422, 402, text);
 		free(text);
 	}
@@ -230,11 +249,10 @@ metadata_relay_id(const json_t *metadata)
 	return NULL;
 }
 
-/* The request as text again, but for the contents of large attachments.  NULL: has none. */
-static char *
-without_large_contents(json_t *json)
+/* Changes the large ones of a message's attachments into what is known of them. */
+static void
+drop_large_contents(json_t *json)
 {
-	bool large = false;
 	size_t i;
 	json_t *one;
 
@@ -249,9 +267,7 @@ without_large_contents(json_t *json)
 		len = len / 4 * 3 - (text[len - 1] == '=') - (text[len - 2] == '=');
 		json_object_set_new(one, "Content", json_null());
 		json_object_set_new(one, "ContentLength", json_integer((json_int_t)len));
-		large = true;
 	}
-	return large ? json_dumps(json, JSON_COMPACT) : NULL;
 }
 
 /* suppressed_r: those who will not be mailed.  Returns how many recipients there are. */
@@ -280,13 +296,12 @@ sort_recipients(const struct submission *submission, const struct rules_message 
 
 static void
 keep_message(const struct submission *submission, const struct rules_message *judged, json_t *json,
-    const char *raw, size_t raw_len, struct message *message)
+    struct message *message)
 {
 	struct state *state = submission->state;
 
-	message->json = without_large_contents(json);
-	if (message->json == NULL)
-		message->json = mem_bytes(raw, raw_len);
+	drop_large_contents(json);
+	message->json = json_dumps(json, JSON_COMPACT);
 	message->json_len = strlen(message->json);
 	message->bytes = judged->bytes;
 	message->from = mem_string(judged->from);
@@ -340,13 +355,9 @@ add_accepted(struct buf *out, const struct submission *submission, const char *t
 	buf_addc(out, '}');
 }
 
-/*
- * One message to one answer, added to out.  raw is its text in the request.  0, or the ErrorCode
- * of the refusal that was added.
- */
+/* One message to one answer, added to out.  0, or the ErrorCode of the refusal that was added. */
 static int
-submit_one(const struct submission *submission, json_t *json, const char *raw, size_t raw_len,
-    struct buf *out)
+submit_one(const struct submission *submission, json_t *json, struct buf *out)
 {
 	struct state *state = submission->state;
 	struct rules_message judged;
@@ -383,7 +394,7 @@ submit_one(const struct submission *submission, json_t *json, const char *raw, s
 		text = rules_partial_text(&message->suppressed);
 	add_accepted(out, submission, judged.to, message, text != NULL ? text : "OK");
 	free(text);
-	keep_message(submission, &judged, json, raw, raw_len, message);
+	keep_message(submission, &judged, json, message);
 	rules_message_deinit(&judged);
 	return 0;
 
@@ -406,7 +417,7 @@ post_email(struct state *state, const struct api_request *request, struct api_an
 	if (!token_ok(state, request, true, answer, &submission.token) ||
 	    !content_type_ok(state, request, answer))
 		return;
-	json = load_body(state, request, NULL, answer);
+	json = load_body(state, request, answer);
 	if (json == NULL)
 		return;
 	if (request->body_len > RULES_MOST_MESSAGE_BYTES) {
@@ -414,8 +425,7 @@ post_email(struct state *state, const struct api_request *request, struct api_an
 	} else if (!json_is_object(json)) {
 		refuse_request(state, answer, 422, 403, "Invalid request field(s): ''.");
 	} else {
-		code =
-		    submit_one(&submission, json, request->body, request->body_len, &answer->body);
+		code = submit_one(&submission, json, &answer->body);
 		if (code != 0) {
 			answer->status = 422;
 			answer->error_code = code;
@@ -450,7 +460,6 @@ static void
 post_batch(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
 	struct submission submission = { .state = state, .request = request };
-	struct load_slice *slices;
 	size_t i, shown;
 	json_t *batch, *one;
 	struct buf spare;
@@ -458,7 +467,7 @@ post_batch(struct state *state, const struct api_request *request, struct api_an
 	if (!token_ok(state, request, true, answer, &submission.token) ||
 	    !content_type_ok(state, request, answer))
 		return;
-	batch = load_body(state, request, &slices, answer);
+	batch = load_body(state, request, answer);
 	if (batch == NULL)
 		return;
 	if (!batch_ok(state, request, batch, answer))
@@ -476,15 +485,13 @@ post_batch(struct state *state, const struct api_request *request, struct api_an
 	{
 		if (i > 0 && i < shown)
 			buf_addc(&answer->body, ',');
-		(void)submit_one(&submission, one, request->body + slices[i].start, slices[i].len,
-		    i < shown ? &answer->body : &spare);
+		(void)submit_one(&submission, one, i < shown ? &answer->body : &spare);
 	}
 	buf_addc(&answer->body, ']');
 	buf_free(&spare);
 
 free_batch:
 	json_decref(batch);
-	free(slices);
 }
 
 /* ---- the server ---- */

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "base/buf.h"
 
 struct evkeyvalq;
@@ -35,6 +37,9 @@ struct api_answer {
 	int64_t total; /* for X-Total-Count; -1: none */
 	struct buf body;
 };
+
+/* The body.  NULL: error_r->text tells why, in words that have nothing of the body in them. */
+json_t *api_request_json(const struct api_request *, json_error_t *error_r);
 
 void api_answer_init(struct api_answer *);
 void api_answer_deinit(struct api_answer *);

@@ -12,7 +12,6 @@
 
 #include "sandbox/api.h"
 #include "sandbox/faults.h"
-#include "sandbox/load.h"
 #include "sandbox/messages.h"
 #include "sandbox/state.h"
 #include "sandbox/control.h"
@@ -217,12 +216,12 @@ get_faults(struct state *state, const struct api_request *request, struct api_an
 static void
 put_faults(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
-	const char *unreadable;
-	json_t *rules = load_json(request->body, request->body_len, NULL, &unreadable);
+	json_error_t unreadable;
+	json_t *rules = api_request_json(request, &unreadable);
 	char *why = NULL;
 
 	if (rules == NULL) {
-		answer_wrong(answer, 400, unreadable);
+		answer_wrong(answer, 400, unreadable.text);
 	} else if (faults_set(state->faults, rules, &why) != 0) {
 		answer_wrong(answer, 422, why);
 		free(why);
@@ -276,13 +275,13 @@ suppressions_ok(const json_t *list)
 static void
 put_suppressions(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
-	const char *unreadable;
-	json_t *list = load_json(request->body, request->body_len, NULL, &unreadable);
+	json_error_t unreadable;
+	json_t *list = api_request_json(request, &unreadable);
 	json_t *one;
 	size_t i;
 
 	if (list == NULL) {
-		answer_wrong(answer, 400, unreadable);
+		answer_wrong(answer, 400, unreadable.text);
 		return;
 	}
 	if (!suppressions_ok(list)) {

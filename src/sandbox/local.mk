@@ -3,7 +3,6 @@ libsandbox_a_SOURCES = \
 	src/sandbox/api.c src/sandbox/api.h \
 	src/sandbox/control.c src/sandbox/control.h \
 	src/sandbox/faults.c src/sandbox/faults.h \
-	src/sandbox/load.c src/sandbox/load.h \
 	src/sandbox/messages.c src/sandbox/messages.h \
 	src/sandbox/rules.c src/sandbox/rules.h \
 	src/sandbox/sandbox.c src/sandbox/sandbox.h \
@@ -22,11 +21,6 @@ check_PROGRAMS += tests/unit/sandbox/texts_test
 TESTS += tests/unit/sandbox/texts_test
 tests_unit_sandbox_texts_test_SOURCES = tests/unit/sandbox/texts_test.c
 tests_unit_sandbox_texts_test_LDADD = $(sandbox_test_libs)
-
-check_PROGRAMS += tests/unit/sandbox/load_test
-TESTS += tests/unit/sandbox/load_test
-tests_unit_sandbox_load_test_SOURCES = tests/unit/sandbox/load_test.c
-tests_unit_sandbox_load_test_LDADD = $(sandbox_test_libs)
 
 check_PROGRAMS += tests/unit/sandbox/messages_test
 TESTS += tests/unit/sandbox/messages_test

@@ -178,6 +178,8 @@ class Sending(SandboxTest):
         self.refused(call("POST", "/email", "[]"), 422, 403)
         self.refused(call("POST", "/email", b'{"Subject":"\xff"}'), 422, 402)
         self.refused(call("POST", "/email", '{"To":"a","To":"b"}'), 422, 402)
+        self.refused(call("POST", "/email/batch", b"[1\0]"), 422, 402,
+                     "Received invalid JSON input: a NUL byte.")
         self.refused(call("POST", "/email/batch", message()), 422, 403)
         self.refused(call("POST", "/email/batch", [message(), 1]), 422, 403)
         self.refused(call("POST", "/email/batch", [message()] * 501), 422, 410,
@@ -416,7 +418,7 @@ class Control(SandboxTest):
 
     def test_bad_input(self):
         for path in "/sandbox/faults", "/sandbox/suppressions":
-            for text in "{", "[\u671b", '{"a":1,"a":2}':
+            for text in "{", "[\u671b", "[" + 4 * "\u671b", "[1]\0", '{"a":1,"a":2}':
                 answer = self.sandbox.call("PUT", path, text.encode())
                 self.assertEqual(answer.status, 400)
                 self.assertIn("Error", answer.json)
