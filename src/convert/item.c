@@ -114,8 +114,6 @@ add_tail(struct writer *w, const struct item_input *input)
 	}
 	if (headers->track_links[0] != '\0')
 		add_member(w, "TrackLinks", headers->track_links);
-	if (headers->message_stream[0] != '\0')
-		add_member(w, "MessageStream", headers->message_stream);
 	add_headers(w, headers);
 	if (parts->has_text)
 		add_member_n(w, "TextBody", parts->text.data, parts->text.len);
@@ -169,6 +167,9 @@ add_head(struct writer *w, const struct item_input *input, const struct guard_it
 	if (written->bcc[0] != '\0')
 		add_member(w, "Bcc", written->bcc);
 	add_metadata(w, input->headers, id);
+	/* Before anything long: a search for this item must name the stream. */
+	if (input->headers->message_stream[0] != '\0')
+		add_member(w, "MessageStream", input->headers->message_stream);
 }
 
 /* --- payloads ------------------------------------------------------------- */

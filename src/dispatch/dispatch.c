@@ -564,18 +564,20 @@ static struct request *
 request_new(struct route *route, struct store_item *items, size_t count)
 {
 	struct request *request = mem_new(sizeof(*request));
-	const struct payload **payloads = mem_array(count, sizeof(*payloads));
+	struct batch_message *messages = mem_array(count, sizeof(*messages));
 
 	request->route = route;
 	request->items = items;
 	request->count = count;
 	for (size_t i = 0; i < count; i++) {
-		payloads[i] = &items[i].payload;
+		messages[i] = (struct batch_message){ &items[i].payload, &items[i].shared };
 		if (items[i].payload.data != NULL)
 			request->memory_bytes += items[i].payload.len;
+		if (items[i].shared.data != NULL)
+			request->memory_bytes += items[i].shared.len;
 	}
-	batch_build(&request->batch, payloads, count);
-	free(payloads);
+	batch_build(&request->batch, messages, count);
+	free(messages);
 	return request;
 }
 

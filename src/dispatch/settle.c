@@ -330,6 +330,7 @@ ask_start(struct settle *settle, const struct store_item *item)
 
 	ask->settle = settle;
 	ask->item = *item;
+	payload_free(&ask->item.shared);
 	payload_free(&ask->item.payload); /* the question needs no more of it */
 	ask->path = search_path(item->id, stream != NULL ? stream : settle->params.message_stream);
 	free(stream);

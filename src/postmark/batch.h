@@ -19,6 +19,12 @@ struct batch {
 	uint64_t bytes; /* of the body */
 };
 
+/* A message is its payload followed by what it shares with other items of its mail; both lent. */
+struct batch_message {
+	const struct payload *payload;
+	const struct payload *shared; /* len 0: nothing */
+};
+
 /* What a batch of count items adds to the sum of their payloads. */
 #define BATCH_FRAME_BYTES(count) ((uint64_t)(count) + 1)
 
@@ -26,7 +32,7 @@ struct batch {
  * count is 1 or more; one item goes to /email as it is, more go to /email/batch.  The payloads
  * are lent until batch_free().
  */
-void batch_build(struct batch *, const struct payload *const *payloads, size_t count);
+void batch_build(struct batch *, const struct batch_message *messages, size_t count);
 void batch_free(struct batch *); /* fine on a zeroed struct */
 
 #endif

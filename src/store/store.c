@@ -55,6 +55,7 @@ store_item_free(struct store_item *item)
 {
 	strlist_free(&item->recipients);
 	payload_free(&item->payload);
+	payload_free(&item->shared);
 }
 
 /* --- the way back ------------------------------------------------------------------------ */

@@ -11,7 +11,7 @@
 struct loop;
 
 /*
- * The spool: durable memory of mails, items, attempts and outcomes (SPEC "Spool", doc/queue.md).
+ * The spool: durable memory of mails, items, attempts and outcomes (doc/queue.md).
  *
  * One writer thread makes every change.  Changes that arrive while one commit is being synced
  * share the next commit.  All functions belong to the loop's thread and return at once; done()
@@ -67,6 +67,7 @@ struct store_item {
 	enum item_state came_from; /* SPOOLED, WAITING or UNSURE */
 	struct strlist recipients;
 	struct payload payload;
+	struct payload shared; /* the message is payload followed by this; len 0: nothing */
 };
 void store_item_free(struct store_item *); /* what it holds, not the struct */
 

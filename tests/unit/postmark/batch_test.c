@@ -10,16 +10,43 @@
 #include "postmark/batch.h"
 #include "postmark/client.h"
 
+static const struct payload nothing = { NULL, 0, -1 };
+
+/* Two items of one mail: each head is followed by what they share. */
+static void
+what_is_shared_follows_each(void **state)
+{
+	static char one[] = "{\"To\":1", two[] = "{\"To\":2", rest[] = ",\"b\":3}";
+	const struct payload payloads[] = { { one, 7, -1 }, { two, 7, -1 } },
+			     shared = { rest, 7, -1 };
+	const struct batch_message messages[] = { { &payloads[0], &shared },
+		{ &payloads[1], &shared } };
+	struct batch batch;
+	char body[64] = "";
+
+	(void)state;
+	batch_build(&batch, messages, 2);
+	for (size_t i = 0; i < batch.piece_count; i++)
+		strncat(body, batch.pieces[i].data, batch.pieces[i].len);
+	assert_string_equal(body, "[{\"To\":1,\"b\":3},{\"To\":2,\"b\":3}]");
+	assert_int_equal(batch.bytes, strlen(body));
+	batch_free(&batch);
+	batch_build(&batch, messages, 1);
+	assert_int_equal(batch.piece_count, 2);
+	assert_int_equal(batch.bytes, 14);
+	batch_free(&batch);
+}
+
 static void
 one_item_goes_alone(void **state)
 {
 	static char json[] = "{\"a\":1}";
-	struct payload payload = { json, 7, -1 };
-	const struct payload *payloads[] = { &payload };
+	const struct payload payload = { json, 7, -1 };
+	const struct batch_message message = { &payload, &nothing };
 	struct batch batch;
 
 	(void)state;
-	batch_build(&batch, payloads, 1);
+	batch_build(&batch, &message, 1);
 	assert_string_equal(batch.path, "/email");
 	assert_int_equal(batch.piece_count, 1);
 	assert_int_equal(batch.bytes, 7);
@@ -33,7 +60,8 @@ more_make_an_array(void **state)
 {
 	static char one[] = "{\"a\":1}", three[] = "{}";
 	struct payload payloads[] = { { one, 7, -1 }, { NULL, 100000, 42 }, { three, 2, -1 } };
-	const struct payload *lent[] = { &payloads[0], &payloads[1], &payloads[2] };
+	const struct batch_message lent[] = { { &payloads[0], &nothing },
+		{ &payloads[1], &nothing }, { &payloads[2], &nothing } };
 	static const struct postmark_piece expected[] = { { "[", -1, 1 }, { one, -1, 7 },
 		{ ",", -1, 1 }, { NULL, 42, 100000 }, { ",", -1, 1 }, { three, -1, 2 },
 		{ "]", -1, 1 } };
@@ -62,6 +90,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_item_goes_alone),
 		cmocka_unit_test(more_make_an_array),
+		cmocka_unit_test(what_is_shared_follows_each),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -747,6 +747,73 @@ test_large_payloads(void **state)
 }
 
 static void
+purge(struct spool *s, int64_t ended_before_ms)
+{
+	s->waiting++;
+	store_purge(s->store, ended_before_ms, done_note, s);
+	wait_answers(s);
+	assert_int_equal(s->result, STORE_OK);
+}
+
+/* What the items of a mail share is kept once, comes with each, and goes with the last. */
+static void
+test_shared(void **state)
+{
+	static const size_t bytes[] = { 3000, PAYLOAD_LARGE * 16 };
+	struct spool *s = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct mail *mail = mail_make(NULL, 3, 100, NOW_MS);
+		int64_t keys[3];
+
+		mail->shared.len = bytes[i];
+		mail->shared.data = mem_array(bytes[i] + 1, 1);
+		memset(mail->shared.data, 's', bytes[i]);
+		assert_int_equal(commit(s, mail), STORE_OK);
+		assert_int_equal(folder_entries(s->folder, "payload"), i);
+		assert_int_equal(count(s)->items[ITEM_SPOOLED], 3);
+
+		spool_reopen(s); /* no file is taken for an orphan */
+		/* It counts against the size of a claim. */
+		assert_int_equal(
+		    claim_most(s, ITEM_SPOOLED, NOW_MS + 1000000, 10, bytes[i] * 2 + 250), 2);
+		assert_true(s->more);
+		keys[0] = s->items[0].key;
+		keys[1] = s->items[1].key;
+		assert_int_equal(claim(s, ITEM_SPOOLED), 1);
+		keys[2] = s->items[0].key;
+		assert_int_equal(s->items[0].payload.len, 100);
+		assert_int_equal(s->items[0].shared.len, bytes[i]);
+		assert_int_equal(s->items[0].shared.fd >= 0, i == 1);
+
+		settle(s, keys[0], ITEM_SENT, 0);
+		settle(s, keys[1], ITEM_FAILED, 0); /* keeps its payload until it is purged */
+		settle(s, keys[2], ITEM_SENT, 0);
+		assert_int_equal(folder_entries(s->folder, "payload"), i);
+		assert_int_equal(count(s)->oldest_ms, 0);
+		purge(s, NOW_MS + 1000);
+		assert_int_equal(folder_entries(s->folder, "payload"), 0);
+		assert_int_equal(sql(s, "SELECT count(*) FROM payload"), 0);
+		assert_int_equal(sql(s, "SELECT count(*) FROM item"), 0);
+		assert_int_equal(sql(s, "SELECT count(*) FROM mail"), 0);
+
+		/* All sent: it is gone before any purge. */
+		mail = mail_make(NULL, 2, 100, NOW_MS);
+		mail->shared.len = bytes[i];
+		mail->shared.data = mem_array(bytes[i] + 1, 1);
+		assert_int_equal(commit(s, mail), STORE_OK);
+		assert_int_equal(claim(s, ITEM_SPOOLED), 2);
+		keys[0] = s->items[0].key;
+		keys[1] = s->items[1].key;
+		settle(s, keys[0], ITEM_SENT, 0);
+		settle(s, keys[1], ITEM_SENT, 0);
+		assert_int_equal(folder_entries(s->folder, "payload"), 0);
+		assert_int_equal(sql(s, "SELECT count(*) FROM payload"), 0);
+		purge(s, NOW_MS + 1000);
+	}
+}
+
+static void
 close_now(void *ctx, enum store_result result)
 {
 	struct spool *s = ctx;
@@ -1272,6 +1339,7 @@ main(void)
 		TEST(test_long_answer),
 		TEST(test_purge),
 		TEST(test_large_payloads),
+		TEST(test_shared),
 		TEST(test_close),
 		TEST(test_lock),
 		TEST(test_open_refused),
