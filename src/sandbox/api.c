@@ -1,15 +1,11 @@
 /*
  * Postmark's API, as far as a relay needs it.  Whole requests are refused here, in the order
  * token, headers, JSON, count, size; messages are judged by rules.c, and what only the server can
- * know (suppressions, the test token) comes last.
+ * know (suppressions, the test token) comes last.  Sent messages are looked for in search.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include <event2/http.h>
-#include <event2/keyvalq_struct.h>
 
 #include <jansson.h>
 
@@ -22,17 +18,12 @@
 #include "sandbox/faults.h"
 #include "sandbox/messages.h"
 #include "sandbox/rules.h"
+#include "sandbox/search.h"
 #include "sandbox/state.h"
 #include "sandbox/api.h"
 
 /* Contents of attachments above are not kept. */
 #define MOST_KEPT_CONTENT 65536
-
-#define MOST_LIST_COUNT  500
-#define MOST_LIST_WINDOW 10000
-
-/* Answers about messages show times as in New York in winter, as Postmark does. */
-#define EASTERN_MINUTES (-300)
 
 typedef void route_fn(struct state *, const struct api_request *, struct api_answer *);
 
@@ -71,8 +62,8 @@ api_answer_error(struct api_answer *answer, int status, int code, const char *te
 	add_error(&answer->body, code, text);
 }
 
-static void
-answer_json(struct api_answer *answer, json_t *json)
+void
+api_answer_json(struct api_answer *answer, json_t *json)
 {
 	char *text = json_dumps(json, JSON_COMPACT);
 
@@ -81,9 +72,8 @@ answer_json(struct api_answer *answer, json_t *json)
 	json_decref(json);
 }
 
-/* A refusal of the whole request: counted and logged. */
-static void
-refuse_request(
+void
+api_refuse_request(
     struct state *state, struct api_answer *answer, int status, int code, const char *text)
 {
 	state_count_refusal(state, code);
@@ -152,21 +142,21 @@ token_number(const struct state *state, const char *token)
 	return 0;
 }
 
-static bool
-token_ok(struct state *state, const struct api_request *request, bool test_allowed,
+bool
+api_token_ok(struct state *state, const struct api_request *request, bool test_allowed,
     struct api_answer *answer, size_t *token_r)
 {
 	size_t number;
 
 	if (request->server_token == NULL && request->account_token == NULL) {
-		refuse_request(state, answer, 401, 10,
+		api_refuse_request(state, answer, 401, 10,
 		    "No Account or Server API tokens were supplied in the HTTP headers. Please add "
 		    "a header for either X-Postmark-Server-Token or X-Postmark-Account-Token.");
 		return false;
 	}
 	number = request->server_token != NULL ? token_number(state, request->server_token) : 0;
 	if (number == 0 || (number == SIZE_MAX && !test_allowed)) {
-		refuse_request(
+		api_refuse_request(
 		    state, answer, 401, 10, "Request does not contain a valid Server token.");
 		return false;
 	}
@@ -185,7 +175,7 @@ content_type_ok(struct state *state, const struct api_request *request, struct a
 		if (*type == '\0' || *type == ';' || *type == ' ')
 			return true;
 	}
-	refuse_request(
+	api_refuse_request(
 	    state, answer, 415, 409, "A Content-Type header of application/json is required.");
 	return false;
 }
@@ -220,7 +210,7 @@ load_body(struct state *state, const struct api_request *request, struct api_ans
 
 	if (json == NULL) {
 		text = mem_format("Received invalid JSON input: %s.", error.text);
-		refuse_request(state, answer, 422, 402, text);
+		api_refuse_request(state, answer, 422, 402, text);
 		free(text);
 	}
 	return json;
@@ -414,7 +404,7 @@ post_email(struct state *state, const struct api_request *request, struct api_an
 	json_t *json;
 	int code;
 
-	if (!token_ok(state, request, true, answer, &submission.token) ||
+	if (!api_token_ok(state, request, true, answer, &submission.token) ||
 	    !content_type_ok(state, request, answer))
 		return;
 	json = load_body(state, request, answer);
@@ -423,7 +413,7 @@ post_email(struct state *state, const struct api_request *request, struct api_an
 	if (request->body_len > RULES_MOST_MESSAGE_BYTES) {
 		answer->status = 413;
 	} else if (!json_is_object(json)) {
-		refuse_request(state, answer, 422, 403, "Invalid request field(s): ''.");
+		api_refuse_request(state, answer, 422, 403, "Invalid request field(s): ''.");
 	} else {
 		code = submit_one(&submission, json, &answer->body);
 		if (code != 0) {
@@ -444,9 +434,9 @@ batch_ok(struct state *state, const struct api_request *request, const json_t *b
 
 	json_array_foreach(batch, i, one) objects = objects && json_is_object(one);
 	if (!objects) {
-		refuse_request(state, answer, 422, 403, "Invalid request field(s): ''.");
+		api_refuse_request(state, answer, 422, 403, "Invalid request field(s): ''.");
 	} else if (json_array_size(batch) > RULES_MOST_BATCH) {
-		refuse_request(state, answer, 422, 410,
+		api_refuse_request(state, answer, 422, 410,
 		    "You may only send up to 500 messages in a single batched request.");
 	} else if (request->body_len > RULES_MOST_BATCH_BYTES) {
 		answer->status = 413;
@@ -464,7 +454,7 @@ post_batch(struct state *state, const struct api_request *request, struct api_an
 	json_t *batch, *one;
 	struct buf spare;
 
-	if (!token_ok(state, request, true, answer, &submission.token) ||
+	if (!api_token_ok(state, request, true, answer, &submission.token) ||
 	    !content_type_ok(state, request, answer))
 		return;
 	batch = load_body(state, request, answer);
@@ -502,12 +492,12 @@ get_server(struct state *state, const struct api_request *request, struct api_an
 	json_t *tokens;
 	size_t token;
 
-	if (!token_ok(state, request, false, answer, &token))
+	if (!api_token_ok(state, request, false, answer, &token))
 		return;
 	tokens = json_array();
 	for (size_t i = 0; state->tokens[i] != NULL; i++)
 		json_array_append_new(tokens, json_string(state->tokens[i]));
-	answer_json(answer,
+	api_answer_json(answer,
 	    json_pack("{s:i, s:s, s:o, s:s, s:b, s:b, s:s, s:s, s:s, s:s, s:n, s:n, s:n, s:n,"
 		      " s:b, s:s, s:s, s:i, s:b, s:s, s:b, s:b}",
 		"ID", 4711, "Name", "pmrelay-sandbox", "ApiTokens", tokens, "Color", "blue",
@@ -521,388 +511,14 @@ get_server(struct state *state, const struct api_request *request, struct api_an
 		1));
 }
 
-/* ---- sent messages ---- */
-
-static json_t *
-mailboxes_json(const json_t *request, const char *field)
-{
-	struct rules_mailboxes list;
-	struct rules_refusal refusal = { 0 };
-	const char *text = json_string_value(json_object_get(request, field));
-	json_t *out = json_array();
-
-	if (text == NULL || rules_mailboxes_parse(field, text, &list, &refusal) != 0) {
-		rules_refusal_deinit(&refusal);
-		return out;
-	}
-	for (size_t i = 0; i < list.addresses.count; i++) {
-		const char *name = list.names.items[i];
-
-		json_array_append_new(
-		    out, json_pack("{s:s, s:o}", "Email", list.addresses.items[i], "Name",
-			     name[0] != '\0' ? json_string(name) : json_null()));
-	}
-	rules_mailboxes_deinit(&list);
-	return out;
-}
-
-static json_t *
-strings_json(const struct strlist *list)
-{
-	json_t *out = json_array();
-
-	for (size_t i = 0; i < list->count; i++)
-		json_array_append_new(out, json_string(list->items[i]));
-	return out;
-}
-
-static json_t *
-member_or(const json_t *object, const char *key, json_t *otherwise)
-{
-	json_t *value = json_object_get(object, key);
-
-	if (value == NULL || json_is_null(value))
-		return otherwise;
-	json_decref(otherwise);
-	return json_incref(value);
-}
-
-/* The message as a list shows it; request is what was sent. */
-static json_t *
-summary_json(const struct message *message, const json_t *request)
-{
-	char time[STATE_TIME_SIZE];
-	json_t *names = json_array();
-	size_t i;
-	const json_t *one;
-
-	json_array_foreach(json_object_get(request, "Attachments"), i, one)
-	    json_array_append(names, json_object_get(one, "Name"));
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:s, s:o, s:o,"
-			 " s:o, s:b}",
-	    "Tag", message->tag, "MessageID", message->id, "MessageStream", message->stream, "To",
-	    mailboxes_json(request, "To"), "Cc", mailboxes_json(request, "Cc"), "Bcc",
-	    mailboxes_json(request, "Bcc"), "Recipients", strings_json(&message->recipients),
-	    "ReceivedAt",
-	    state_time_text(time, message->wall_ms, message->fraction, EASTERN_MINUTES), "From",
-	    message->from, "Subject", message->subject, "Attachments", names, "Status", "Sent",
-	    "TrackOpens", member_or(request, "TrackOpens", json_false()), "TrackLinks",
-	    member_or(request, "TrackLinks", json_string("None")), "Metadata",
-	    member_or(request, "Metadata", json_object()), "Sandboxed", 0);
-}
-
-static json_t *
-request_json(const struct message *message)
-{
-	return json_loadb(message->json, message->json_len, 0, NULL);
-}
-
-struct search {
-	size_t count;
-	size_t offset;
-	const char *recipient;
-	const char *from;
-	const char *tag;
-	const char *subject;
-	const char *status;
-	const char *stream;
-	const char *metadata_key; /* NULL: none */
-	const char *metadata_value;
-	int64_t least_ms;
-	int64_t most_ms;
-};
-
-static const char *
-query_text(const struct api_request *request, const char *key)
-{
-	const char *value = evhttp_find_header(request->query, key);
-
-	return value != NULL && value[0] != '\0' ? value : NULL;
-}
-
-/* "2026-09-05" or "2026-09-05T10:00:00", US Eastern.  A day alone as an end means its end. */
-static bool
-query_time(const struct api_request *request, const char *key, bool is_end, int64_t *ms_r)
-{
-	const char *text = query_text(request, key);
-	const char *rest;
-	struct tm tm = { 0 };
-	int64_t ms;
-
-	if (text == NULL)
-		return true;
-	rest = strptime(text, "%Y-%m-%d", &tm);
-	if (rest == NULL)
-		return false;
-	if (*rest == '\0') {
-		ms = (int64_t)timegm(&tm) * 1000 + (is_end ? 86400000 - 1 : 0);
-	} else {
-		rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-		if (rest == NULL || *rest != '\0')
-			return false;
-		ms = (int64_t)timegm(&tm) * 1000 + (is_end ? 999 : 0);
-	}
-	*ms_r = ms - (int64_t)EASTERN_MINUTES * 60000;
-	return true;
-}
-
-/* NULL, or what is wrong with the query. */
-static const char *
-search_read(const struct api_request *request, struct search *search)
-{
-	static const char metadata[] = "metadata_";
-	const char *count = query_text(request, "count");
-	const char *offset = query_text(request, "offset");
-	const struct evkeyval *pair;
-	uint64_t number;
-
-	memset(search, 0, sizeof(*search));
-	if (count == NULL || text_number(count, strlen(count), 1, MOST_LIST_COUNT, &number) != 0)
-		return "The 'count' parameter is required, from 1 to 500.";
-	search->count = (size_t)number;
-	if (offset == NULL ||
-	    text_number(offset, strlen(offset), 0, MOST_LIST_WINDOW, &number) != 0)
-		return "The 'offset' parameter is required, from 0.";
-	search->offset = (size_t)number;
-	if (search->count + search->offset > MOST_LIST_WINDOW)
-		return "The sum of 'count' and 'offset' may not exceed 10,000.";
-	search->recipient = query_text(request, "recipient");
-	search->from = query_text(request, "fromemail");
-	search->tag = query_text(request, "tag");
-	search->subject = query_text(request, "subject");
-	search->status = query_text(request, "status");
-	if (search->status != NULL && !text_same(search->status, "queued") &&
-	    !text_same(search->status, "sent") && !text_same(search->status, "processed"))
-		return "The 'status' parameter is not valid.";
-	search->stream = query_text(request, "messagestream");
-	if (search->stream == NULL)
-		search->stream = STATE_DEFAULT_STREAM;
-	for (pair = request->query->tqh_first; pair != NULL; pair = pair->next.tqe_next) {
-		if (!text_starts(pair->key, metadata))
-			continue;
-		if (search->metadata_key != NULL)
-			return "Only one metadata filter may be given.";
-		search->metadata_key = pair->key + strlen(metadata);
-		search->metadata_value = pair->value;
-	}
-	search->most_ms = INT64_MAX;
-	if (!query_time(request, "fromdate", false, &search->least_ms) ||
-	    !query_time(request, "todate", true, &search->most_ms))
-		return "A date is not valid.";
-	return NULL;
-}
-
-static bool
-has_recipient(const struct message *message, const char *address)
-{
-	for (size_t i = 0; i < message->recipients.count; i++) {
-		if (text_same(message->recipients.items[i], address))
-			return true;
-	}
-	return false;
-}
-
-static bool
-has_metadata(const struct message *message, const char *key, const char *value)
-{
-	json_t *request, *one;
-	const char *name;
-	bool found = false;
-
-	if (text_same(key, "relay-id"))
-		return message->relay_id != NULL && strcmp(message->relay_id, value) == 0;
-	request = request_json(message);
-	json_object_foreach(json_object_get(request, "Metadata"), name, one) found =
-	    found || (text_same(name, key) && strcmp(json_string_value(one), value) == 0);
-	json_decref(request);
-	return found;
-}
-
-static bool
-search_matches(
-    const struct state *state, const struct search *search, const struct message *message)
-{
-	return clock_mono_ms() - message->mono_ms >= state->search_lag_ms &&
-	       message->wall_ms >= search->least_ms && message->wall_ms <= search->most_ms &&
-	       text_same(message->stream, search->stream) &&
-	       (search->status == NULL || !text_same(search->status, "queued")) &&
-	       (search->recipient == NULL || has_recipient(message, search->recipient)) &&
-	       (search->from == NULL || text_same(message->from, search->from)) &&
-	       (search->tag == NULL || strcmp(message->tag, search->tag) == 0) &&
-	       (search->subject == NULL ||
-		   text_find_same(message->subject, search->subject) != NULL) &&
-	       (search->metadata_key == NULL ||
-		   has_metadata(message, search->metadata_key, search->metadata_value));
-}
-
-static void
-get_messages(struct state *state, const struct api_request *request, struct api_answer *answer)
-{
-	const struct message *message;
-	struct search search;
-	const char *wrong;
-	size_t token, index = messages_count(state->messages), total = 0;
-	json_t *list, *sent;
-	bool by_relay_id;
-
-	if (!token_ok(state, request, false, answer, &token))
-		return;
-	wrong = search_read(request, &search);
-	if (wrong != NULL) {
-		refuse_request(state, answer, 422, 700, wrong);
-		return;
-	}
-	if (!text_same(search.stream, "outbound") && !text_same(search.stream, "broadcast") &&
-	    !text_same(search.stream, "inbound")) {
-		refuse_request(state, answer, 422, 1226,
-		    "The message stream for the provided 'ID' was not found.");
-		return;
-	}
-
-	list = json_array();
-	by_relay_id = search.metadata_key != NULL && text_same(search.metadata_key, "relay-id");
-	if (by_relay_id)
-		message = messages_by_relay_id(state->messages, search.metadata_value);
-	else
-		message = index > 0 ? messages_at(state->messages, --index) : NULL;
-	while (message != NULL) {
-		if (search_matches(state, &search, message)) {
-			if (total >= search.offset && total < search.offset + search.count) {
-				sent = request_json(message);
-				json_array_append_new(list, summary_json(message, sent));
-				json_decref(sent);
-			}
-			total++;
-		}
-		if (by_relay_id)
-			message = message->next_same;
-		else
-			message = index > 0 ? messages_at(state->messages, --index) : NULL;
-	}
-	answer_json(
-	    answer, json_pack("{s:I, s:o}", "TotalCount", (json_int_t)total, "Messages", list));
-}
-
-/* ---- one sent message ---- */
-
-/* Which message /messages/outbound/{id}/... is about; NULL: refused. */
-static const struct message *
-path_message(struct state *state, const struct api_request *request, struct api_answer *answer)
-{
-	const struct message *message = NULL;
-	const char *id = request->path + strlen("/messages/outbound/");
-	char *copy;
-	size_t token;
-
-	if (!token_ok(state, request, false, answer, &token))
-		return NULL;
-	copy = mem_bytes(id, strcspn(id, "/"));
-	message = messages_find(state->messages, copy);
-	free(copy);
-	if (message == NULL)
-		refuse_request(state, answer, 422, 701, "This message was not found.");
-	return message;
-}
-
-static json_t *
-events_json(const struct message *message)
-{
-	char time[STATE_TIME_SIZE];
-	json_t *events = json_array();
-
-	state_time_text(time, message->wall_ms, message->fraction, EASTERN_MINUTES);
-	for (size_t i = 0; i < message->recipients.count; i++) {
-		const char *recipient = message->recipients.items[i];
-		const char *type = "Delivered";
-		json_t *details;
-
-		if (strlist_has(&message->suppressed, recipient))
-			continue;
-		if (message->bounce != NULL && rules_bounce_type(recipient, NULL) != NULL) {
-			type = "Bounced";
-			details =
-			    json_pack("{s:s, s:s}", "Summary", message->bounce, "BounceID", "0");
-		} else {
-			details = json_pack("{s:s, s:s, s:s}", "DeliveryMessage", "250 OK",
-			    "DestinationServer", strrchr(recipient, '@') + 1, "DestinationIP",
-			    "192.0.2.25");
-		}
-		json_array_append_new(
-		    events, json_pack("{s:s, s:s, s:s, s:o}", "Recipient", recipient, "Type", type,
-				"ReceivedAt", time, "Details", details));
-	}
-	return events;
-}
-
-/* The message about as it would be mailed: fields as headers, and the text. */
-static json_t *
-source_json(const struct message *message, const json_t *request)
-{
-	static const char *const fields[] = { "From", "To", "Cc", "ReplyTo", "Subject" };
-	const char *text = json_string_value(json_object_get(request, "TextBody"));
-	struct buf out;
-	json_t *source, *header;
-	size_t i;
-
-	buf_init(&out, API_MOST_ANSWER);
-	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		const char *value = json_string_value(json_object_get(request, fields[i]));
-
-		if (value != NULL && value[0] != '\0')
-			buf_addf(&out, "%s: %s\r\n",
-			    strcmp(fields[i], "ReplyTo") == 0 ? "Reply-To" : fields[i], value);
-	}
-	json_array_foreach(json_object_get(request, "Headers"), i, header)
-	    buf_addf(&out, "%s: %s\r\n", json_string_value(json_object_get(header, "Name")),
-		json_string_value(json_object_get(header, "Value")));
-	buf_addf(&out, "X-PM-Message-Id: %s\r\n\r\n", message->id);
-	if (text == NULL || text[0] == '\0')
-		text = json_string_value(json_object_get(request, "HtmlBody"));
-	buf_adds(&out, text != NULL ? text : "");
-	source = json_stringn(out.data, out.len);
-	buf_free(&out);
-	return source;
-}
-
-static void
-get_details(struct state *state, const struct api_request *request, struct api_answer *answer)
-{
-	const struct message *message = path_message(state, request, answer);
-	json_t *sent, *out;
-
-	if (message == NULL)
-		return;
-	sent = request_json(message);
-	out = summary_json(message, sent);
-	json_object_set_new(out, "TextBody", member_or(sent, "TextBody", json_string("")));
-	json_object_set_new(out, "HtmlBody", member_or(sent, "HtmlBody", json_string("")));
-	json_object_set_new(out, "Body", source_json(message, sent));
-	json_object_set_new(out, "MessageEvents", events_json(message));
-	json_decref(sent);
-	answer_json(answer, out);
-}
-
-static void
-get_dump(struct state *state, const struct api_request *request, struct api_answer *answer)
-{
-	const struct message *message = path_message(state, request, answer);
-	json_t *sent;
-
-	if (message == NULL)
-		return;
-	sent = request_json(message);
-	answer_json(answer, json_pack("{s:o}", "Body", source_json(message, sent)));
-	json_decref(sent);
-}
+/* ---- which function answers ---- */
 
 static void
 not_found(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
 	(void)request;
-	refuse_request(state, answer, 404, 404, "There is nothing at this address.");
+	api_refuse_request(state, answer, 404, 404, "There is nothing at this address.");
 }
-
-/* ---- which function answers ---- */
 
 /* '?' stands for one step of the path.  The last row takes what no other did. */
 static const struct route {
@@ -913,9 +529,9 @@ static const struct route {
 	{ "POST", "/email", post_email },
 	{ "POST", "/email/batch", post_batch },
 	{ "GET", "/server", get_server },
-	{ "GET", "/messages/outbound", get_messages },
-	{ "GET", "/messages/outbound/?/details", get_details },
-	{ "GET", "/messages/outbound/?/dump", get_dump },
+	{ "GET", "/messages/outbound", search_messages },
+	{ "GET", "/messages/outbound/?/details", search_details },
+	{ "GET", "/messages/outbound/?/dump", search_dump },
 	{ "other", NULL, not_found },
 };
 

@@ -46,6 +46,19 @@ void api_answer_deinit(struct api_answer *);
 /* status, and the envelope of an error. */
 void api_answer_error(struct api_answer *, int status, int code, const char *text);
 
+/* Adds it to the body and takes it. */
+void api_answer_json(struct api_answer *, json_t *);
+
+/*
+ * The number of the request's token, from 1, SIZE_MAX for the test token where that is allowed.
+ * false: the request is refused.
+ */
+bool api_token_ok(struct state *, const struct api_request *, bool test_allowed,
+    struct api_answer *, size_t *token_r);
+/* A refusal of the whole request: counted and logged. */
+void api_refuse_request(
+    struct state *, struct api_answer *, int status, int code, const char *text);
+
 void api_handle(struct state *, const struct api_request *, struct api_answer *);
 /* The answer of a fault that refuses. */
 void api_refuse(struct state *, const struct fault *, struct api_answer *);

@@ -6,6 +6,7 @@ libsandbox_a_SOURCES = \
 	src/sandbox/messages.c src/sandbox/messages.h \
 	src/sandbox/rules.c src/sandbox/rules.h \
 	src/sandbox/sandbox.c src/sandbox/sandbox.h \
+	src/sandbox/search.c src/sandbox/search.h \
 	src/sandbox/state.c src/sandbox/state.h \
 	src/sandbox/uuid.c src/sandbox/uuid.h
 
