@@ -106,11 +106,11 @@ collect(struct guard *g, const char *text)
 }
 
 /*
- * Comments go, and the white space around '@' and '.' that RFC 5322 4.4 allows.  syntax false: only
- * the white space, and everywhere, for a header whose quotes do not match.
+ * Comments go, and the white space around '@' and '.' that RFC 5322 4.4 allows.  Without quotes or
+ * comments these are characters like others, for a header where they do not match.
  */
 static char *
-squeeze(const char *text, bool syntax)
+squeeze(const char *text, bool quotes, bool comments)
 {
 	GString *out = g_string_new(NULL);
 	bool quoted = false, space = false;
@@ -131,9 +131,9 @@ squeeze(const char *text, bool syntax)
 			}
 			continue;
 		}
-		if (c == '"' && depth == 0 && syntax)
+		if (c == '"' && depth == 0 && quotes)
 			quoted = !quoted;
-		if (syntax && !quoted && (c == '(' || (c == ')' && depth > 0))) {
+		if (comments && !quoted && (c == '(' || (c == ')' && depth > 0))) {
 			depth += c == '(' ? 1 : -1;
 			space = true;
 			continue;
@@ -151,6 +151,26 @@ squeeze(const char *text, bool syntax)
 		g_string_append_c(out, c);
 	}
 	return g_string_free(out, FALSE);
+}
+
+/* Control characters are spaces to a reader: ASCII's, U+0080 to U+009F, and U+2028, U+2029. */
+static void
+line_add(GString *area, const char *line, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)line[i];
+		unsigned char next = i + 1 < len ? (unsigned char)line[i + 1] : 0;
+		unsigned char last = i + 2 < len ? (unsigned char)line[i + 2] : 0;
+
+		if (c == 0xC2 && next >= 0x80 && next < 0xA0) {
+			i += 1;
+			c = ' ';
+		} else if (c == 0xE2 && next == 0x80 && (last == 0xA8 || last == 0xA9)) {
+			i += 2;
+			c = ' ';
+		}
+		g_string_append_c(area, c < 0x20 || c == 0x7F ? ' ' : (char)c);
+	}
 }
 
 /* The values of all To and Cc fields, unfolded, a line each. */
@@ -189,9 +209,7 @@ named_area(const char *header, size_t len)
 			line_len -= name + 1;
 		}
 		if (within)
-			for (size_t i = 0; i < line_len; i++)
-				g_string_append_c(
-				    area, (unsigned char)line[i] < 0x20 ? ' ' : line[i]);
+			line_add(area, line, line_len);
 	}
 	return g_string_free(area, FALSE);
 }
@@ -200,15 +218,15 @@ static void
 header_read(struct guard *g, const char *header, size_t len)
 {
 	char *area = named_area(header, len);
-	char *bare = squeeze(area, true);
-	char *close = squeeze(area, false);
+	char *readings[] = { squeeze(area, true, true), squeeze(area, false, true),
+		squeeze(area, false, false) };
 
 	collect(g, area);
-	collect(g, bare);
-	collect(g, close);
+	for (size_t i = 0; i < G_N_ELEMENTS(readings); i++) {
+		collect(g, readings[i]);
+		g_free(readings[i]);
+	}
 	g_free(area);
-	g_free(bare);
-	g_free(close);
 }
 
 /* --- what an item says ---------------------------------------------------- */
