@@ -35,6 +35,7 @@
 #define SETTINGS_MOST (1024U * 1024U)
 #define MOST_FRONTS   256
 #define PURGE_MS      (60 * 60 * 1000)
+#define SEARCHES      4         /* connections for questions, beside those for mail */
 #define ROUTE         "default" /* the one route there is for now */
 
 struct core;
@@ -215,7 +216,7 @@ start_dispatching(struct core *core)
 		.ca_file = c->postmark_ca_file[0] != '\0' ? c->postmark_ca_file : NULL,
 		.user_agent = "pmrelay/" PACKAGE_VERSION,
 		.connect_timeout_ms = c->postmark_connect_timeout_ms,
-		.most_connections = c->postmark_requests };
+		.most_connections = c->postmark_requests + SEARCHES };
 	char why[256] = "";
 	uint64_t seed;
 
@@ -379,6 +380,7 @@ open_store(struct core *core)
 		.folder = c->spool_folder,
 		.min_free_bytes = c->spool_min_free_bytes,
 		.sync_delay_ms = c->spool_sync_delay_ms,
+		.require_durable = c->require_durable_spool,
 		.due = on_due,
 		.ctx = core };
 	char why[512] = "";

@@ -18,6 +18,7 @@
 struct backend_params {
 	const char *folder;
 	int64_t sync_delay_ms;
+	bool require_durable;
 };
 
 struct backend_claim {

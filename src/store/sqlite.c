@@ -391,14 +391,16 @@ lock_take(struct sqlite *b, const char *folder, char *why, size_t why_size)
 	return 0;
 }
 
-static void
-durability_check(const struct sqlite *b, const char *folder)
+/* 0, or -1: it is not durable, and that is not to be. */
+static int
+durability_check(
+    const struct sqlite *b, const struct backend_params *params, char *why, size_t why_size)
 {
 	const char *kind = NULL;
 	struct statfs st;
 
 	if (fstatfs(b->folder, &st) != 0)
-		return;
+		return 0;
 	switch ((unsigned long)st.f_type) {
 	case TMPFS_MAGIC:
 		kind = "tmpfs";
@@ -410,11 +412,20 @@ durability_check(const struct sqlite *b, const char *folder)
 		kind = "overlay";
 		break;
 	default:
-		return;
+		return 0;
 	}
-	log_warning("spool-not-durable", log_str("folder", folder), log_str("filesystem", kind),
+	if (params->require_durable) {
+		snprintf(why, why_size,
+		    "%s is on %s, where mail is lost with the machine or the container: put the "
+		    "spool on a disk or a volume, or set require-durable to no",
+		    params->folder, kind);
+		return -1;
+	}
+	log_warning("spool-not-durable", log_str("folder", params->folder),
+	    log_str("filesystem", kind),
 	    log_str("why", "mail accepted here is lost with the machine or the container; "
 			   "put the spool on a disk or a volume"));
+	return 0;
 }
 
 static void
@@ -448,7 +459,8 @@ sqlite_open(const struct backend_params *params, char *why, size_t why_size)
 	}
 	if (lock_take(b, params->folder, why, why_size) != 0)
 		goto undo;
-	durability_check(b, params->folder);
+	if (durability_check(b, params, why, why_size) != 0)
+		goto undo;
 	error = files_open(&b->files, b->folder, &b->meter);
 	if (error != 0) {
 		snprintf(why, why_size, "%s/payload: %s", params->folder, strerror(error));

@@ -243,7 +243,8 @@ store_open(const struct store_params *params, char *why, size_t why_size)
 {
 	struct store *store = mem_new(sizeof(*store));
 	const struct backend_params backend_params = { .folder = params->folder,
-		.sync_delay_ms = params->sync_delay_ms };
+		.sync_delay_ms = params->sync_delay_ms,
+		.require_durable = params->require_durable };
 	struct writer_params writer_params;
 
 	store->loop = params->loop;

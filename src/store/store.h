@@ -31,6 +31,7 @@ struct store_params {
 	const char *folder;      /* the spool folder; made with mode 0700 when missing */
 	uint64_t min_free_bytes; /* below this, new mail is refused so that outcomes still fit */
 	int64_t sync_delay_ms;   /* added to each sync: measurements only */
+	bool require_durable;    /* refuse a folder that does not outlive the machine, as tmpfs */
 	/* Something became due that was not before (new mail, a release): ask store_claim(). */
 	void (*due)(void *ctx);
 	void *ctx;

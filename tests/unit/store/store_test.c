@@ -26,6 +26,9 @@
 
 #include <cmocka.h>
 
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
 #include <sqlite3.h>
 
 #include "base/clock.h"
@@ -854,6 +857,33 @@ test_close(void **state)
 
 /* --- open --------------------------------------------------------------------------------- */
 
+/* /dev/shm is a tmpfs wherever there is one. */
+static void
+test_require_durable(void **state)
+{
+	struct spool *s = *state;
+	char folder[] = "/dev/shm/pmrelay-store-XXXXXX", why[300] = "";
+	struct store_params params = { .loop = s->loop,
+		.backend = SPOOL_BACKEND,
+		.folder = folder,
+		.require_durable = true,
+		.due = spool_due,
+		.ctx = s };
+	struct statfs facts;
+	struct store *store;
+
+	if (statfs("/dev/shm", &facts) != 0 || facts.f_type != TMPFS_MAGIC ||
+	    mkdtemp(folder) == NULL)
+		skip();
+	assert_null(store_open(&params, why, sizeof(why)));
+	assert_non_null(strstr(why, "is on tmpfs"));
+	params.require_durable = false;
+	store = store_open(&params, why, sizeof(why));
+	assert_non_null(store);
+	store_close(&store);
+	folder_remove(folder);
+}
+
 static void
 test_lock(void **state)
 {
@@ -1340,6 +1370,7 @@ main(void)
 		TEST(test_purge),
 		TEST(test_large_payloads),
 		TEST(test_shared),
+		TEST(test_require_durable),
 		TEST(test_close),
 		TEST(test_lock),
 		TEST(test_open_refused),
