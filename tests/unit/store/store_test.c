@@ -39,6 +39,7 @@
 #include "store/store.h"
 
 #define SPOOL_BACKEND "sqlite"
+#define FILE_BYTES    (200U * 1024U) /* that much is a file */
 #define NOW_MS        1800000000000
 
 /* --- a disk that fails when asked to ------------------------------------------------------ */
@@ -481,8 +482,8 @@ test_same_mail_twice(void **state)
 	assert_int_equal(commit(s, mail_make(id, 3, 100, NOW_MS)), STORE_OK);
 	assert_int_equal(s->due, 1);
 	/* In one group, and with files. */
-	commit_ask(s, mail_make("01J00000000000000000000000", 1, PAYLOAD_LARGE * 2, NOW_MS));
-	commit_ask(s, mail_make("01J00000000000000000000000", 1, PAYLOAD_LARGE * 2, NOW_MS));
+	commit_ask(s, mail_make("01J00000000000000000000000", 1, FILE_BYTES, NOW_MS));
+	commit_ask(s, mail_make("01J00000000000000000000000", 1, FILE_BYTES, NOW_MS));
 	wait_answers(s);
 	assert_int_equal(s->result, STORE_OK);
 	assert_int_equal(count(s)->items[ITEM_SPOOLED], 4);
@@ -671,7 +672,7 @@ test_purge(void **state)
 
 	for (unsigned i = 0; i < most; i++)
 		commit_ask(s, mail_make(NULL, 1, 100, NOW_MS - 1000));
-	commit_ask(s, mail_make(NULL, 2, PAYLOAD_LARGE + 1, NOW_MS));
+	commit_ask(s, mail_make(NULL, 2, FILE_BYTES + 1, NOW_MS));
 	wait_answers(s);
 	assert_int_equal(claim_most(s, ITEM_SPOOLED, NOW_MS, 5000, UINT64_MAX), most + 2);
 	for (size_t i = 0; i < s->count; i++) {
@@ -719,9 +720,10 @@ test_large_payloads(void **state)
 		bool shared;
 		unsigned files;
 	} cases[] = {
-		{ PAYLOAD_LARGE * 16, true, 1 },
-		{ PAYLOAD_LARGE * 16 + 17, false, 1 },
+		{ FILE_BYTES * 5, true, 1 },
+		{ FILE_BYTES * 5 + 17, false, 1 },
 		{ 3000, true, 0 },
+		{ PAYLOAD_LARGE + 1, true, 0 },
 	};
 	struct spool *s = *state;
 
@@ -740,13 +742,13 @@ test_large_payloads(void **state)
 	}
 	/* Many in one group. */
 	for (unsigned i = 0; i < 20; i++)
-		commit_ask(s, mail_make_shared(2, PAYLOAD_LARGE * 2));
+		commit_ask(s, mail_make_shared(2, FILE_BYTES));
 	wait_answers(s);
 	assert_int_equal(s->result, STORE_OK);
 	assert_int_equal(folder_entries(s->folder, "payload"), 40);
 	assert_int_equal(claim(s, ITEM_SPOOLED), 40);
 	for (size_t i = 0; i < s->count; i++)
-		assert_true(payload_is(&s->items[i], PAYLOAD_LARGE * 2));
+		assert_true(payload_is(&s->items[i], FILE_BYTES));
 }
 
 static void
@@ -762,7 +764,7 @@ purge(struct spool *s, int64_t ended_before_ms)
 static void
 test_shared(void **state)
 {
-	static const size_t bytes[] = { 3000, PAYLOAD_LARGE * 16 };
+	static const size_t bytes[] = { 3000, FILE_BYTES * 5 };
 	struct spool *s = *state;
 
 	for (size_t i = 0; i < 2; i++) {
@@ -932,7 +934,7 @@ test_orphans(void **state)
 	char *path;
 	int fd;
 
-	assert_int_equal(commit(s, mail_make_shared(1, PAYLOAD_LARGE * 2)), STORE_OK);
+	assert_int_equal(commit(s, mail_make_shared(1, FILE_BYTES)), STORE_OK);
 	store_close(&s->store);
 	path = mem_format("%s/payload/01HZZZZZZZZZZZZZZZZZZZZZZZ-1", s->folder);
 	fd = open(path, O_CREAT | O_WRONLY, 0600);
@@ -1016,7 +1018,7 @@ child_add(struct child *c)
 		.now_ms = NOW_MS,
 		.most_items = 3,
 		.most_bytes = UINT64_MAX };
-	struct mail *mail = c->asked++ % 10 == 0 ? mail_make_shared(1, PAYLOAD_LARGE + 1)
+	struct mail *mail = c->asked++ % 10 == 0 ? mail_make_shared(1, FILE_BYTES + 1)
 						 : mail_make(NULL, 1, 3000, NOW_MS);
 
 	store_commit(c->spool.store, mail, child_committed, c);
@@ -1145,7 +1147,7 @@ test_disk_full(void **state)
 		stored += 3;
 	}
 	assert_int_equal(s->result, STORE_FULL);
-	assert_int_equal(commit(s, mail_make_shared(2, PAYLOAD_LARGE * 4)), STORE_FULL);
+	assert_int_equal(commit(s, mail_make_shared(2, FILE_BYTES * 4)), STORE_FULL);
 	assert_int_equal(folder_entries(s->folder, "payload"), 0);
 	assert_int_equal(count(s)->items[ITEM_SPOOLED], stored);
 
@@ -1166,7 +1168,7 @@ test_disk_full(void **state)
 	assert_int_equal(s->result, STORE_OK);
 	assert_int_equal(count(s)->items[ITEM_SENT], 1);
 	assert_int_equal(commit(s, mail_make(NULL, 3, 20000, NOW_MS)), STORE_OK);
-	assert_int_equal(commit(s, mail_make_shared(2, PAYLOAD_LARGE * 4)), STORE_OK);
+	assert_int_equal(commit(s, mail_make_shared(2, FILE_BYTES * 4)), STORE_OK);
 	assert_int_equal(count(s)->items[ITEM_SPOOLED], stored + 5);
 	items_free(s);
 	assert_int_equal(claim(s, ITEM_SPOOLED), stored + 5);
@@ -1247,7 +1249,7 @@ test_sync_error(void **state)
 
 	/* The same with a payload in a file. */
 	atomic_store(&syncs_to_fail, 1000);
-	assert_int_equal(commit(s, mail_make_shared(2, PAYLOAD_LARGE * 2)), STORE_BROKEN);
+	assert_int_equal(commit(s, mail_make_shared(2, FILE_BYTES)), STORE_BROKEN);
 	atomic_store(&syncs_to_fail, 0);
 	assert_int_equal(folder_entries(s->folder, "payload"), 0);
 }
@@ -1280,8 +1282,8 @@ test_put_aside(void **state)
 
 	/* Payload files: one cut short, one gone.  Rows: one shorter than it says, one gone, one
 	 * without its mail. */
-	commit_ask(s, mail_make("01J00000000000000000000001", 1, PAYLOAD_LARGE * 2, NOW_MS));
-	commit_ask(s, mail_make("01J00000000000000000000002", 1, PAYLOAD_LARGE * 2, NOW_MS));
+	commit_ask(s, mail_make("01J00000000000000000000001", 1, FILE_BYTES, NOW_MS));
+	commit_ask(s, mail_make("01J00000000000000000000002", 1, FILE_BYTES, NOW_MS));
 	for (unsigned i = 0; i < 5; i++)
 		commit_ask(s, mail_make(NULL, 1, 500, NOW_MS + 1));
 	wait_answers(s);
