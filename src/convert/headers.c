@@ -121,7 +121,8 @@ struct reading {
 	const struct mime *mime;
 	struct ledger *ledger;
 	struct refusal *refusal;
-	struct buf from, sender, to, cc, reply_to; /* raw values, several fields joined */
+	struct mailbox_list from, sender, reply_to;
+	size_t address_bytes; /* of all address fields so far */
 	size_t other_room;
 	size_t metadata_room;
 	bool keep_id;
@@ -151,13 +152,25 @@ pass(struct reading *r, const struct mime_field *field)
 	    mem_bytes(field->name, field->name_len), value);
 }
 
-/* A second To field is against RFC 5322 3.6 and common; so is an empty one. */
-static void
-addresses_add(struct buf *list, const struct mime_field *field)
+/*
+ * A second To field is against RFC 5322 3.6 and common.  Each is read by itself, so that a quote or
+ * comment which one leaves open does not swallow the next.
+ */
+static int
+addresses_add(struct reading *r, struct mailbox_list *list, const struct mime_field *field)
 {
-	if (list->len > 0)
-		buf_addc(list, ',');
-	buf_add(list, field->value, field->value_len);
+	struct mailbox_list more;
+
+	r->address_bytes += field->value_len;
+	if (r->address_bytes > HEADERS_MOST_ADDRESS_BYTES) {
+		refusal_set(r->refusal, 554, "5.6.0",
+		    "the address fields of the header have %zu bytes or more, and the limit is %d",
+		    r->address_bytes, HEADERS_MOST_ADDRESS_BYTES);
+		return -1;
+	}
+	mailbox_list_parse(&more, field->value, field->value_len);
+	mailbox_list_join(list, &more);
+	return 0;
 }
 
 static int
@@ -324,20 +337,15 @@ field_read(struct reading *r, const struct mime_field *field)
 		ledger_note(r->ledger, LEDGER_DATE);
 		break;
 	case FIELD_FROM:
-		addresses_add(&r->from, field);
-		break;
+		return addresses_add(r, &r->from, field);
 	case FIELD_SENDER:
-		addresses_add(&r->sender, field);
-		break;
+		return addresses_add(r, &r->sender, field);
 	case FIELD_TO:
-		addresses_add(&r->to, field);
-		break;
+		return addresses_add(r, &h->to, field);
 	case FIELD_CC:
-		addresses_add(&r->cc, field);
-		break;
+		return addresses_add(r, &h->cc, field);
 	case FIELD_REPLY_TO:
-		addresses_add(&r->reply_to, field);
-		break;
+		return addresses_add(r, &r->reply_to, field);
 	case FIELD_SUBJECT:
 		return subject_read(r, field);
 	case FIELD_MESSAGE_ID:
@@ -396,12 +404,6 @@ message_id_settle(struct reading *r)
 		}
 }
 
-static void
-list_read(struct mailbox_list *list, const struct buf *raw)
-{
-	mailbox_list_parse(list, raw->len > 0 ? raw->data : "", raw->len);
-}
-
 /* The display name is cut so that the whole keeps Postmark's limit. */
 static char *
 from_print(struct reading *r, const struct mailbox *box)
@@ -440,29 +442,27 @@ from_print(struct reading *r, const struct mailbox *box)
 static int
 from_settle(struct reading *r, const char *reverse_path)
 {
-	struct mailbox_list from, sender;
+	const struct mailbox_list *from = &r->from, *sender = &r->sender;
 	struct mailbox envelope = { .address = mem_string(reverse_path) };
 	const struct mailbox *chosen = NULL;
 	char canonical[ADDRESS_SIZE];
 	int result = 0;
 
-	list_read(&from, &r->from);
-	list_read(&sender, &r->sender);
-	if (from.count > 1)
+	if (from->count > 1)
 		ledger_note(r->ledger, LEDGER_AUTHORS);
-	if (from.count == 1) {
-		chosen = &from.boxes[0];
-		if (sender.count > 0 && strcmp(sender.boxes[0].address, chosen->address) != 0)
+	if (from->count == 1) {
+		chosen = &from->boxes[0];
+		if (sender->count > 0 && strcmp(sender->boxes[0].address, chosen->address) != 0)
 			ledger_note(r->ledger, LEDGER_SENDER);
-	} else if (sender.count > 0) {
+	} else if (sender->count > 0) {
 		/* RFC 5322 3.6.2: with several authors it says who sent the mail. */
-		chosen = &sender.boxes[0];
-	} else if (from.count > 1) {
-		chosen = &from.boxes[0];
+		chosen = &sender->boxes[0];
+	} else if (from->count > 1) {
+		chosen = &from->boxes[0];
 	} else if (address_canonical(reverse_path, strlen(reverse_path), canonical) == ADDRESS_OK) {
 		chosen = &envelope;
 	}
-	if (from.count == 0)
+	if (from->count == 0)
 		ledger_note(r->ledger, LEDGER_FROM);
 
 	if (chosen != NULL) {
@@ -477,8 +477,6 @@ from_settle(struct reading *r, const char *reverse_path)
 		    "envelope sender is empty");
 		result = -1;
 	}
-	mailbox_list_free(&from);
-	mailbox_list_free(&sender);
 	free(envelope.address);
 	return result;
 }
@@ -486,18 +484,13 @@ from_settle(struct reading *r, const char *reverse_path)
 static void
 reply_to_settle(struct reading *r)
 {
-	struct mailbox_list list;
 	struct buf out;
 
-	if (r->reply_to.len == 0)
-		return;
 	buf_init(&out, SIZE_MAX / 4);
-	list_read(&list, &r->reply_to);
-	for (size_t i = 0; i < list.count; i++)
-		mailbox_print(&out, &list.boxes[i]);
-	if (list.unusable > 0)
+	for (size_t i = 0; i < r->reply_to.count; i++)
+		mailbox_print(&out, &r->reply_to.boxes[i]);
+	if (r->reply_to.unusable > 0)
 		ledger_note(r->ledger, LEDGER_HEADERS);
-	mailbox_list_free(&list);
 	if (out.len > 0)
 		r->headers->reply_to = buf_take(&out, NULL);
 	buf_free(&out);
@@ -506,16 +499,6 @@ reply_to_settle(struct reading *r)
 static int
 addresses_settle(struct reading *r, const char *reverse_path)
 {
-	size_t bytes = r->from.len + r->sender.len + r->to.len + r->cc.len + r->reply_to.len;
-
-	if (bytes > HEADERS_MOST_ADDRESS_BYTES) {
-		refusal_set(r->refusal, 554, "5.6.0",
-		    "the address fields of the header have %zu bytes, and the limit is %d", bytes,
-		    HEADERS_MOST_ADDRESS_BYTES);
-		return -1;
-	}
-	list_read(&r->headers->to, &r->to);
-	list_read(&r->headers->cc, &r->cc);
 	if (r->headers->to.unusable + r->headers->cc.unusable > 0)
 		ledger_note(r->ledger, LEDGER_SHOWN);
 	reply_to_settle(r);
@@ -533,7 +516,6 @@ headers_read(struct headers *headers, const struct convert_options *options,
 		.ledger = ledger,
 		.refusal = refusal_r,
 		.keep_id = true };
-	struct buf *const lists[] = { &r.from, &r.sender, &r.to, &r.cc, &r.reply_to };
 	int result = 0;
 
 	*headers = (struct headers){ .subject = mem_string(""),
@@ -542,17 +524,15 @@ headers_read(struct headers *headers, const struct convert_options *options,
 		.track_opens = options->track_opens,
 		.track_links = options->track_links,
 		.message_stream = mem_string(options->message_stream) };
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		buf_init(lists[i], SIZE_MAX / 4);
-
 	for (size_t i = 0; i < mime->field_count && result == 0; i++)
 		result = field_read(&r, &mime->fields[i]);
 	if (result == 0) {
 		message_id_settle(&r);
 		result = addresses_settle(&r, reverse_path);
 	}
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		buf_free(lists[i]);
+	mailbox_list_free(&r.from);
+	mailbox_list_free(&r.sender);
+	mailbox_list_free(&r.reply_to);
 	return result;
 }
 

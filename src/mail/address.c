@@ -270,8 +270,37 @@ struct list_reading {
 	struct mailbox_list *list;
 	size_t room;
 	struct mime_mask mask;
-	bool utf8; /* as it came */
+	bool utf8;         /* as it came */
+	char a_label_mark; /* stands for the n of "xn--", or 0 */
 };
+
+/*
+ * GMime turns A-labels into U-labels, and the way back does not always lead to the same domain
+ * (IDNA 2003 against 2008), so it must not see them: another letter stands for the n of "xn--".
+ */
+static void
+a_labels_replace(char *text, char from, char to)
+{
+	if (from == '\0' || to == '\0')
+		return;
+	while ((text = (char *)text_find_same(text, (const char[]){ 'x', from, '-', '-', '\0' }))) {
+		text[1] = text[1] >= 'a' ? to : (char)(to - 'a' + 'A');
+		text += 4;
+	}
+}
+
+static char
+a_label_mark_choose(const char *text)
+{
+	static const char letters[] = "qzjwkvy";
+
+	if (text_find_same(text, "xn--") == NULL)
+		return '\0';
+	for (const char *c = letters; *c != '\0'; c++)
+		if (text_find_same(text, (const char[]){ 'x', *c, '-', '-', '\0' }) == NULL)
+			return *c;
+	return '\0';
+}
 
 static bool
 is_ascii(const char *text)
@@ -286,11 +315,16 @@ static void
 list_add(struct list_reading *reading, InternetAddress *entry)
 {
 	struct mailbox_list *list = reading->list;
-	const char *address = NULL, *name;
+	const char *found = NULL, *name;
+	char *address = NULL, *raw_name;
 	char canonical[ADDRESS_SIZE];
 
 	if (INTERNET_ADDRESS_IS_MAILBOX(entry))
-		address = internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(entry));
+		found = internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(entry));
+	if (found != NULL) {
+		address = mem_string(found);
+		a_labels_replace(address, reading->a_label_mark, 'n');
+	}
 	/*
 	 * An encoded word is no part of an address (RFC 2047 5), a guessed charset neither, and a
 	 * group holds no groups (RFC 5322 3.4).
@@ -299,8 +333,10 @@ list_add(struct list_reading *reading, InternetAddress *entry)
 	    (!reading->utf8 && !is_ascii(address)) ||
 	    address_canonical(address, strlen(address), canonical) != ADDRESS_OK) {
 		list->unusable++;
+		free(address);
 		return;
 	}
+	free(address);
 	if (list->count == reading->room) {
 		reading->room = reading->room == 0 ? 4 : reading->room * 2;
 		list->boxes = mem_resize(list->boxes, reading->room, sizeof(*list->boxes));
@@ -310,7 +346,10 @@ list_add(struct list_reading *reading, InternetAddress *entry)
 	box->name = NULL;
 	name = internet_address_get_name(entry);
 	if (name != NULL && name[0] != '\0') {
-		box->name = mime_mask_decode(&reading->mask, name);
+		raw_name = mem_string(name);
+		a_labels_replace(raw_name, reading->a_label_mark, 'n');
+		box->name = mime_mask_decode(&reading->mask, raw_name);
+		free(raw_name);
 		if (box->name[0] == '\0') {
 			free(box->name);
 			box->name = NULL;
@@ -395,6 +434,8 @@ mailbox_list_parse(struct mailbox_list *list, const char *value, size_t len)
 
 	*list = (struct mailbox_list){ 0 };
 	mime_mask_init(&reading.mask, value, len);
+	reading.a_label_mark = a_label_mark_choose(reading.mask.text);
+	a_labels_replace(reading.mask.text, 'n', reading.a_label_mark);
 	for (start = reading.mask.text;; start = end + 1) {
 		end = entry_end(start);
 		if (*end == ':') /* the name of a group */
@@ -410,6 +451,20 @@ mailbox_list_parse(struct mailbox_list *list, const char *value, size_t len)
 			break;
 	}
 	mime_mask_free(&reading.mask);
+}
+
+void
+mailbox_list_join(struct mailbox_list *list, struct mailbox_list *more)
+{
+	list->unusable += more->unusable;
+	if (more->count > 0) {
+		list->boxes =
+		    mem_resize(list->boxes, list->count + more->count, sizeof(*list->boxes));
+		memcpy(list->boxes + list->count, more->boxes, more->count * sizeof(*more->boxes));
+		list->count += more->count;
+	}
+	free(more->boxes);
+	*more = (struct mailbox_list){ 0 };
 }
 
 void

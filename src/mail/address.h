@@ -48,6 +48,8 @@ struct mailbox_list {
  * counted.  Parsed by GMime.
  */
 void mailbox_list_parse(struct mailbox_list *, const char *value, size_t len);
+/* Moves what is in more to the end of the list; more is empty afterwards. */
+void mailbox_list_join(struct mailbox_list *, struct mailbox_list *more);
 void mailbox_list_free(struct mailbox_list *);
 
 struct buf;

@@ -155,6 +155,11 @@ static const struct whole_mail whole_mails[] = {
 	{ "two To fields", "", "ann@x.example bo@x.example",
 	    "From: s@shop.example\nTo: ann@x.example\nTo: bo@x.example\n\nx\n",
 	    "[{'To':'ann@x.example, bo@x.example','Bcc':null}]", "" },
+	{ "what one To field leaves open does not swallow the next", "",
+	    "ann@x.example bo@x.example",
+	    "From: s@shop.example\nTo: \"x (y, z@x.example\nTo: ann@x.example\nCc: (bo\nCc: "
+	    "bo@x.example\n\nx\n",
+	    "[{'To':'ann@x.example','Cc':'bo@x.example','Bcc':null}]", "shown-recipients" },
 	{ "groups are flattened", "", "ann@x.example bo@x.example",
 	    "From: s@shop.example\nTo: Team: ann@x.example, Bo <bo@x.example>;\n\nx\n",
 	    "[{'To':'ann@x.example, \"Bo\" <bo@x.example>'}]", "" },

@@ -146,6 +146,11 @@ static const struct {
 	{ "latin-1 names", "J\xfcrgen <a@x.example>", "\"J\u00fcrgen\" <a@x.example>", 0 },
 	{ "latin-1 domains are guesses", "a@b\xfc.example", "", 1 },
 	{ "UTF-8 domains", "a@b\u00fccher.example", "a@xn--bcher-kva.example", 0 },
+	{ "A-labels stay as they are",
+	    "xn-- XN--q <a@xn--fa-hia.example>, b@XN--exexxamquoted-prited-leple, c@xq--a.example",
+	    "\"xn-- XN--q\" <a@xn--fa-hia.example>, b@xn--exexxamquoted-prited-leple, "
+	    "c@xq--a.example",
+	    0 },
 	{ "the stand-ins' own marks", "\"!~0!~ ~!\" <a@x.example>, =?utf-8?q?x?= <b@x.example>",
 	    "\"!~0!~ ~!\" <a@x.example>, \"x\" <b@x.example>", 0 },
 };
