@@ -44,6 +44,7 @@ const char *const migrate_steps[] = {
 	"  put_aside INTEGER NOT NULL,"
 	"  payload_at INTEGER NOT NULL,"
 	"  payload_bytes INTEGER NOT NULL,"
+	"  message_bytes INTEGER NOT NULL," /* with what it shares with others */
 	"  ended_ms INTEGER NOT NULL,"
 	"  recipients TEXT NOT NULL,"
 	"  postmark_id TEXT,"

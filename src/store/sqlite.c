@@ -113,7 +113,7 @@ enum statement {
 
 #define CLAIM_COLUMNS                                                                              \
 	"SELECT i.key, i.state, i.attempt, i.payload_at, i.payload_bytes, i.recipients,"           \
-	" m.id, m.accepted_ms, z.payload_at, z.payload_bytes FROM item AS i"
+	" m.id, m.accepted_ms, z.payload_at, z.payload_bytes, i.message_bytes FROM item AS i"
 
 #define CLAIM_JOINS                                                                                \
 	" LEFT JOIN mail AS m ON m.key=i.key>>20 LEFT JOIN item AS z ON z.key=(i.key>>20)<<20"
@@ -132,11 +132,11 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[MAIL_DROP] = "DELETE FROM mail WHERE key=?1 AND NOT EXISTS"
 		      "(SELECT 1 FROM item WHERE key>=?1<<20 AND key<(?1+1)<<20)",
 	[SHARED_ADD] =
-	    "INSERT INTO item VALUES(?1,?2,8,0,0,0,0,?3,?4,9223372036854775807,'',NULL,NULL)",
+	    "INSERT INTO item VALUES(?1,?2,8,0,0,0,0,?3,?4,?4,9223372036854775807,'',NULL,NULL)",
 	[SHARED_READ] = "SELECT payload_at FROM item WHERE key=?1<<20",
 	[SHARED_NEEDED] = "SELECT 1 FROM item"
 			  " WHERE key>?1<<20 AND key<(?1+1)<<20 AND payload_at<>0 LIMIT 1",
-	[ITEM_ADD] = "INSERT INTO item VALUES(?1,?2,1,?3,0,0,0,?4,?5,0,?6,NULL,NULL)",
+	[ITEM_ADD] = "INSERT INTO item VALUES(?1,?2,1,?3,0,0,0,?4,?5,?7,0,?6,NULL,NULL)",
 	[ITEM_READ] = "SELECT state, attempt, history, payload_at FROM item WHERE key=?1",
 	[ITEM_MARK] = "UPDATE item SET state=2, attempt=?2 WHERE key=?1",
 	[ITEM_PUT_ASIDE] = "UPDATE item SET state=4, put_aside=1 WHERE key=?1",
@@ -793,6 +793,7 @@ item_add(struct sqlite *b, const struct mail *mail, int64_t mail_key, int64_t ro
 	sqlite3_bind_int(s, 4, (int)place_for(&item->payload));
 	sqlite3_bind_int64(s, 5, (int64_t)item->payload.len);
 	sqlite3_bind_text(s, 6, recipients, (int)len, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 7, (int64_t)(item->payload.len + mail->shared.len));
 	result = statement_run(b, ITEM_ADD);
 	free(recipients);
 	if (result != STORE_OK)
@@ -873,6 +874,9 @@ due_read(sqlite3_stmt *s, struct due *due)
 		due->unreadable = "its row makes no sense";
 		return;
 	}
+	/* Half a message must not go out as one. */
+	if (bytes + sqlite3_column_int64(s, 9) != sqlite3_column_int64(s, 10))
+		due->unreadable = "what it shares with other items of its mail is missing";
 	for (const char *end; (end = strchr(recipients, '\n')) != NULL; recipients = end + 1)
 		strlist_add_bytes(&due->item.recipients, recipients, (size_t)(end - recipients));
 }

@@ -818,6 +818,24 @@ test_shared(void **state)
 	}
 }
 
+/* Only the row of what is shared is lost: half a message must not go out. */
+static void
+test_shared_lost(void **state)
+{
+	struct spool *s = *state;
+	struct mail *mail = mail_make(NULL, 2, 100, NOW_MS);
+
+	mail->shared.len = 200;
+	mail->shared.data = mem_array(201, 1);
+	assert_int_equal(commit(s, mail), STORE_OK);
+	store_close(&s->store);
+	sql(s, "DELETE FROM item WHERE state=8");
+	spool_open(s);
+	assert_int_equal(claim(s, ITEM_SPOOLED), 0);
+	assert_int_equal(count(s)->put_aside, 2);
+	assert_int_equal(s->counts.items[ITEM_HELD], 2);
+}
+
 static void
 close_now(void *ctx, enum store_result result)
 {
@@ -1372,6 +1390,7 @@ main(void)
 		TEST(test_purge),
 		TEST(test_large_payloads),
 		TEST(test_shared),
+		TEST(test_shared_lost),
 		TEST(test_require_durable),
 		TEST(test_close),
 		TEST(test_lock),
