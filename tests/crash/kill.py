@@ -74,9 +74,11 @@ def kill_children(folder):
     pause = random.Random(SEED)
     record = os.path.join(folder, "accepted")
     roles = ["core"] * KILLS + ["front"] * KILLS
-    sending = send(relay, record, sum(PAUSE_S) / 2 * len(roles) * 1.15)
+    pauses = [pause.uniform(*PAUSE_S) for _ in roles]
+    # The load outlasts the last kill, with room for what a busy machine adds to each pause.
+    sending = send(relay, record, sum(pauses) * 1.2 + 2)
     for number, role in enumerate(roles):
-        time.sleep(pause.uniform(*PAUSE_S))
+        time.sleep(pauses[number])
         check(sending.poll() is None, "the load was over before kill %d" % (number + 1))
         # Any front will do, the busiest or not.
         pid = wait_for("a " + role, lambda: role_pid(relay, role if role == "core" else

@@ -223,7 +223,7 @@ class Program:
             status = self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise Failure("%s does not end %g s after SIGTERM" % (self.name, timeout_s))
+            raise Failure("%s does not end %g s after SIGTERM" % (self.name, timeout_s)) from None
         if self in running:
             running.remove(self)
         return status
@@ -453,6 +453,20 @@ def folder_new(prefix="test"):
     return folder
 
 
+def sanitizer_reports(folder):
+    """What AddressSanitizer and its like wrote into the logs, leaks included."""
+    found = []
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if name.endswith(".log") and os.path.isfile(path):
+            with open(path, errors="replace") as f:
+                text = f.read()
+            at = re.search(r"==\d+==ERROR|runtime error:|ERROR: LeakSanitizer", text)
+            if at:
+                found.append("%s: %s" % (name, text[at.start():at.start() + 3000]))
+    return "\n".join(found)
+
+
 def run(tests, prefix="test"):
     """Runs each function with a folder of its own; ends the program.  Names on the command line
     choose some of them.  What a failed one left behind stays to be looked at."""
@@ -466,6 +480,10 @@ def run(tests, prefix="test"):
         start = time.monotonic()
         try:
             test(folder)
+            for one in list(running):
+                if isinstance(one, (Relay, Sandbox)) and one.alive():
+                    check(one.stop() == 0, "%s ended with %s" % (one.name, one.process.returncode))
+            check(not sanitizer_reports(folder), sanitizer_reports(folder))
             print("ok    %s (%.1f s)" % (name, time.monotonic() - start), flush=True)
             passed += 1
         except Skip as why:
