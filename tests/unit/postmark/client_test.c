@@ -1,3 +1,5 @@
+#include <dlfcn.h>
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/secret.h"
@@ -497,6 +500,48 @@ bad_parameters_are_refused(void **state)
 	assert_non_null(strstr(why, "/nonexistent/ca.pem"));
 }
 
+/*
+ * libcurl asks for addresses in a thread of its own, through this one: a name server that does not
+ * answer.
+ */
+#define SLOW_MS 1500
+
+int
+getaddrinfo(
+    const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **list_r)
+{
+	static int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+	if (strcmp(host, "slow.example") == 0) {
+		usleep(SLOW_MS * 1000);
+		return EAI_AGAIN;
+	}
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+	return real(host, service, hints, list_r);
+}
+
+static void
+a_slow_name_server_does_not_hold_the_loop(void **state)
+{
+	struct bench *b = *state;
+	struct postmark_job *job;
+	int64_t began_ms = clock_mono_ms();
+
+	postmark_client_free(&b->client);
+	client_start(b, "http://slow.example");
+	/* Given up, and taken back: neither waits for the thread. */
+	post(b, &small, 1, 100);
+	wait_for(b, 1);
+	assert_int_equal(b->last.end, POSTMARK_NOT_SENT);
+	job = post(b, &small, 1, 5000);
+	turn_for(b, 100);
+	postmark_cancel(&job);
+	assert_true(clock_mono_ms() - began_ms < SLOW_MS);
+	/* The threads end in what the test still owns. */
+	usleep(SLOW_MS * 1000);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -521,6 +566,7 @@ main(void)
 		TEST(done_may_free_the_client),
 		TEST(an_unreadable_piece_ends_the_job),
 		TEST(bad_parameters_are_refused),
+		TEST(a_slow_name_server_does_not_hold_the_loop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
