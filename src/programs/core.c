@@ -43,7 +43,8 @@ struct core;
 /* The channel to one front. */
 struct channel {
 	struct core *core;
-	int front;
+	unsigned front;
+	int number;          /* of the channel, as the supervisor knows it */
 	unsigned generation; /* tells an answer that its front has been replaced */
 	struct peer *peer;   /* NULL: no such front */
 };
@@ -155,17 +156,18 @@ on_lost(void *ctx, const char *why)
 	log_info("front-lost", log_num("front", channel->front), log_str("why", why));
 	if (core->supervisor != NULL) /* a front that lives and sends nonsense is replaced */
 		handover_send(
-		    handover_fd(core->supervisor), HANDOVER_BAD_FRONT, channel->front, -1);
+		    handover_fd(core->supervisor), HANDOVER_BAD_FRONT, channel->number, -1);
 }
 
 static const struct peer_hooks peer_hooks = { .frame = on_frame, .lost = on_lost };
 
 static void
-connect_front(struct core *core, int front, int fd)
+connect_front(struct core *core, int number, int fd)
 {
+	unsigned front = handover_front(number);
 	struct channel *channel;
 
-	if (front < 0 || front >= MOST_FRONTS) {
+	if (front >= MOST_FRONTS) {
 		close(fd);
 		return;
 	}
@@ -173,6 +175,7 @@ connect_front(struct core *core, int front, int fd)
 	peer_free(&channel->peer);
 	channel->core = core;
 	channel->front = front;
+	channel->number = number;
 	channel->generation++;
 	channel->peer = peer_new(core->loop, fd, &peer_hooks, channel);
 }
@@ -350,9 +353,11 @@ on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 	case HANDOVER_DRAIN:
 		drain(core);
 		break;
+	case HANDOVER_LOG:
+		dup2(fd, STDERR_FILENO);
+		break;
 	case HANDOVER_READY:
 	case HANDOVER_BAD_FRONT:
-	case HANDOVER_LOG:
 		break;
 	}
 	if (fd >= 0)

@@ -186,9 +186,11 @@ on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 	case HANDOVER_DRAIN:
 		drain(f);
 		break;
+	case HANDOVER_LOG:
+		dup2(fd, STDERR_FILENO);
+		break;
 	case HANDOVER_READY:
 	case HANDOVER_BAD_FRONT:
-	case HANDOVER_LOG:
 		break;
 	}
 	if (fd >= 0)

@@ -21,6 +21,20 @@ struct message {
 	int number;
 };
 
+#define FRONT_BITS 8
+
+int
+handover_channel(unsigned front, unsigned serial)
+{
+	return (int)((serial & 0x7fffffU) << FRONT_BITS | front);
+}
+
+unsigned
+handover_front(int channel)
+{
+	return (unsigned)channel & ((1U << FRONT_BITS) - 1);
+}
+
 int
 handover_send(int control, enum handover_kind kind, int number, int fd)
 {
@@ -58,7 +72,8 @@ handover_receive(int control, enum handover_kind *kind_r, int *number_r, int *fd
 	struct msghdr msg = { .msg_iov = &part,
 		.msg_iovlen = 1,
 		.msg_control = extra.bytes,
-		.msg_controllen = sizeof(extra.bytes) };
+		/* CMSG_SPACE() has room for a second one, which nobody would close. */
+		.msg_controllen = CMSG_LEN(sizeof(int)) };
 	ssize_t got = recvmsg(control, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 
 	*fd_r = -1;
@@ -133,11 +148,6 @@ on_readable(evutil_socket_t control, short what, void *ctx)
 	(void)what;
 	switch (handover_receive(control, &kind, &number, &fd)) {
 	case 1:
-		if (kind == HANDOVER_LOG) {
-			dup2(fd, STDERR_FILENO);
-			close(fd);
-			return;
-		}
 		h->got(h->ctx, kind, number, fd); /* may free h */
 		return;
 	case 0:

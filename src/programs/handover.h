@@ -11,13 +11,20 @@ struct loop;
  * with at most one descriptor.
  */
 enum handover_kind {
-	HANDOVER_READY = 1,    /* child: I serve */
-	HANDOVER_CHANNEL = 2,  /* supervisor: number is the front's, fd the channel's end for you */
-	HANDOVER_SETTINGS = 3, /* supervisor: fd is a memfd with new settings (SIGHUP) */
-	HANDOVER_DRAIN = 4,    /* supervisor: finish and exit */
-	HANDOVER_BAD_FRONT = 5, /* core: front number sends nonsense */
+	HANDOVER_READY = 1,     /* child: I serve */
+	HANDOVER_CHANNEL = 2,   /* supervisor: number names the channel, fd is its end for you */
+	HANDOVER_SETTINGS = 3,  /* supervisor: fd is a memfd with new settings (SIGHUP) */
+	HANDOVER_DRAIN = 4,     /* supervisor: finish and exit */
+	HANDOVER_BAD_FRONT = 5, /* core: over the channel of that number comes nonsense */
 	HANDOVER_LOG = 6,       /* supervisor: fd is the log file, opened anew */
 };
+
+/*
+ * The number of a channel: the front's, and which of its channels it is, so that word of a front
+ * that has been replaced does not cost the next one its life.
+ */
+int handover_channel(unsigned front, unsigned serial);
+unsigned handover_front(int channel);
 
 /* Descriptors that a child finds after exec. */
 enum handover_fd {
@@ -37,7 +44,7 @@ int handover_settings_fd(const struct buf *text);
 /* All of such a memfd, which is closed.  0, or -1 and errno. */
 int handover_settings_read(int fd, struct buf *text);
 
-/* A child's end, on its loop.  HANDOVER_LOG is dealt with here: fd becomes stderr. */
+/* One end, on its loop. */
 struct handover;
 typedef void handover_fn(void *ctx, enum handover_kind, int number, int fd); /* takes fd */
 typedef void handover_closed_fn(void *ctx);

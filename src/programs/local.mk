@@ -14,3 +14,9 @@ bin_PROGRAMS += pmrelay-sandbox
 pmrelay_sandbox_SOURCES = src/programs/sandbox.c
 pmrelay_sandbox_LDADD = libsandbox.a libbase.a \
 	$(JANSSON_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+
+check_PROGRAMS += tests/unit/programs/handover_test
+TESTS += tests/unit/programs/handover_test
+tests_unit_programs_handover_test_SOURCES = tests/unit/programs/handover_test.c \
+	src/programs/handover.c src/programs/handover.h
+tests_unit_programs_handover_test_LDADD = libbase.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)

@@ -56,6 +56,7 @@ struct child {
 	char name[32];
 	pid_t pid; /* 0: not running */
 	struct handover *control;
+	int channel; /* a front's, to the core; 0: none yet */
 	bool ready;
 	int64_t started_ms;
 	int64_t pause_ms; /* before the next start, after short lives */
@@ -73,8 +74,9 @@ struct supervisor {
 	struct child core;
 	struct child *fronts;
 	unsigned front_count;
-	int waiting_fd;  /* background: the pipe to the process that waits for us to be ready */
-	bool told_ready; /* once */
+	unsigned channels; /* made so far */
+	int waiting_fd;    /* background: the pipe to the process that waits for us to be ready */
+	bool told_ready;   /* once */
 	enum stage {
 		STAGE_SERVING,
 		STAGE_DELAY,  /* told to end; accepts for a little longer (drain-delay) */
@@ -316,8 +318,9 @@ connect_child(struct supervisor *s, struct child *front)
 		log_error("channel", log_str("why", strerror(errno)));
 		return;
 	}
-	handover_send(handover_fd(s->core.control), HANDOVER_CHANNEL, (int)front->number, ends[0]);
-	handover_send(handover_fd(front->control), HANDOVER_CHANNEL, (int)front->number, ends[1]);
+	front->channel = handover_channel(front->number, ++s->channels);
+	handover_send(handover_fd(s->core.control), HANDOVER_CHANNEL, front->channel, ends[0]);
+	handover_send(handover_fd(front->control), HANDOVER_CHANNEL, front->channel, ends[1]);
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -367,6 +370,7 @@ on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 {
 	struct child *child = ctx;
 	struct supervisor *s = child->supervisor;
+	unsigned front;
 
 	if (fd >= 0)
 		close(fd);
@@ -381,12 +385,14 @@ on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 		tell_ready(s);
 		return;
 	case HANDOVER_BAD_FRONT:
-		/* Dead already in most cases, and then SIGCHLD is on its way. */
-		if (is_core(child) && number >= 1 && (unsigned)number <= s->front_count &&
-		    s->fronts[number - 1].pid > 0 && s->stage == STAGE_SERVING) {
+		/* Dead already in most cases, and then SIGCHLD is on its way, or has come. */
+		front = handover_front(number);
+		if (is_core(child) && front >= 1 && front <= s->front_count &&
+		    s->fronts[front - 1].pid > 0 && s->fronts[front - 1].channel == number &&
+		    s->stage == STAGE_SERVING) {
 			log_warning(
-			    "front-replaced", log_str("process", s->fronts[number - 1].name));
-			kill(s->fronts[number - 1].pid, SIGKILL);
+			    "front-replaced", log_str("process", s->fronts[front - 1].name));
+			kill(s->fronts[front - 1].pid, SIGKILL);
 		}
 		return;
 	case HANDOVER_CHANNEL:
@@ -547,6 +553,7 @@ child_ended(struct supervisor *s, struct child *child, int status)
 
 	handover_free(&child->control);
 	child->pid = 0;
+	child->channel = 0;
 	child->ready = false;
 	if (s->stage == STAGE_SERVING || s->stage == STAGE_DELAY) {
 		if (!was_ready && !s->told_ready) {
