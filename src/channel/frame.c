@@ -258,11 +258,12 @@ static bool
 descriptor_is_sound(int fd, size_t len, enum payload_part part)
 {
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	int sealed = fcntl(fd, F_GET_SEALS); /* -1: not a memfd */
 	struct stat facts;
 	char *bytes;
 	bool sound;
 
-	if ((fcntl(fd, F_GET_SEALS) & seals) != seals)
+	if (sealed < 0 || (sealed & seals) != seals)
 		return false;
 	if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode) || (uint64_t)facts.st_size != len)
 		return false;

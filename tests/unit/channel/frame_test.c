@@ -128,6 +128,7 @@ static void
 test_commit_refused(void **state)
 {
 	static const char two[] = "{\"From\":\"a@b.example\"},{\"From\":\"x@b.exampl\"}";
+	char path[] = "frame-XXXXXX"; /* here: the files of a tmpfs have seals */
 	struct mail *mail;
 	int fd;
 
@@ -183,6 +184,15 @@ test_commit_refused(void **state)
 	/* Sealed, but not of the length that the frame tells. */
 	mail = sample();
 	refused(mail, sealed("{}", 2), "payload descriptor is not a sealed JSON object");
+
+	/* The right bytes, in a file that has no seals. */
+	mail = sample();
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(write(fd, mail->items[0].payload.data, mail->items[0].payload.len),
+	    (ssize_t)mail->items[0].payload.len);
+	refused(mail, fd, "payload descriptor is not a sealed JSON object");
 
 	/* Not a memfd at all. */
 	mail = sample();
