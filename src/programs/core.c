@@ -40,6 +40,8 @@
 
 struct core;
 
+static void drain_without_fronts(struct core *);
+
 /* The channel to one front. */
 struct channel {
 	struct core *core;
@@ -61,6 +63,7 @@ struct core {
 	struct loop_timer *drain_end;
 	struct channel channels[MOST_FRONTS];
 	struct log_gate full_gate;
+	bool orphaned; /* the supervisor has gone: drains when the fronts have */
 	bool draining;
 	int status;
 };
@@ -151,6 +154,8 @@ on_lost(void *ctx, const char *why)
 	struct core *core = channel->core;
 
 	peer_free(&channel->peer);
+	if (core->orphaned)
+		drain_without_fronts(core);
 	if (core->draining)
 		return;
 	log_info("front-lost", log_num("front", channel->front), log_str("why", why));
@@ -269,16 +274,6 @@ on_drained(void *ctx)
 }
 
 static void
-on_drain_end(void *ctx)
-{
-	struct core *core = ctx;
-
-	log_warning(
-	    "drain-cut", log_str("why", "requests were still in flight: their mails are unsure"));
-	loop_stop(core->loop);
-}
-
-static void
 drain(struct core *core)
 {
 	if (core->draining)
@@ -287,6 +282,31 @@ drain(struct core *core)
 	log_info("draining");
 	loop_timer_set(core->drain_end, core->config->drain_timeout_ms);
 	dispatch_drain(core->dispatch, on_drained, core);
+}
+
+static void
+on_drain_end(void *ctx)
+{
+	struct core *core = ctx;
+
+	if (!core->draining) { /* a front has not ended in its time */
+		drain(core);
+		return;
+	}
+	log_warning(
+	    "drain-cut", log_str("why", "requests were still in flight: their mails are unsure"));
+	loop_stop(core->loop);
+}
+
+/* The fronts drain as well, and what their sessions still bring is stored and answered. */
+static void
+drain_without_fronts(struct core *core)
+{
+	for (size_t i = 0; i < MOST_FRONTS; i++) {
+		if (core->channels[i].peer != NULL)
+			return;
+	}
+	drain(core);
 }
 
 /* --- from the supervisor
@@ -370,7 +390,9 @@ on_supervisor_gone(void *ctx)
 	struct core *core = ctx;
 
 	log_error("supervisor-gone");
-	drain(core);
+	core->orphaned = true;
+	loop_timer_set(core->drain_end, core->config->drain_timeout_ms);
+	drain_without_fronts(core);
 }
 
 /* --- life

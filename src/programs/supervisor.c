@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -567,6 +568,12 @@ child_ended(struct supervisor *s, struct child *child, int status)
 		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 		return;
 	}
+	if (s->stage == STAGE_FRONTS && is_core(child) && s->told_ready) {
+		/* The fronts still have mails for it, whose clients wait for an answer. */
+		child_restart(child, WIFSIGNALED(status) ? "signal" : "exit",
+		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		return;
+	}
 	if (!well && s->status == EX_OK)
 		s->status = EX_SOFTWARE;
 	if (s->stage == STAGE_CORE) {
@@ -805,6 +812,18 @@ remove_unix_sockets(const struct config *config)
 	}
 }
 
+/* Large mails are descriptors on their way, beside the connections; 1024 are soon gone. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int
 supervisor_main(const struct supervisor_params *params)
 {
@@ -817,6 +836,8 @@ supervisor_main(const struct supervisor_params *params)
 	ssize_t len = readlink("/proc/self/exe", s.program, sizeof(s.program) - 1);
 
 	log_setup("supervisor", s.config->log_level, s.config->log_format, STDERR_FILENO);
+	privs_harden(); /* the token is in its memory, and may be in its environment */
+	raise_descriptor_limit();
 	if (len <= 0) {
 		log_error("start", log_str("why", "/proc/self/exe: is /proc mounted?"));
 		s.status = EX_OSFILE;
