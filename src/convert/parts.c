@@ -27,6 +27,7 @@
 #define STAND_IN "."
 
 #define MOST_NAME_BYTES 200
+#define MOST_ID_BYTES   1000
 
 struct reading {
 	struct parts *parts;
@@ -457,7 +458,31 @@ is_blank(const struct buf *text)
 	return true;
 }
 
+static void
+body_read(struct reading *r, const struct mime_part *part, struct content *out)
+{
+	if (strcmp(part->type, "text/html") == 0) {
+		r->ledger->undecodable += mime_part_text(part, &out->html);
+		out->has_html = true;
+	} else {
+		r->ledger->undecodable += mime_part_text(part, &out->text);
+		out->has_text = true;
+	}
+}
+
 static void visit(struct reading *, size_t index, bool related, struct content *out);
+
+/* A part in a place of a body: a name, as some senders give to every part, makes no file of it. */
+static void
+visit_body(struct reading *r, size_t index, bool related, struct content *out)
+{
+	const struct mime_part *part = &r->mime->parts[index];
+
+	if (part->kind == MIME_LEAF && is_body_type(part) && !mime_part_is_attachment(part))
+		body_read(r, part, out);
+	else
+		visit(r, index, related, out);
+}
 
 static void
 visit_alternative(struct reading *r, size_t index, bool related, struct content *out)
@@ -477,7 +502,11 @@ visit_alternative(struct reading *r, size_t index, bool related, struct content 
 			continue;
 		}
 		content_init(&one);
-		visit(r, i, related, &one);
+		/* A named part after another of its type is a file rather than a better body. */
+		if (strcmp(parts[i].type, "text/html") == 0 ? out->has_html : out->has_text)
+			visit(r, i, related, &one);
+		else
+			visit_body(r, i, related, &one);
 		/* RFC 2046 5.1.4: the last is the best. */
 		if (one.has_text && (!out->has_text || !is_blank(&one.text))) {
 			buf_move(&out->text, &one.text);
@@ -512,7 +541,7 @@ visit_related(struct reading *r, size_t index, struct content *out)
 			}
 	}
 	free(start);
-	visit(r, root, true, out);
+	visit_body(r, root, true, out);
 	for (size_t i = index + 1; i < parts[index].end; i = parts[i].end) {
 		if (i == root)
 			continue;
@@ -551,15 +580,10 @@ visit(struct reading *r, size_t index, bool related, struct content *out)
 	const struct mime_part *part = &r->mime->parts[index];
 
 	if (part->kind != MIME_MULTIPART) {
-		if (!is_body(r->mime, part)) {
+		if (is_body(r->mime, part))
+			body_read(r, part, out);
+		else
 			attach(r, part, related);
-		} else if (strcmp(part->type, "text/html") == 0) {
-			r->ledger->undecodable += mime_part_text(part, &out->html);
-			out->has_html = true;
-		} else {
-			r->ledger->undecodable += mime_part_text(part, &out->text);
-			out->has_text = true;
-		}
 	} else if (strcmp(part->type, "multipart/alternative") == 0) {
 		visit_alternative(r, index, related, out);
 	} else if (strcmp(part->type, "multipart/related") == 0) {
@@ -578,6 +602,46 @@ visit(struct reading *r, size_t index, bool related, struct content *out)
 	} else {
 		visit_mixed(r, index, related, out);
 	}
+}
+
+/* An id in the HTML ends where an attribute, a url() or a source set does. */
+#define ID_ENDS "\"'<> )\t\r\n,"
+
+/*
+ * Some senders put what the HTML refers to beside it into a mixed, without a word that it is
+ * inline.  One way through the HTML, whatever the number of attachments.
+ */
+static void
+refer(struct reading *r)
+{
+	const struct buf *html = &r->parts->html;
+	const char *end = html->data == NULL ? NULL : html->data + html->len;
+	GHashTable *by_id = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (size_t i = 0; i < r->parts->attachment_count; i++) {
+		struct attachment *attachment = &r->parts->attachments[i];
+
+		if (attachment->content_id == NULL && attachment->part->content_id != NULL)
+			g_hash_table_insert(by_id, attachment->part->content_id, attachment);
+	}
+	for (const char *p = html->data; p != NULL && g_hash_table_size(by_id) > 0;) {
+		struct attachment *attachment;
+		char id[MOST_ID_BYTES];
+		size_t len = 0;
+
+		p = memmem(p, (size_t)(end - p), "cid:", 4);
+		if (p == NULL)
+			break;
+		for (p += 4; p < end && len < sizeof(id) - 1 && strchr(ID_ENDS, *p) == NULL; p++)
+			id[len++] = *p;
+		id[len] = '\0';
+		attachment = g_hash_table_lookup(by_id, id);
+		if (attachment == NULL)
+			continue;
+		attachment->content_id = mem_format("cid:%s", id);
+		g_hash_table_remove(by_id, id);
+	}
+	g_hash_table_destroy(by_id);
 }
 
 static int
@@ -609,6 +673,8 @@ parts_read(struct parts *parts, const struct convert_options *options, const str
 	parts->html = content.html;
 	parts->has_html = content.has_html && !is_blank(&content.html);
 	parts->has_text = content.has_text && !is_blank(&content.text);
+	if (parts->has_html)
+		refer(&r);
 	if (!parts->has_text && !parts->has_html) {
 		ledger_note(ledger, LEDGER_NO_BODY);
 		buf_clear(&parts->text);

@@ -302,6 +302,26 @@ static const struct whole_mail whole_mails[] = {
 	    "'Content':'iVBORw=='},"
 	    "{'Name':'r\u00e9.pdf','ContentType':'application/pdf','Content':'JVBE'}]}]",
 	    "" },
+	{ "bodies with a name are bodies in an alternative and at the root of a related", "",
+	    "ann@x.example",
+	    HEAD "Content-Type: multipart/alternative; boundary=a\n\n--a\n"
+		 "Content-Type: text/plain; name=a.txt\n\nplain\n--a\n"
+		 "Content-Type: multipart/related; boundary=r\n\n--r\n"
+		 "Content-Type: text/html; name=a.html\nContent-Disposition: inline; "
+		 "filename=a.html\n\n<p>html</p>\n--r--\n--a\n"
+		 "Content-Type: text/plain; name=log.txt\n\nlog\n--a--\n",
+	    "[{'TextBody':'plain','HtmlBody':'<p>html</p>','Attachments':["
+	    "{'Name':'log.txt','ContentType':'text/plain','Content':'bG9n'}]}]",
+	    "" },
+	{ "what the HTML refers to is inline wherever it stands", "", "ann@x.example",
+	    HEAD "Content-Type: multipart/mixed; boundary=m\n\n--m\n"
+		 "Content-Type: text/html\n\n<img src=\"cid:a@x\"><img src=cid:none>\n--m\n"
+		 "Content-Type: image/gif; name=a.gif\nContent-ID: <a@x>\n\nG\n--m\n"
+		 "Content-Type: image/gif; name=b.gif\nContent-ID: <a@>\n\nG\n--m--\n",
+	    "[{'Attachments':[{'Name':'a.gif','ContentType':'image/gif','ContentID':'cid:a@x',"
+	    "'Content':'Rw=='},{'Name':'b.gif','ContentType':'image/gif','ContentID':null,"
+	    "'Content':'Rw=='}]}]",
+	    "" },
 	{ "a footer joins both bodies, escaped", "", "ann@x.example",
 	    HEAD "Content-Type: multipart/mixed; boundary=m\n\n--m\n"
 		 "Content-Type: multipart/alternative; boundary=a\n\n--a\n\nplain\n--a\n"
