@@ -238,6 +238,9 @@ class Program:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
+            # They are not our children, so waiting is looking; until then they hold the port.
+            wait_for("the end of %s's children" % self.name, lambda: not any(
+                (stat_of(pid) or "Z")[0] != "Z" for pid in children), 20, 0.01)
         if self in running:
             running.remove(self)
 
