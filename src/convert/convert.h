@@ -25,7 +25,7 @@ struct convert_options {
 	const char *default_tag;    /* "" for none; X-PM-Tag beats it */
 	int track_opens;	    /* -1: the field is left out; 0, 1 */
 	const char *track_links;    /* "": left out; None, HtmlAndText, HtmlOnly, TextOnly */
-	uint64_t most_api_bytes;    /* an item as Postmark counts it: 10,485,760 */
+	uint64_t most_api_bytes;    /* the JSON of an item: 10,485,760 */
 	uint64_t most_body_bytes;   /* TextBody and HtmlBody each: 5,242,880 */
 	unsigned most_recipients;   /* To+Cc+Bcc of an item: 50 */
 	unsigned most_depth;	    /* nesting of multiparts: 100 */

@@ -19,108 +19,90 @@
 #include "convert/parts.h"
 #include "convert/recipients.h"
 
-struct writer {
-	struct buf *out;
-	size_t api_bytes; /* as item.h counts */
-};
-
 static void
-add_member_n(struct writer *w, const char *name, const char *value, size_t len)
+add_member(struct buf *out, const char *name, const char *value)
 {
-	json_add_member(w->out, name, value, len);
-	w->api_bytes += len;
+	json_add_member(out, name, value, strlen(value));
 }
 
 static void
-add_member(struct writer *w, const char *name, const char *value)
+add_string(struct buf *out, const char *value)
 {
-	add_member_n(w, name, value, strlen(value));
-}
-
-static void
-add_string(struct writer *w, const char *value)
-{
-	size_t len = strlen(value);
-
-	json_add_string(w->out, value, len);
-	w->api_bytes += len;
+	json_add_string(out, value, strlen(value));
 }
 
 /* --- the tail ------------------------------------------------------------- */
 
 static void
-add_headers(struct writer *w, const struct headers *headers)
+add_headers(struct buf *out, const struct headers *headers)
 {
 	if (headers->other_count == 0)
 		return;
-	json_add_name(w->out, "Headers");
-	buf_addc(w->out, '[');
+	json_add_name(out, "Headers");
+	buf_addc(out, '[');
 	for (size_t i = 0; i < headers->other_count; i++) {
 		if (i > 0)
-			buf_addc(w->out, ',');
-		buf_addc(w->out, '{');
-		add_member(w, "Name", headers->others[i].name);
-		add_member(w, "Value", headers->others[i].value);
-		buf_addc(w->out, '}');
+			buf_addc(out, ',');
+		buf_addc(out, '{');
+		add_member(out, "Name", headers->others[i].name);
+		add_member(out, "Value", headers->others[i].value);
+		buf_addc(out, '}');
 	}
-	buf_addc(w->out, ']');
+	buf_addc(out, ']');
 }
 
 static void
-add_attachments(struct writer *w, const struct parts *parts)
+add_attachments(struct buf *out, const struct parts *parts)
 {
 	if (parts->attachment_count == 0)
 		return;
-	json_add_name(w->out, "Attachments");
-	buf_addc(w->out, '[');
+	json_add_name(out, "Attachments");
+	buf_addc(out, '[');
 	for (size_t i = 0; i < parts->attachment_count; i++) {
 		const struct attachment *attachment = &parts->attachments[i];
-		size_t before;
 
 		if (i > 0)
-			buf_addc(w->out, ',');
-		buf_addc(w->out, '{');
-		add_member(w, "Name", attachment->name);
-		add_member(w, "ContentType", attachment->content_type);
+			buf_addc(out, ',');
+		buf_addc(out, '{');
+		add_member(out, "Name", attachment->name);
+		add_member(out, "ContentType", attachment->content_type);
 		if (attachment->content_id != NULL)
-			add_member(w, "ContentID", attachment->content_id);
-		json_add_name(w->out, "Content");
-		buf_addc(w->out, '"');
-		before = w->out->len;
+			add_member(out, "ContentID", attachment->content_id);
+		json_add_name(out, "Content");
+		buf_addc(out, '"');
 		/* The alphabet of base64 needs no escapes. */
-		attachment_add_base64(attachment, w->out);
-		w->api_bytes += w->out->len - before;
-		buf_addc(w->out, '"');
-		buf_addc(w->out, '}');
+		attachment_add_base64(attachment, out);
+		buf_addc(out, '"');
+		buf_addc(out, '}');
 	}
-	buf_addc(w->out, ']');
+	buf_addc(out, ']');
 }
 
 static void
-add_tail(struct writer *w, const struct item_input *input)
+add_tail(struct buf *out, const struct item_input *input)
 {
 	const struct headers *headers = input->headers;
 	const struct parts *parts = input->parts;
 
 	if (headers->reply_to != NULL)
-		add_member(w, "ReplyTo", headers->reply_to);
+		add_member(out, "ReplyTo", headers->reply_to);
 	if (headers->subject[0] != '\0')
-		add_member(w, "Subject", headers->subject);
+		add_member(out, "Subject", headers->subject);
 	if (headers->tag[0] != '\0')
-		add_member(w, "Tag", headers->tag);
+		add_member(out, "Tag", headers->tag);
 	if (headers->track_opens >= 0) {
-		json_add_name(w->out, "TrackOpens");
-		buf_adds(w->out, headers->track_opens > 0 ? "true" : "false");
+		json_add_name(out, "TrackOpens");
+		buf_adds(out, headers->track_opens > 0 ? "true" : "false");
 	}
 	if (headers->track_links[0] != '\0')
-		add_member(w, "TrackLinks", headers->track_links);
-	add_headers(w, headers);
+		add_member(out, "TrackLinks", headers->track_links);
+	add_headers(out, headers);
 	if (parts->has_text)
-		add_member_n(w, "TextBody", parts->text.data, parts->text.len);
+		json_add_member(out, "TextBody", parts->text.data, parts->text.len);
 	if (parts->has_html)
-		add_member_n(w, "HtmlBody", parts->html.data, parts->html.len);
-	add_attachments(w, parts);
-	buf_addc(w->out, '}');
+		json_add_member(out, "HtmlBody", parts->html.data, parts->html.len);
+	add_attachments(out, parts);
+	buf_addc(out, '}');
 }
 
 /* --- the head ------------------------------------------------------------- */
@@ -139,37 +121,36 @@ list_print(const struct mailbox *const *boxes, size_t count, struct strlist *rec
 }
 
 static void
-add_metadata(struct writer *w, const struct headers *headers, const char *id)
+add_metadata(struct buf *out, const struct headers *headers, const char *id)
 {
-	json_add_name(w->out, "Metadata");
-	buf_addc(w->out, '{');
-	add_member(w, "relay-id", id);
-	w->api_bytes += strlen("relay-id");
+	json_add_name(out, "Metadata");
+	buf_addc(out, '{');
+	add_member(out, "relay-id", id);
 	for (size_t i = 0; i < headers->metadata_count; i++) {
 		/* A header name may hold a quote. */
-		buf_addc(w->out, ',');
-		add_string(w, headers->metadata[i].name);
-		buf_addc(w->out, ':');
-		add_string(w, headers->metadata[i].value);
+		buf_addc(out, ',');
+		add_string(out, headers->metadata[i].name);
+		buf_addc(out, ':');
+		add_string(out, headers->metadata[i].value);
 	}
-	buf_addc(w->out, '}');
+	buf_addc(out, '}');
 }
 
 static void
-add_head(struct writer *w, const struct item_input *input, const struct guard_item *written,
+add_head(struct buf *out, const struct item_input *input, const struct guard_item *written,
     const char *id)
 {
-	buf_addc(w->out, '{');
-	add_member(w, "From", input->headers->from);
-	add_member(w, "To", written->to);
+	buf_addc(out, '{');
+	add_member(out, "From", input->headers->from);
+	add_member(out, "To", written->to);
 	if (written->cc[0] != '\0')
-		add_member(w, "Cc", written->cc);
+		add_member(out, "Cc", written->cc);
 	if (written->bcc[0] != '\0')
-		add_member(w, "Bcc", written->bcc);
-	add_metadata(w, input->headers, id);
+		add_member(out, "Bcc", written->bcc);
+	add_metadata(out, input->headers, id);
 	/* Before anything long: a search for this item must name the stream. */
 	if (input->headers->message_stream[0] != '\0')
-		add_member(w, "MessageStream", input->headers->message_stream);
+		add_member(out, "MessageStream", input->headers->message_stream);
 }
 
 /* --- payloads ------------------------------------------------------------- */
@@ -178,8 +159,8 @@ static int
 refuse_size(const struct item_input *input, size_t bytes, struct refusal *refusal_r)
 {
 	refusal_set(refusal_r, 552, "5.3.4",
-	    "the message has %zu bytes as Postmark counts, with attachments in base64, and its "
-	    "limit is %llu",
+	    "the message has %zu bytes as a request to Postmark, with attachments in base64, and "
+	    "its limit is %llu",
 	    bytes, (unsigned long long)input->options->most_api_bytes);
 	return -1;
 }
@@ -228,16 +209,15 @@ make_only_item(const struct item_input *input, struct mail *mail, const struct g
     size_t most, struct refusal *refusal_r)
 {
 	struct buf out;
-	struct writer w = { .out = &out };
 	char id[ITEM_ID_SIZE];
 	int result = -1;
 
 	payload_buf_init(&out, most, input->content_len + 2048);
 	item_id(id, mail->id, mail->items[0].number);
-	add_head(&w, input, written, id);
-	add_tail(&w, input);
-	if (out.over || w.api_bytes > input->options->most_api_bytes)
-		refuse_size(input, w.api_bytes, refusal_r);
+	add_head(&out, input, written, id);
+	add_tail(&out, input);
+	if (out.over || out.len > input->options->most_api_bytes)
+		refuse_size(input, out.over ? out.most : out.len, refusal_r);
 	else if (payload_settle(&mail->items[0].payload, &out, most) != 0)
 		refuse_resources(refusal_r);
 	else
@@ -252,15 +232,14 @@ make_head(const struct item_input *input, struct mail *mail, const struct guard_
 {
 	struct item *item = &mail->items[number];
 	struct buf out;
-	struct writer w = { .out = &out, .api_bytes = tail_bytes };
 	char id[ITEM_ID_SIZE];
 	int result = -1;
 
 	buf_init(&out, ITEM_MOST_HEAD_BYTES);
 	item_id(id, mail->id, item->number);
-	add_head(&w, input, &written[number], id);
-	if (out.over || w.api_bytes > input->options->most_api_bytes)
-		refuse_size(input, w.api_bytes, refusal_r);
+	add_head(&out, input, &written[number], id);
+	if (out.over || out.len + tail_bytes > input->options->most_api_bytes)
+		refuse_size(input, (out.over ? out.most : out.len) + tail_bytes, refusal_r);
 	else if (payload_settle(&item->payload, &out, ITEM_MOST_HEAD_BYTES) != 0)
 		refuse_resources(refusal_r);
 	else
@@ -274,14 +253,13 @@ make_several_items(const struct item_input *input, struct mail *mail,
     const struct guard_item *written, size_t most, struct refusal *refusal_r)
 {
 	struct buf tail;
-	struct writer w = { .out = &tail };
 	size_t tail_bytes;
 	int result = -1;
 
 	payload_buf_init(&tail, most, input->content_len + 2048);
 	buf_addc(&tail, ',');
-	add_tail(&w, input);
-	tail_bytes = w.api_bytes;
+	add_tail(&tail, input);
+	tail_bytes = tail.over ? tail.most : tail.len;
 	if (tail.over || tail_bytes > input->options->most_api_bytes) {
 		refuse_size(input, tail_bytes, refusal_r);
 		goto free_tail;

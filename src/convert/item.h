@@ -14,11 +14,10 @@ struct refusal;
 /*
  * The finished JSON of each item (Postmark, "Send a single email").
  *
- * What is counted against most_api_bytes, for each item by itself: the UTF-8 bytes of every
- * string value before JSON escapes it, those of names and values of Headers and Metadata, and of
- * attachments their base64, name, type and id.  Field names, quotes and escapes are not counted:
- * Postmark's limit is on the message, not on the request.  It says only that attachments count
- * after base64; counting the rest as well keeps the relay on the safe side of it.
+ * What is counted against most_api_bytes, for each item by itself, is its JSON: head and tail, with
+ * all names, quotes and escapes.  Postmark's limit on a message says only that attachments count
+ * after base64, but a request to /email over the same figure is answered with HTTP 413, and an item
+ * that was accepted must fit alone.
  */
 
 /* From, To, Cc, Bcc and Metadata of one item, in bytes of JSON: 50 addresses with long names

@@ -319,7 +319,7 @@ static const struct whole_mail whole_mails[] = {
 		 "Content-Type: image/gif; name=a.gif\nContent-ID: <a@x>\n\nG\n--m\n"
 		 "Content-Type: image/gif; name=b.gif\nContent-ID: <a@>\n\nG\n--m--\n",
 	    "[{'Attachments':[{'Name':'a.gif','ContentType':'image/gif','ContentID':'cid:a@x',"
-	    "'Content':'Rw=='},{'Name':'b.gif','ContentType':'image/gif','ContentID':null,"
+	    "'Content':'Rw=='},{'Name':'b.gif','ContentType':'image/gif',"
 	    "'Content':'Rw=='}]}]",
 	    "" },
 	{ "a footer joins both bodies, escaped", "", "ann@x.example",
@@ -649,15 +649,8 @@ static void
 test_size_is_counted_exactly(void **state)
 {
 	struct convert_options options = options_plain();
-	/* From, To, relay-id and its value, two header fields, name, type and base64 of 3 bytes */
-	const size_t exact = strlen("s@x.e") + strlen("ann@x.example") +
-			     strlen("relay-id" MAIL_ID "-1") + strlen("Subj") +
-			     strlen("X-A"
-				    "b") +
-			     strlen("text") +
-			     strlen("n.pdf"
-				    "application/pdf"
-				    "AAAA");
+	/* One item, and two that share what they say. */
+	static const char *const recipients[] = { "ann@x.example", "bo@x.example cy@x.example" };
 	struct mail *mail = NULL;
 	struct refusal refusal;
 	struct buf content;
@@ -669,12 +662,30 @@ test_size_is_counted_exactly(void **state)
 	    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b\r\n"
 	    "Content-Type: application/pdf; name=n.pdf\r\n"
 	    "Content-Transfer-Encoding: base64\r\n\r\nAA\r\nAA\r\n--b--\r\n");
-	options.most_api_bytes = exact;
-	assert_int_equal(
-	    run(&options, "", "ann@x.example", content.data, content.len, &mail, &refusal), 0);
-	mail_free(&mail);
-	options.most_api_bytes = exact - 1;
-	refused("size", &options, "", &content, 552, "5.3.4", "limit is");
+	for (size_t i = 0; i < sizeof(recipients) / sizeof(recipients[0]); i++) {
+		options = options_plain();
+		assert_int_equal(
+		    run(&options, "", recipients[i], content.data, content.len, &mail, &refusal),
+		    0);
+		assert_int_equal(mail->item_count, i + 1);
+		options.most_api_bytes = mail->items[0].payload.len + mail->shared.len;
+		mail_free(&mail);
+		assert_int_equal(
+		    run(&options, "", recipients[i], content.data, content.len, &mail, &refusal),
+		    0);
+		mail_free(&mail);
+		options.most_api_bytes--;
+		assert_int_equal(
+		    run(&options, "", recipients[i], content.data, content.len, &mail, &refusal),
+		    -1);
+		assert_int_equal(refusal.code, 552);
+		assert_non_null(strstr(refusal.text, "limit is"));
+	}
+	assert_int_equal(options.most_api_bytes + 1,
+	    strlen("{'From':'s@x.e','To':'cy@x.example','Metadata':{'relay-id':'" MAIL_ID "-2'},"
+		   "'Subject':'Subj','Headers':[{'Name':'X-A','Value':'b'}],'TextBody':'text',"
+		   "'Attachments':[{'Name':'n.pdf','ContentType':'application/pdf','Content':"
+		   "'AAAA'}]}"));
 	buf_free(&content);
 }
 
