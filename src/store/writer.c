@@ -31,7 +31,7 @@ struct writer {
 	struct op_list kept; /* outcomes that could not be written yet */
 	int64_t kept_since_ms, kept_again_ms;
 	struct keyset in_hand; /* keys of claimed items */
-	struct strlist forget; /* mails that were refused, and may show up again all the same */
+	struct strlist forget; /* mails whose commit failed, and which may show up all the same */
 	struct store_counts counts; /* the last that were known */
 	uint64_t commits;
 	bool broken; /* the connection cannot be trusted */
@@ -290,8 +290,11 @@ group_try(struct writer *w, struct op *first, const struct op *last)
 	w->broken = w->broken || result == STORE_BROKEN;
 	for (struct op *op = first; op != last; op = op->next) {
 		op_undo(op);
-		if (committing && result == STORE_BROKEN && !op->refused)
-			op->uncertain = true;
+		/* It may be on the disk all the same, but without its files: it is not to be met
+		 * there when it is tried again, or when its client comes again. */
+		if (committing && result == STORE_BROKEN && op->kind == OP_COMMIT && !op->refused &&
+		    !op->commit.known)
+			strlist_add(&w->forget, op->commit.mail->id);
 	}
 	return result;
 }
@@ -304,10 +307,6 @@ op_refuse(struct writer *w, struct op *op, enum store_result result)
 {
 	op->result = result;
 	switch (op->kind) {
-	case OP_COMMIT:
-		if (op->uncertain)
-			strlist_add(&w->forget, op->commit.mail->id);
-		break;
 	case OP_NEXT:
 		/* Somebody would wait for ever otherwise. */
 		op->next_due.due_ms = op->next_due.now_ms + RETRY_MS;
@@ -317,6 +316,7 @@ op_refuse(struct writer *w, struct op *op, enum store_result result)
 		op->count.counts.commits = w->commits;
 		op->count.counts.syncs = w->params.backend->syncs(w->params.handle);
 		break;
+	case OP_COMMIT:
 	case OP_CLAIM:
 	case OP_SETTLE:
 	case OP_PURGE:

@@ -29,8 +29,7 @@ struct op {
 	struct op *next;
 	enum op_kind kind;
 	enum store_result result;
-	bool refused;   /* this time it is not even tried */
-	bool uncertain; /* its commit failed in a way that may still have reached the disk */
+	bool refused; /* this time it is not even tried */
 	void *ctx;
 	union {
 		struct {

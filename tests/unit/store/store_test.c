@@ -45,12 +45,15 @@
 /* --- a disk that fails when asked to ------------------------------------------------------ */
 
 static atomic_int syncs_to_fail;
+static atomic_int syncs_before; /* that work all the same */
 
 /* Stands before the C library's, for SQLite too. */
 int
 fdatasync(int fd)
 {
-	if (atomic_load(&syncs_to_fail) > 0) {
+	if (atomic_load(&syncs_before) > 0) {
+		atomic_fetch_sub(&syncs_before, 1);
+	} else if (atomic_load(&syncs_to_fail) > 0) {
 		atomic_fetch_sub(&syncs_to_fail, 1);
 		errno = EIO;
 		return -1;
@@ -1272,6 +1275,39 @@ test_sync_error(void **state)
 	assert_int_equal(folder_entries(s->folder, "payload"), 0);
 }
 
+/* Wherever the syncs begin and end to fail: what was answered with "stored" can be read. */
+static void
+test_sync_error_anywhere(void **state)
+{
+	struct spool *s = *state;
+
+	clock_restore();
+	for (int from = 0; from < 4; from++)
+		for (int most = 1; most < 7; most++) {
+			atomic_store(&syncs_before, from);
+			atomic_store(&syncs_to_fail, most);
+			commit_ask(s, mail_make_shared(1, FILE_BYTES));
+			commit_ask(s, mail_make(NULL, 1, 1000, NOW_MS));
+			wait_answers(s);
+			atomic_store(&syncs_before, 0);
+			atomic_store(&syncs_to_fail, 0);
+			/* It is not opened again at once. */
+			for (int i = 0; commit(s, mail_make(NULL, 1, 1000, NOW_MS)) != STORE_OK;
+			     i++) {
+				assert_true(i < 100);
+				usleep(50000);
+			}
+			if (count(s)->put_aside != 0 ||
+			    folder_entries(s->folder, "payload") !=
+				(unsigned)sql(
+				    s, "SELECT count(*) FROM item WHERE payload_at=2 AND state<6"))
+				fail_msg(
+				    "%d syncs that fail after %d: a payload has gone", most, from);
+			claim(s, ITEM_SPOOLED);
+			assert_int_equal(count(s)->put_aside, 0);
+		}
+}
+
 /* A claim whose commit fails has given nothing out. */
 static void
 test_sync_error_claim(void **state)
@@ -1401,6 +1437,7 @@ main(void)
 		TEST(test_disk_full),
 		TEST(test_write_error),
 		TEST(test_sync_error),
+		TEST(test_sync_error_anywhere),
 		TEST(test_sync_error_claim),
 		TEST(test_put_aside),
 		TEST(test_damaged_database),
