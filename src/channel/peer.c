@@ -363,6 +363,17 @@ peer_committed(struct peer *p, uint64_t serial, const struct refusal *refusal)
 	loop_call_ask(p->flush);
 }
 
+void
+peer_rest(struct peer *p, bool rests)
+{
+	if (p->broken != NULL)
+		return;
+	if (rests)
+		event_del(p->readable);
+	else
+		event_add(p->readable, NULL);
+}
+
 size_t
 peer_unsent(const struct peer *p)
 {

@@ -1,6 +1,7 @@
 #ifndef PMRELAY_CHANNEL_PEER_H
 #define PMRELAY_CHANNEL_PEER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,9 @@ void peer_free(struct peer **);
 /* -1: the mail fits no frame. The mail is lent for the call: its descriptors are duplicated. */
 int peer_commit(struct peer *, uint64_t serial, const struct mail *);
 void peer_committed(struct peer *, uint64_t serial, const struct refusal *refusal_or_null);
+/* While it rests nothing more is read: what the other side sends waits there.  Frames that were
+ * read already are still given, and the end of the channel is not noticed. */
+void peer_rest(struct peer *, bool rests);
 size_t peer_unsent(const struct peer *); /* bytes that wait to leave */
 
 #endif

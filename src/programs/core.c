@@ -35,8 +35,10 @@
 #define SETTINGS_MOST (1024U * 1024U)
 #define MOST_FRONTS   256
 #define PURGE_MS      (60 * 60 * 1000)
-#define SEARCHES      4         /* connections for questions, beside those for mail */
-#define ROUTE         "default" /* the one route there is for now */
+/* Of one front's mails that the disk has not taken yet: beyond it they wait in the front. */
+#define MOST_OPEN_BYTES (64U * 1024U * 1024U)
+#define SEARCHES        4         /* connections for questions, beside those for mail */
+#define ROUTE           "default" /* the one route there is for now */
 
 struct core;
 
@@ -49,6 +51,7 @@ struct channel {
 	int number;          /* of the channel, as the supervisor knows it */
 	unsigned generation; /* tells an answer that its front has been replaced */
 	struct peer *peer;   /* NULL: no such front */
+	uint64_t open_bytes; /* of commits without an answer */
 };
 
 struct core {
@@ -76,7 +79,18 @@ struct asker {
 	struct channel *channel;
 	unsigned generation;
 	uint64_t serial;
+	uint64_t bytes;
 };
+
+static uint64_t
+payload_bytes(const struct mail *mail)
+{
+	uint64_t bytes = mail->shared.len;
+
+	for (size_t i = 0; i < mail->item_count; i++)
+		bytes += mail->items[i].payload.len;
+	return bytes;
+}
 
 static void
 refuse_for_store(struct core *core, struct refusal *refusal, enum store_result result)
@@ -106,8 +120,13 @@ on_committed(void *ctx, enum store_result result)
 
 	if (result != STORE_OK)
 		refuse_for_store(channel->core, &refusal, result);
-	if (channel->peer != NULL && channel->generation == asker->generation)
+	if (channel->peer != NULL && channel->generation == asker->generation) {
+		channel->open_bytes -= asker->bytes;
+		if (channel->open_bytes + asker->bytes > MOST_OPEN_BYTES &&
+		    channel->open_bytes <= MOST_OPEN_BYTES)
+			peer_rest(channel->peer, false);
 		peer_committed(channel->peer, asker->serial, result == STORE_OK ? NULL : &refusal);
+	}
 	free(asker);
 }
 
@@ -143,6 +162,10 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 	asker->channel = channel;
 	asker->generation = channel->generation;
 	asker->serial = head->serial;
+	asker->bytes = head->body_bytes + payload_bytes(mail);
+	channel->open_bytes += asker->bytes;
+	if (channel->open_bytes > MOST_OPEN_BYTES)
+		peer_rest(channel->peer, true);
 	store_commit(core->store, mail, on_committed, asker);
 	return 0;
 }
@@ -182,6 +205,7 @@ connect_front(struct core *core, int number, int fd)
 	channel->front = front;
 	channel->number = number;
 	channel->generation++;
+	channel->open_bytes = 0;
 	channel->peer = peer_new(core->loop, fd, &peer_hooks, channel);
 }
 

@@ -135,6 +135,46 @@ test_many(void **state)
 }
 
 static void
+stop(void *ctx)
+{
+	loop_stop(ctx);
+}
+
+/* What comes meanwhile waits in the other process, and is not lost. */
+static void
+test_rest(void **state)
+{
+	struct side front = { 0 }, core = { .expected = 100 };
+	struct loop_timer *timer;
+	int ends[2];
+
+	(void)state;
+	front.loop = core.loop = loop_new();
+	timer = loop_timer_new(core.loop, stop, core.loop);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	front.peer = peer_new(front.loop, ends[0], &hooks, &front);
+	core.peer = peer_new(core.loop, ends[1], &hooks, &core);
+	peer_rest(core.peer, true);
+	for (unsigned i = 0; i < core.expected; i++) {
+		struct mail *mail = make_mail(i, i % 7 < 3 ? 200000 : 30000);
+
+		assert_int_equal(peer_commit(front.peer, i, mail), 0);
+		mail_free(&mail);
+	}
+	loop_timer_set(timer, 20);
+	loop_run(core.loop);
+	assert_int_equal(core.frames, 0);
+	assert_true(peer_unsent(front.peer) > 1000000);
+	peer_rest(core.peer, false);
+	loop_run(core.loop);
+	assert_int_equal(core.frames, 100);
+	peer_free(&front.peer);
+	peer_free(&core.peer);
+	loop_timer_free(&timer);
+	loop_free(&core.loop);
+}
+
+static void
 test_other_side_dies(void **state)
 {
 	struct side front = { 0 };
@@ -192,6 +232,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_other_side_dies),
 		cmocka_unit_test(test_nonsense),
 	};
