@@ -28,7 +28,7 @@ enum payload_place {
 	PAYLOAD_DESCRIPTOR = 2,
 };
 
-/* --- reading: a cursor that remembers its own failure ------------------------------------ */
+/* --- reading: a cursor that remembers its own failure ------------------------------------- */
 
 struct cursor {
 	const char *at;
@@ -139,7 +139,7 @@ frame_head_read(struct frame_head *head, const unsigned char bytes[FRAME_HEAD_SI
 	return -1;
 }
 
-/* --- COMMIT --------------------------------------------------------------------------------- */
+/* --- COMMIT ------------------------------------------------------------------------------- */
 
 static bool
 payload_travels_inline(const struct payload *payload)
@@ -418,7 +418,7 @@ frame_commit_read(const char *body, size_t len, const int *fds, size_t fd_count,
 	return NULL;
 }
 
-/* --- COMMITTED ------------------------------------------------------------------------------ */
+/* --- COMMITTED ---------------------------------------------------------------------------- */
 
 void
 frame_committed_write(struct buf *out, uint64_t serial, const struct refusal *refusal)

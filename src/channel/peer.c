@@ -138,7 +138,7 @@ give_back(struct buf *buf)
 	buf_init(buf, most);
 }
 
-/* --- in ------------------------------------------------------------------------------------- */
+/* --- in ----------------------------------------------------------------------------------- */
 
 /* Gives the complete frames in p->in to the owner.  -1: the channel is over or freed. */
 static int
@@ -186,6 +186,8 @@ give_frames(struct peer *p)
 static int
 keep_descriptors(struct peer *p, struct msghdr *msg)
 {
+	bool all = (msg->msg_flags & MSG_CTRUNC) == 0;
+
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
 		size_t count;
 
@@ -196,13 +198,15 @@ keep_descriptors(struct peer *p, struct msghdr *msg)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (p->in_fd_count == QUEUE_MOST)
-				close(fd);
-			else
+			if (p->in_fd_count < QUEUE_MOST) {
 				p->in_fds[p->in_fd_count++] = fd;
+			} else {
+				close(fd);
+				all = false;
+			}
 		}
 	}
-	return (msg->msg_flags & MSG_CTRUNC) != 0 || p->in_fd_count == QUEUE_MOST ? -1 : 0;
+	return all ? 0 : -1;
 }
 
 static void
@@ -245,7 +249,7 @@ on_readable(evutil_socket_t fd, short what, void *ctx)
 	(void)give_frames(p);
 }
 
-/* --- out ------------------------------------------------------------------------------------ */
+/* --- out ---------------------------------------------------------------------------------- */
 
 /* Sends from the start of p->out.  Returns what send returns; descriptors that went are closed. */
 static ssize_t

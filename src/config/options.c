@@ -462,7 +462,7 @@ const struct option_row option_table[] = {
 	    .least = 10, .most = DAY,
 	    .text = "How often one item is tried while a route waits for an operator, or for "
 		    "Postmark to come back." },
-	{ "retry", "settle", OPTION_TIME, RELOAD_LIVE, AT(retry_settle_ms), .preset = "30s",
+	{ "retry", "settle", OPTION_TIME, RELOAD_LIVE, AT(retry_settle_ms), .preset = "5m",
 	    .most = HOUR,
 	    .text = "How long Postmark's message search may lag behind: an unsure item is looked "
 		    "up again after it before it is sent again." },

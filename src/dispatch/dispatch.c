@@ -281,6 +281,8 @@ route_operator(struct route *route, const struct item_verdict *verdict, int stat
 			return;
 		}
 		route->senders_row = SENDERS_IN_A_ROW;
+	} else {
+		route->senders_row = 0;
 	}
 	route_pause(route, verdict, status);
 }
@@ -674,6 +676,7 @@ request_submit(struct request *request)
 enum leave {
 	LEAVE_GO,
 	LEAVE_PROBE, /* one item, to see */
+	LEAVE_SIEVE, /* a batch, to see whether some of it is taken */
 	LEAVE_NOT,   /* an answer or the gate timer, which is set, will pump again */
 };
 
@@ -705,8 +708,12 @@ route_may_leave(struct route *route)
 	case BREAKER_GO:
 		break;
 	}
+	if (route->paused && route->in_flight > 0)
+		return LEAVE_NOT;
+	/* Mails with a wrong From are tried with others behind them, or a thousand of them at the
+	 * head of the queue would take a thousand probes. */
 	if (route->paused)
-		return route->in_flight > 0 ? LEAVE_NOT : LEAVE_PROBE;
+		return route->senders_row >= SENDERS_IN_A_ROW ? LEAVE_SIEVE : LEAVE_PROBE;
 	if (route->memory_bytes >= MOST_MEMORY_BYTES)
 		return LEAVE_NOT;
 	return pace_has_room(&route->pace, route->in_flight) ? LEAVE_GO : LEAVE_NOT;
@@ -749,7 +756,7 @@ claim_used(struct route *route, struct store_item *items, size_t count)
 		items_free(items, count);
 		return;
 	}
-	items_leave(route, items, count, leave == LEAVE_PROBE);
+	items_leave(route, items, count, leave != LEAVE_GO);
 }
 
 static void

@@ -17,6 +17,9 @@ struct store;
  */
 struct dispatch;
 
+/* Searches at once, of all routes: connections beside most_in_flight that a client should have. */
+#define DISPATCH_SEARCHES 4
+
 struct dispatch_options {
 	unsigned most_in_flight;    /* requests at once, per route */
 	unsigned most_batch_items;  /* 1 to 500 */

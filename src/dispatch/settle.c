@@ -16,7 +16,7 @@
 #include "dispatch/schedule.h"
 #include "dispatch/settle.h"
 
-#define MOST_ASKING       20U   /* questions at once; one while searches fail */
+#define MOST_ASKING       DISPATCH_SEARCHES /* questions at once; one while searches fail */
 #define MOST_KEPT         2000U /* items in hand: most of them wait for their second question */
 #define MOST_CLAIM        200U
 #define MOST_CLAIM_BYTES  (32U * 1024U * 1024U)

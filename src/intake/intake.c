@@ -86,7 +86,7 @@ intake_waiting(const struct intake *in)
 	return in->waiting;
 }
 
-/* --- the table of mails that wait for the core ---------------------------------------------- */
+/* --- the table of mails that wait for the core -------------------------------------------- */
 
 static struct pending *
 pending_add(struct intake *in, struct mail *mail, struct smtp_session *session)
@@ -164,7 +164,7 @@ intake_free(struct intake **intake)
 	free(in);
 }
 
-/* --- answers ---------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------------ */
 
 static void
 answer(struct smtp_session *session, const struct refusal *refusal)
@@ -231,7 +231,7 @@ sweep(void *ctx)
 		loop_timer_set(in->sweep, SWEEP_MS);
 }
 
-/* --- the channel ------------------------------------------------------------------------------ */
+/* --- the channel -------------------------------------------------------------------------- */
 
 /* Sends the mail to the core, now or when there is one.  -1 and why not: it fits no frame. */
 static int
@@ -261,8 +261,11 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 	    frame_committed_read(body, head->body_bytes, &stored, &refusal) != 0)
 		return -1;
 	p = pending_find(in, head->serial);
-	if (p != NULL) /* else: given up by sweep() */
+	if (p != NULL)
 		finish(in, p, stored ? NULL : &refusal);
+	else if (stored) /* given up by sweep(): its client was told to come again */
+		log_warning("stored-late", log_str("why", "a mail that was answered 451 is stored "
+							  "after all, and may come twice"));
 	return 0;
 }
 
@@ -292,7 +295,7 @@ intake_connect(struct intake *in, int channel_fd)
 	}
 }
 
-/* --- hooks of the session --------------------------------------------------------------------- */
+/* --- hooks of the session ----------------------------------------------------------------- */
 
 /* The core ends the channel over a text that is not clean, so a client must not be able to make
  * one: control characters and invalid UTF-8 become \xHH, and it has a limit. */

@@ -32,12 +32,12 @@
 #include "programs/core.h"
 #include "programs/handover.h"
 
-#define SETTINGS_MOST (1024U * 1024U)
-#define MOST_FRONTS   256
-#define PURGE_MS      (60 * 60 * 1000)
+#define SETTINGS_MOST  (1024U * 1024U)
+#define MOST_FRONTS    256
+#define FIRST_PURGE_MS (60 * 1000) /* not in the way of a start */
+#define PURGE_MS       (60 * 60 * 1000)
 /* Of one front's mails that the disk has not taken yet: beyond it they wait in the front. */
 #define MOST_OPEN_BYTES (64U * 1024U * 1024U)
-#define SEARCHES        4         /* connections for questions, beside those for mail */
 #define ROUTE           "default" /* the one route there is for now */
 
 struct core;
@@ -64,6 +64,7 @@ struct core {
 	struct dispatch *dispatch;
 	struct loop_timer *purge;
 	struct loop_timer *drain_end;
+	struct loop_timer *reload_end;
 	struct channel channels[MOST_FRONTS];
 	struct log_gate full_gate;
 	bool orphaned; /* the supervisor has gone: drains when the fronts have */
@@ -71,8 +72,7 @@ struct core {
 	int status;
 };
 
-/* --- commits ------------------------------------------------------------------------------------
- */
+/* --- commits ------------------------------------------------------------------------------ */
 
 /* Who asked for a commit. */
 struct asker {
@@ -148,6 +148,10 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 		mail_free(&mail);
 		why = "no such route";
 	}
+	/* A front's clock is ours; whatever it says, untried mail must not wait for a time to come.
+	 */
+	if (mail != NULL && mail->accepted_ms > clock_wall_ms())
+		mail->accepted_ms = clock_wall_ms();
 	if (mail == NULL) {
 		/* Not the channel's end: one strange mail must not cost the others theirs. */
 		struct refusal refusal;
@@ -209,8 +213,7 @@ connect_front(struct core *core, int number, int fd)
 	channel->peer = peer_new(core->loop, fd, &peer_hooks, channel);
 }
 
-/* --- dispatching --------------------------------------------------------------------------------
- */
+/* --- dispatching -------------------------------------------------------------------------- */
 
 static void
 on_due(void *ctx)
@@ -248,7 +251,7 @@ start_dispatching(struct core *core)
 		.ca_file = c->postmark_ca_file[0] != '\0' ? c->postmark_ca_file : NULL,
 		.user_agent = "pmrelay/" PACKAGE_VERSION,
 		.connect_timeout_ms = c->postmark_connect_timeout_ms,
-		.most_connections = c->postmark_requests + SEARCHES };
+		.most_connections = c->postmark_requests + DISPATCH_SEARCHES };
 	char why[256] = "";
 	uint64_t seed;
 
@@ -286,8 +289,7 @@ on_purge(void *ctx)
 	loop_timer_set(core->purge, PURGE_MS);
 }
 
-/* --- the end ------------------------------------------------------------------------------------
- */
+/* --- the end ------------------------------------------------------------------------------ */
 
 static void
 on_drained(void *ctx)
@@ -303,6 +305,7 @@ drain(struct core *core)
 	if (core->draining)
 		return;
 	core->draining = true;
+	loop_timer_clear(core->reload_end);
 	log_info("draining");
 	loop_timer_set(core->drain_end, core->config->drain_timeout_ms);
 	dispatch_drain(core->dispatch, on_drained, core);
@@ -333,15 +336,18 @@ drain_without_fronts(struct core *core)
 	drain(core);
 }
 
-/* --- from the supervisor
- * -------------------------------------------------------------------------- */
+/* --- from the supervisor ------------------------------------------------------------------ */
 
-/* The requests of the old settings are over: begin with the new ones. */
+/*
+ * The requests of the old settings are over, or have had their time and leave their mails unsure:
+ * begin with the new ones.
+ */
 static void
 on_drained_for_reload(void *ctx)
 {
 	struct core *core = ctx;
 
+	loop_timer_clear(core->reload_end);
 	stop_dispatching(core);
 	config_free(&core->config);
 	core->config = core->next_config;
@@ -374,8 +380,10 @@ reload(struct core *core, int fd)
 	} else {
 		config_free(&core->next_config);
 		core->next_config = config;
-		if (!under_way)
+		if (!under_way) {
+			loop_timer_set(core->reload_end, core->config->drain_timeout_ms);
 			dispatch_drain(core->dispatch, on_drained_for_reload, core);
+		}
 	}
 	secret_wipe(text.data, text.len);
 	buf_free(&text);
@@ -419,8 +427,7 @@ on_supervisor_gone(void *ctx)
 	drain_without_fronts(core);
 }
 
-/* --- life
- * ----------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------- */
 
 static int
 open_store(struct core *core)
@@ -477,11 +484,12 @@ core_main(void)
 	}
 	core.purge = loop_timer_new(core.loop, on_purge, &core);
 	core.drain_end = loop_timer_new(core.loop, on_drain_end, &core);
+	core.reload_end = loop_timer_new(core.loop, on_drained_for_reload, &core);
 	if (start_dispatching(&core) != 0) {
 		core.status = EX_CONFIG;
 		goto close_store;
 	}
-	loop_timer_set(core.purge, PURGE_MS);
+	loop_timer_set(core.purge, FIRST_PURGE_MS);
 	core.supervisor =
 	    handover_new(core.loop, HANDOVER_FD_CONTROL, on_handover, on_supervisor_gone, &core);
 	handover_send(HANDOVER_FD_CONTROL, HANDOVER_READY, 0, -1);
@@ -493,6 +501,7 @@ core_main(void)
 		peer_free(&core.channels[i].peer);
 	stop_dispatching(&core);
 close_store:
+	loop_timer_free(&core.reload_end);
 	loop_timer_free(&core.drain_end);
 	loop_timer_free(&core.purge);
 	store_close(&core.store);

@@ -32,7 +32,6 @@ struct front_settings {
 	char hostname[256];
 	struct smtp_limits limits;
 	struct convert_options convert;
-	struct front_settings *before; /* sessions may still hold its limits */
 };
 
 struct front {
@@ -91,16 +90,11 @@ settings_new(struct config *config)
 static void
 settings_free(struct front_settings *s)
 {
-	while (s != NULL) {
-		struct front_settings *before = s->before;
-
-		config_free(&s->config);
-		free(s);
-		s = before;
-	}
+	config_free(&s->config);
+	free(s);
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------------ */
 
 static void
 drain_look(void *ctx)
@@ -136,8 +130,7 @@ drain(struct front *f)
 	loop_timer_set(f->drain_end, f->settings->config->drain_timeout_ms);
 }
 
-/* --- from the supervisor ------------------------------------------------------------------------
- */
+/* --- from the supervisor ------------------------------------------------------------------ */
 
 static void
 reload(struct front *f, int fd)
@@ -162,7 +155,7 @@ reload(struct front *f, int fd)
 	}
 	intake_reload(f->intake, &settings->convert);
 	log_set_level(config->log_level);
-	settings->before = f->settings;
+	settings_free(f->settings); /* nobody reads it any more */
 	f->settings = settings;
 
 free_text:
@@ -206,8 +199,7 @@ on_supervisor_gone(void *ctx)
 	drain(f);
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------- */
 
 static int
 open_listener(struct front *f)

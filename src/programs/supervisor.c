@@ -90,8 +90,7 @@ struct supervisor {
 
 static void child_start(void *ctx);
 
-/* --- sockets ------------------------------------------------------------------------------------
- */
+/* --- sockets ------------------------------------------------------------------------------ */
 
 static int
 bind_unix(const char *path)
@@ -220,8 +219,7 @@ bind_all(struct supervisor *s)
 	return bound > 0 ? 0 : -1;
 }
 
-/* --- children -----------------------------------------------------------------------------------
- */
+/* --- children ----------------------------------------------------------------------------- */
 
 static bool
 is_core(const struct child *child)
@@ -307,6 +305,14 @@ child_exec(const struct supervisor *s, const struct child *child, char **environ
 	execve(s->program, argv, environment);
 }
 
+static void
+child_kill(const struct child *child)
+{
+	log_error("stuck", log_str("process", child->name), log_str("why", strerror(errno)));
+	if (child->pid > 0)
+		kill(child->pid, SIGKILL);
+}
+
 /* A pair between a front and the core, an end for each.  What was between them before is over. */
 static void
 connect_child(struct supervisor *s, struct child *front)
@@ -320,8 +326,13 @@ connect_child(struct supervisor *s, struct child *front)
 		return;
 	}
 	front->channel = handover_channel(front->number, ++s->channels);
-	handover_send(handover_fd(s->core.control), HANDOVER_CHANNEL, front->channel, ends[0]);
-	handover_send(handover_fd(front->control), HANDOVER_CHANNEL, front->channel, ends[1]);
+	/* A child that does not take its end is stuck: the next one will. */
+	if (handover_send(
+		handover_fd(s->core.control), HANDOVER_CHANNEL, front->channel, ends[0]) != 0)
+		child_kill(&s->core);
+	else if (handover_send(
+		     handover_fd(front->control), HANDOVER_CHANNEL, front->channel, ends[1]) != 0)
+		child_kill(front);
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -452,8 +463,7 @@ close_ends:
 	free(environment);
 }
 
-/* --- the end ------------------------------------------------------------------------------------
- */
+/* --- the end ------------------------------------------------------------------------------ */
 
 static void
 drain_core(struct supervisor *s)
@@ -607,8 +617,7 @@ on_child_signal(void *ctx)
 	}
 }
 
-/* --- reload -------------------------------------------------------------------------------------
- */
+/* --- reload ------------------------------------------------------------------------------- */
 
 static int
 open_log_file(const struct config *config)
@@ -624,11 +633,12 @@ tell_child(const struct supervisor *s, const struct child *child, int log_fd)
 	if (child->control == NULL)
 		return;
 	if (log_fd >= 0)
-		handover_send(handover_fd(child->control), HANDOVER_LOG, 0, log_fd);
+		(void)handover_send(handover_fd(child->control), HANDOVER_LOG, 0, log_fd);
 	settings = settings_for(s, child);
 	if (settings < 0)
 		return;
-	handover_send(handover_fd(child->control), HANDOVER_SETTINGS, 0, settings);
+	if (handover_send(handover_fd(child->control), HANDOVER_SETTINGS, 0, settings) != 0)
+		child_kill(child); /* the next one begins with the new settings */
 	close(settings);
 }
 
@@ -679,8 +689,7 @@ free_why:
 	buf_free(&why);
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------- */
 
 /* The spool folder must belong to the user that the core becomes. */
 static int
@@ -734,6 +743,7 @@ go_to_background(struct supervisor *s)
 	unsigned char status = EX_SOFTWARE;
 	int ends[2];
 	int log_fd = open_log_file(s->config);
+	const struct passwd *user = NULL;
 	pid_t pid;
 
 	if (log_fd < 0) {
@@ -742,6 +752,12 @@ go_to_background(struct supervisor *s)
 		    log_str("todo", "set log file, or run with -f"));
 		return -1;
 	}
+	/* The user that we become opens it anew at each SIGHUP. */
+	if (geteuid() == 0 && s->config->user[0] != '\0')
+		user = getpwnam(s->config->user);
+	if (user != NULL && fchown(log_fd, user->pw_uid, user->pw_gid) != 0)
+		log_warning("log-file", log_str("file", s->config->log_file),
+		    log_str("why", strerror(errno)));
 	if (pipe2(ends, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
 		log_error("background", log_str("why", strerror(errno)));
 		close(log_fd);
