@@ -243,12 +243,12 @@ message_stream_read(struct reading *r, const struct mime_field *field)
 
 	free(r->headers->message_stream);
 	r->headers->message_stream = value;
-	if (len == 0 || len > 30 ||
-	    strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") !=
-		len) {
+	/* ErrorCode 1227. */
+	if (len == 0 || len > 30 || value[0] < 'a' || value[0] > 'z' ||
+	    strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-_") != len) {
 		refusal_set(r->refusal, 554, "5.6.0",
-		    "X-PM-Message-Stream must be the ID of a stream: 1 to 30 letters, digits, "
-		    "hyphens");
+		    "X-PM-Message-Stream must be the ID of a stream: a lower-case letter, then "
+		    "up to 29 of lower-case letters, digits, '-', '_'");
 		return -1;
 	}
 	return 0;

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "postmark/batch.h"
 #include "postmark/client.h"
+#include "postmark/search.h"
 #include "postmark/verdict.h"
 #include "store/store.h"
 
@@ -610,6 +611,27 @@ request_split(struct request *request)
 	request->count = 0;
 }
 
+/*
+ * A stream that the mail itself chose, by a header, and that Postmark does not have: the route is
+ * fine, and this item waits for an operator alone.
+ */
+static void
+judge_own_streams(
+    const struct route *route, const struct request *request, struct item_verdict *verdicts)
+{
+	for (size_t i = 0; i < request->count; i++) {
+		char *stream;
+
+		if (verdicts[i].verdict != VERDICT_OPERATOR ||
+		    !verdict_code_is_streams(verdicts[i].error_code))
+			continue;
+		stream = search_item_stream(&request->items[i].payload);
+		if (stream != NULL && strcmp(stream, route->message_stream) != 0)
+			verdicts[i].verdict = VERDICT_OUR_FAULT;
+		free(stream);
+	}
+}
+
 static void
 request_answered(void *ctx, const struct postmark_answer *answer)
 {
@@ -628,6 +650,7 @@ request_answered(void *ctx, const struct postmark_answer *answer)
 	for (size_t i = 0; i < count; i++)
 		recipients[i] = &request->items[i].recipients;
 	verdict_judge(answer, count > 1, recipients, count, verdicts);
+	judge_own_streams(route, request, verdicts);
 	tally = verdicts_tally(verdicts, count);
 	route_learn(route, request, &tally, verdicts, answer);
 	if (route->paused && request->probe)

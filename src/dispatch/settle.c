@@ -1,7 +1,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -24,10 +23,8 @@
 #define MOST_ANSWER_BYTES (256U * 1024U)
 #define MOST_TIMER_MS     INT64_C(60000) /* the wall clock may jump: look again by then */
 #define STORE_AGAIN_MS    INT64_C(1000)
-/* The conversion writes the stream before headers and bodies. */
-#define STREAM_WITHIN ((size_t)64 * 1024)
-#define HINT_MS       INT64_C(1000)
-#define ASKS_NEEDED   2U
+#define HINT_MS           INT64_C(1000)
+#define ASKS_NEEDED       2U
 
 /* An item that is being asked for. */
 struct ask {
@@ -304,29 +301,11 @@ ask_next(struct settle *settle)
 	}
 }
 
-/* The stream that the item itself names, from memory or from the start of its file. */
-static char *
-item_stream(const struct payload *payload)
-{
-	size_t most = payload->len < STREAM_WITHIN ? payload->len : STREAM_WITHIN;
-	char *start, *stream = NULL;
-	ssize_t got;
-
-	if (payload->data != NULL)
-		return search_stream(payload->data, payload->len);
-	start = mem_new(most);
-	got = pread(payload->fd, start, most, 0);
-	if (got > 0)
-		stream = search_stream(start, (size_t)got);
-	free(start);
-	return stream;
-}
-
 static void
 ask_start(struct settle *settle, const struct store_item *item)
 {
 	struct ask *ask = mem_new(sizeof(*ask));
-	char *stream = item_stream(&item->payload);
+	char *stream = search_item_stream(&item->payload);
 
 	ask->settle = settle;
 	ask->item = *item;

@@ -1,11 +1,14 @@
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "mail/mail.h"
 
 #include "postmark/client.h"
 #include "postmark/message_id.h"
@@ -159,4 +162,24 @@ search_read(
 	result = messages_read(root, relay_id, postmark_id);
 	json_decref(root);
 	return result;
+}
+
+/* The conversion writes the stream before headers and bodies. */
+#define STREAM_WITHIN ((size_t)64 * 1024)
+
+char *
+search_item_stream(const struct payload *payload)
+{
+	size_t most = payload->len < STREAM_WITHIN ? payload->len : STREAM_WITHIN;
+	char *start, *stream = NULL;
+	ssize_t got;
+
+	if (payload->data != NULL)
+		return search_stream(payload->data, payload->len);
+	start = mem_new(most);
+	got = pread(payload->fd, start, most, 0);
+	if (got > 0)
+		stream = search_stream(start, (size_t)got);
+	free(start);
+	return stream;
 }

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+struct payload;
 struct postmark_answer;
 
 /*
@@ -19,6 +20,8 @@ char *search_path(const char *relay_id, const char *message_stream);
  * of the JSON is enough if the member is in it.  NULL: not there.  The caller frees it.
  */
 char *search_stream(const char *json, size_t len);
+/* The same of a payload, wherever it is; a large one is not read whole. */
+char *search_item_stream(const struct payload *);
 
 enum search_result {
 	SEARCH_FOUND,	  /* and its id in postmark_id */

@@ -120,10 +120,16 @@ verdict_name(enum verdict verdict)
 }
 
 bool
+verdict_code_is_streams(int error_code)
+{
+	return error_code == 1235 || error_code == 1236;
+}
+
+bool
 verdict_code_is_one_senders(int error_code)
 {
 	return error_code == 400 || error_code == 401 || error_code == 412 || error_code == 501 ||
-	       error_code == 1235 || error_code == 1236;
+	       verdict_code_is_streams(error_code);
 }
 
 static const struct rule *

@@ -217,6 +217,27 @@ take_parameters(struct smtp_command *command, struct piece rest, bool esmtp)
 	return SMTP_FAULT_NONE;
 }
 
+/*
+ * Postmark never sees a reverse-path, so its rules for addresses are not asked of one: old devices
+ * and cron send from "root" or "www@web_01".  It is kept as it came, for records and bounces.
+ */
+static bool
+is_tolerable_sender(const struct smtp_command *command, struct piece path)
+{
+	switch (command->address_fault) {
+	case ADDRESS_LOCAL_QUOTED:
+	case ADDRESS_LOCAL_UTF8:
+	case ADDRESS_DOMAIN:
+		return command->verb == SMTP_MAIL && path.len < ADDRESS_SIZE &&
+		       text_is_utf8(path.text, path.len);
+	case ADDRESS_OK:
+	case ADDRESS_SYNTAX:
+	case ADDRESS_LENGTH:
+		return false;
+	}
+	return false;
+}
+
 static enum smtp_fault
 judge_path(struct smtp_command *command, struct piece path, bool utf8)
 {
@@ -235,6 +256,12 @@ judge_path(struct smtp_command *command, struct piece path, bool utf8)
 	if (command->address_fault == ADDRESS_OK)
 		return SMTP_FAULT_NONE;
 	command->address[0] = '\0';
+	if (is_tolerable_sender(command, path)) {
+		memcpy(command->address, path.text, path.len);
+		command->address[path.len] = '\0';
+		command->address_fault = ADDRESS_OK;
+		return SMTP_FAULT_NONE;
+	}
 	return SMTP_FAULT_ADDRESS;
 }
 

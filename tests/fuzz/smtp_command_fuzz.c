@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "mail/address.h"
 #include "smtp/command.h"
 
@@ -33,10 +34,15 @@ check_address(const struct smtp_command *command)
 	must(!command->null_path || command->verb == SMTP_MAIL);
 	if (command->null_path)
 		return;
-	if (strcmp(address, "postmaster") == 0) {
-		must(command->verb == SMTP_RCPT);
+	if (command->verb == SMTP_MAIL) {
+		/* Postmark never sees it: any path that ends neither line nor path. */
+		must(text_is_utf8(address, len));
+		for (size_t i = 0; i < len; i++)
+			must((unsigned char)address[i] >= 0x20 && address[i] != 0x7f);
 		return;
 	}
+	if (strcmp(address, "postmaster") == 0)
+		return;
 	for (size_t i = 0; i < len; i++)
 		must(address[i] > 0x20 && address[i] < 0x7f &&
 		     strchr("<>()[],;:\\\" ", address[i]) == NULL);

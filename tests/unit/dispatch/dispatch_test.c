@@ -674,7 +674,7 @@ an_operator_pauses_the_route(void **state)
 	b->options.queue_lifetime_ms = 150;
 	dispatch_start(b);
 	mails_put(b, "ok", 5);
-	turn_for(b, 50);
+	wait_for(b, ITEM_WAITING, 5);
 	posts = b->posts;
 	mails_put(b, "ok", 5);
 	turn_for(b, 350);
@@ -685,6 +685,22 @@ an_operator_pauses_the_route(void **state)
 	wait_for(b, ITEM_SENT, 10);
 	assert_int_equal(b->counts.items[ITEM_FAILED], 0);
 	each_taken_once(b);
+}
+
+/* A stream that the mail chose itself, by a header, and that does not exist: it waits alone. */
+static void
+a_stream_of_its_own_does_not_pause_the_route(void **state)
+{
+	struct bench *b = *state;
+
+	b->options.probe_ms = 60000;
+	dispatch_start(b);
+	b->own_stream = true;
+	mails_put(b, "code-1235", 5);
+	wait_for(b, ITEM_HELD, 5);
+	b->own_stream = false;
+	mails_put(b, "ok", 5);
+	wait_for(b, ITEM_SENT, 5);
 }
 
 /* One application's From is no signature: the others' mail goes on. */
@@ -1058,6 +1074,7 @@ main(void)
 		TEST(the_breaker_spares_the_queue),
 		TEST(the_breaker_probes_with_one),
 		TEST(an_operator_pauses_the_route),
+		TEST(a_stream_of_its_own_does_not_pause_the_route),
 		TEST(one_sender_does_not_pause_the_route),
 		TEST(too_large_is_split),
 		TEST(a_bad_one_is_isolated),
