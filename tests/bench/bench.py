@@ -51,7 +51,7 @@ GOALS = [
 class SyncCounter:
     """A file that sync_count.so counts in."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, delay_ms):
         self.path = os.path.join(folder, "syncs")
         with open(self.path, "wb") as f:
             f.write(bytes(64))
@@ -59,6 +59,7 @@ class SyncCounter:
         self.environment = {
             "LD_PRELOAD": daemons.program("tests/bench/sync_count.so"),
             "SYNC_COUNT_FILE": self.path,
+            "SYNC_COUNT_DELAY_US": str(delay_ms * 1000),
         }
 
     def count(self):
@@ -97,11 +98,9 @@ class Pmrelay:
     name = "pmrelay"
 
     def __init__(self, folder, args, **_):
-        self.syncs = SyncCounter(folder)
+        self.syncs = SyncCounter(folder, args.sync_delay)
         self.sink = HttpSink(folder, args.delay_ms)
         settings = {"process": {"fronts": args.fronts}}
-        if args.sync_delay:
-            settings["spool"] = {"sync-delay": "%dms" % args.sync_delay}
         self.relay = Relay(folder, self.sink.port, settings, environment=self.syncs.environment)
         self.port, self.pid = self.relay.port, self.relay.pid
 
@@ -202,7 +201,7 @@ class Postfix:
     def __init__(self, folder, args, next_port=None, processes=500, main="", **_):
         self.folder = folder
         self.sink = None
-        self.syncs = SyncCounter(folder)
+        self.syncs = SyncCounter(folder, args.sync_delay if args else 0)
         self.port = daemons.free_port()
         if next_port is None:
             sink_port = next_port = daemons.free_port()
@@ -448,7 +447,7 @@ def main():
     parser.add_argument("--memory-only", action="store_true", help="nothing but those")
     parser.add_argument("--fronts", type=int, default=0, help="front processes (0: one per core)")
     parser.add_argument("--delay-ms", type=int, default=0, help="latency of the HTTP sink")
-    parser.add_argument("--sync-delay", type=int, default=0, help="ms added to each sync of pmrelay's")
+    parser.add_argument("--sync-delay", type=int, default=0, help="ms added to each sync, of both")
     parser.add_argument("--json", default=os.path.join(daemons.BUILD, "bench.json"), help="results go here")
     args = parser.parse_args()
 
