@@ -66,9 +66,11 @@ struct backend {
 
 	/* Between transactions: housekeeping that is due. */
 	void (*rest)(void *);
-	uint64_t (*free_bytes)(void *); /* UINT64_MAX: no matter */
-	uint64_t (*syncs)(void *);      /* from any thread */
-	const char *(*why)(void *);     /* the last failure, for people */
+	/* Room for new mail; below wanted only when there is nothing to be tidied up.  UINT64_MAX:
+	 * no matter.  Outside of a transaction. */
+	uint64_t (*free_bytes)(void *, uint64_t wanted);
+	uint64_t (*syncs)(void *);  /* from any thread */
+	const char *(*why)(void *); /* the last failure, for people */
 };
 
 #endif

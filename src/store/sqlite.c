@@ -56,6 +56,11 @@
 #define LOG_FRAMES_FINISH 256
 #define LOG_FRAMES_MOST   16384
 
+/* When the disk is nearly full: frames that are worth a checkpoint, and the share of the wanted
+ * room that must be on the disk itself, for the log. */
+#define LOG_FRAMES_LOW 128
+#define LOG_SHARE      4
+
 #define ANSWER_MOST     4096
 #define PURGE_ROWS      500
 #define FIRST_OPEN_STEP 10000 /* mails */
@@ -105,6 +110,7 @@ enum statement {
 	PAYLOAD_DROP,
 	ATTEMPT_ADD,
 	ATTEMPTS_DROP,
+	FREE_PAGES,
 	TALLY_READ,
 	TALLY_ADD,
 	TALLY_SET,
@@ -173,6 +179,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[PAYLOAD_DROP] = "DELETE FROM payload WHERE item=?1",
 	[ATTEMPT_ADD] = "INSERT INTO attempt VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
 	[ATTEMPTS_DROP] = "DELETE FROM attempt WHERE item=?1",
+	[FREE_PAGES] = "PRAGMA freelist_count",
 	[TALLY_READ] = "SELECT what, number FROM tally",
 	[TALLY_ADD] = "UPDATE tally SET number=number+?2 WHERE what=?1",
 	[TALLY_SET] = "UPDATE tally SET number=?2 WHERE what=?1",
@@ -1400,14 +1407,42 @@ sqlite_rest(void *ctx)
 }
 
 static uint64_t
-sqlite_free_bytes(void *ctx)
+disk_free_bytes(const struct sqlite *b)
 {
-	struct sqlite *b = ctx;
 	struct statvfs st;
 
 	if (fstatvfs(b->folder, &st) != 0)
 		return UINT64_MAX;
 	return (uint64_t)st.f_bavail * st.f_frsize;
+}
+
+/*
+ * The database never gives pages back to the disk: an outage fills it, and what is then sent
+ * leaves it nearly as large and nearly empty.  So when the disk is nearly full the log is emptied
+ * into it, and its free pages count, as long as there is room for a log beside it.
+ */
+static uint64_t
+sqlite_free_bytes(void *ctx, uint64_t wanted)
+{
+	struct sqlite *b = ctx;
+	uint64_t on_disk = disk_free_bytes(b), pages = 0;
+	sqlite3_stmt *s;
+
+	if (on_disk >= wanted || b->db == NULL)
+		return on_disk;
+	if (b->log_frames > LOG_FRAMES_LOW &&
+	    sqlite3_wal_checkpoint_v2(b->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+		SQLITE_OK) {
+		b->log_frames = 0;
+		on_disk = disk_free_bytes(b);
+	}
+	if (on_disk >= wanted || on_disk < wanted / LOG_SHARE)
+		return on_disk;
+	s = b->statements[FREE_PAGES];
+	if (sqlite3_step(s) == SQLITE_ROW)
+		pages = (uint64_t)sqlite3_column_int64(s, 0);
+	sqlite3_reset(s);
+	return on_disk + pages * PAGE_BYTES;
 }
 
 static uint64_t

@@ -398,7 +398,8 @@ space_check(struct writer *w, const struct op_list *group)
 		if (op->kind != OP_COMMIT)
 			continue;
 		if (!asked)
-			free_bytes = w->params.backend->free_bytes(w->params.handle);
+			free_bytes = w->params.backend->free_bytes(
+			    w->params.handle, w->params.min_free_bytes);
 		asked = true;
 		if (free_bytes >= w->params.min_free_bytes)
 			return;
