@@ -229,7 +229,8 @@ is_tolerable_sender(const struct smtp_command *command, struct piece path)
 	case ADDRESS_LOCAL_UTF8:
 	case ADDRESS_DOMAIN:
 		return command->verb == SMTP_MAIL && path.len < ADDRESS_SIZE &&
-		       text_is_utf8(path.text, path.len);
+		       text_is_utf8(path.text, path.len) &&
+		       memchr(path.text, '\t', path.len) == NULL;
 	case ADDRESS_OK:
 	case ADDRESS_SYNTAX:
 	case ADDRESS_LENGTH:
