@@ -219,24 +219,35 @@ take_parameters(struct smtp_command *command, struct piece rest, bool esmtp)
 
 /*
  * Postmark never sees a reverse-path, so its rules for addresses are not asked of one: old devices
- * and cron send from "root" or "www@web_01".  It is kept as it came, for records and bounces.
+ * and cron send from "root" or "www@web_01".  It is kept as it came, for records and bounces, as
+ * long as it can be said again between angle brackets.
  */
 static bool
 is_tolerable_sender(const struct smtp_command *command, struct piece path)
 {
+	const char *at = memrchr(path.text, '@', path.len);
+	const char *plain = path.text; /* from here on, nothing is quoted */
+
 	switch (command->address_fault) {
 	case ADDRESS_LOCAL_QUOTED:
+		if (at == NULL)
+			return false;
+		plain = at;
+		break;
 	case ADDRESS_LOCAL_UTF8:
 	case ADDRESS_DOMAIN:
-		return command->verb == SMTP_MAIL && path.len < ADDRESS_SIZE &&
-		       text_is_utf8(path.text, path.len) &&
-		       memchr(path.text, '\t', path.len) == NULL;
+		break;
 	case ADDRESS_OK:
 	case ADDRESS_SYNTAX:
 	case ADDRESS_LENGTH:
 		return false;
 	}
-	return false;
+	for (const char *c = plain; c < path.text + path.len; c++) {
+		if (strchr(" \t\"\\<>", *c) != NULL)
+			return false;
+	}
+	return command->verb == SMTP_MAIL && path.len < ADDRESS_SIZE &&
+	       text_is_utf8(path.text, path.len) && memchr(path.text, '\t', path.len) == NULL;
 }
 
 static enum smtp_fault
