@@ -5,7 +5,8 @@ libmail_a_SOURCES = \
 	src/mail/envelope.c src/mail/envelope.h \
 	src/mail/mail.c src/mail/mail.h \
 	src/mail/mime.c src/mail/mime.h \
-	src/mail/refusal.c src/mail/refusal.h
+	src/mail/refusal.c src/mail/refusal.h \
+	src/mail/tree.c src/mail/tree.h
 
 check_PROGRAMS += tests/unit/mail/address_test tests/unit/mail/mime_test
 TESTS += tests/unit/mail/address_test tests/unit/mail/mime_test
