@@ -66,7 +66,7 @@ struct mime {
 	size_t field_count;
 	struct mime_part *parts; /* the root first, then every part before its children */
 	size_t part_count;
-	struct _GMimeObject *root; /* GMime's tree, which the fields point into */
+	struct _GMimeObject *root; /* GMime's tree, which the fields point into; its streams are no more */
 };
 
 struct mime_limits {
