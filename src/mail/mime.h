@@ -4,16 +4,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "mail/charset.h"
+
 struct buf;
+struct _GMimeObject;
 struct _GMimeParserOptions;
 struct _GMimeContentType;
 struct _GMimeContentDisposition;
 
 /*
- * MIME: header fields, the tree of parts, transfer encodings, charsets and encoded words.  The
- * tree is offsets into the content, which is lent for the life of a struct mime: nothing is
- * copied, and limits hold while it is made.  Fields are read by GMime; where GMime needs help,
- * the workaround and its reason stand in mime.c and nowhere else.
+ * MIME: header fields, the tree of parts and transfer encodings; charsets and encoded words are in
+ * charset.h.  GMime parses.  Bodies are not copied but point into the content, which is lent for
+ * the life of a struct mime, and limits hold while GMime reads.  Where GMime needs help, the
+ * workaround and its reason stand in mime.c, tree.c and charset.c, and nowhere else.
  */
 
 /* Once per process, before any fence: GMime's tables, iconv's modules for the rarer charsets. */
@@ -45,8 +48,8 @@ struct mime_part {
 	enum mime_kind kind;
 	enum mime_encoding encoding;
 	unsigned depth;
-	size_t end; /* index of the first part after this one that is not within it */
-	char type[128]; /* "text/plain", lower case */
+	size_t end;       /* index of the first part after this one that is not within it */
+	char type[128];   /* "text/plain", lower case */
 	const char *body; /* as received, still encoded */
 	size_t body_len;
 	struct _GMimeContentType *content_type; /* NULL: there is none */
@@ -63,10 +66,11 @@ struct mime {
 	size_t field_count;
 	struct mime_part *parts; /* the root first, then every part before its children */
 	size_t part_count;
+	struct _GMimeObject *root; /* GMime's tree, which the fields point into; its streams are no more */
 };
 
 struct mime_limits {
-	unsigned depth;	 /* multiparts within multiparts */
+	unsigned depth; /* multiparts within multiparts */
 	unsigned parts;
 	unsigned fields; /* of the top header */
 };
@@ -80,12 +84,12 @@ enum mime_end {
 
 /* content is lent for the life of the result.  *figure_r: what passed the limit, as far as it
  * was counted.  Whatever comes back, mime_free() is due. */
-enum mime_end mime_parse(struct mime *, const char *content, size_t len,
-    const struct mime_limits *, size_t *figure_r) __attribute__((warn_unused_result));
+enum mime_end mime_parse(struct mime *, const char *content, size_t len, const struct mime_limits *,
+    size_t *figure_r) __attribute__((warn_unused_result));
 void mime_free(struct mime *);
 
 bool mime_part_is_attachment(const struct mime_part *); /* Content-Disposition: attachment */
-bool mime_part_is_inline(const struct mime_part *);	/* Content-Disposition: inline */
+bool mime_part_is_inline(const struct mime_part *);     /* Content-Disposition: inline */
 /* A parameter of Content-Type: decoded and clean; the caller frees.  NULL: there is none. */
 char *mime_part_parameter(const struct mime_part *, const char *name);
 /* The file name (RFC 2183, RFC 2231, RFC 2047 as clients send it), decoded and clean, still with
@@ -99,44 +103,5 @@ void mime_part_decode(const struct mime_part *, struct buf *out);
  * bytes or sequences could not be decoded and became U+FFFD.
  */
 size_t mime_part_text(const struct mime_part *, struct buf *out);
-
-/*
- * Bytes of a charset as UTF-8, appended; charset may be NULL, and may be wrong: bytes of an
- * unknown charset are taken as UTF-8 when they are valid UTF-8, else as windows-1252.  Returns
- * how many sequences became U+FFFD.
- */
-size_t mime_convert(struct buf *out, const char *charset, const char *bytes, size_t len);
-
-/*
- * A raw header value for people: unfolded, RFC 2047 decoded, UTF-8, clean (mime_clean).  The
- * caller frees.
- */
-char *mime_decode_value(const char *value, size_t len);
-/* The same without RFC 2047: for message identifiers and such. */
-char *mime_plain_value(const char *value, size_t len);
-
-/*
- * Decoded text as it may stand in a header value or a name: valid UTF-8 (U+FFFD for what is
- * not), every control character, C1 and line separators included, a space, none of them at the
- * ends.  The caller frees.
- */
-char *mime_clean(const char *text, size_t len);
-
-/*
- * Encoded words taken out of a header value before GMime splits it, each for an atom that stands
- * in for it, so that what they hide (commas, brackets, line ends) never takes part in the syntax
- * and GMime never decodes them.
- */
-struct mime_mask {
-	char *text; /* valid UTF-8, unfolded, no control characters; what to parse instead */
-	char mark[8];
-	char **words;
-	size_t word_count;
-};
-void mime_mask_init(struct mime_mask *, const char *value, size_t len);
-void mime_mask_free(struct mime_mask *);
-bool mime_mask_in(const struct mime_mask *, const char *text); /* holds a stand-in */
-/* text with the words put back and decoded, clean; the caller frees. */
-char *mime_mask_decode(const struct mime_mask *, const char *text);
 
 #endif

@@ -583,7 +583,7 @@ test_refusals(void **state)
 		{ "parts", "From: s@x.e\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n",
 		    "--b\r\n\r\nx\r\n", 1001, "--b--\r\n", 554, "5.6.0", "1000" },
 		{ "empty parts", "From: s@x.e\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n",
-		    "--b\n", 2000000, "--b--\r\n", 554, "5.6.0", "1000" },
+		    "--b\n\n", 2000000, "--b--\r\n", 554, "5.6.0", "1000" },
 		{ "10,000 levels of one boundary", "From: s@x.e\r\n",
 		    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n", 10000, "\r\nx", 554,
 		    "5.6.0", "limit" },

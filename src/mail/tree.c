@@ -1,0 +1,469 @@
+/*
+ * GMime's parser, kept within limits and helped over what it stumbles on.  It reads the content
+ * through a stream of our own (struct source), and
+ *   - has no limits on parts, header fields and parameters: the stream ends when they pass what it
+ *     would take memory, time or stack for (field_seen, source_substream), and too many parameters
+ *     are cut off before (parameters_cut),
+ *   - gives no message at all when the first header line is malformed, and has no body when the
+ *     empty line after the header is missing (tree_header),
+ *   - gives up at the line of a header that is too long for its buffer (tree_header, tree_make),
+ *   - parses the messages within, which are wanted as they came (tree_setup).
+ */
+
+#include <gmime/gmime.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "mail/mime.h"
+#include "mail/tree.h"
+
+/* GMime allocates about 40 times what a hostile list of parameters measures. */
+#define MOST_PARAMETER_BYTES 16384
+
+/* A field name as long as GMime's buffer ends its reading; a line of RFC 5322 2.1.1 is shorter. */
+#define MOST_NAME 998
+
+/* Up to this size GMime can do no harm, and its header fields are not counted as it reads. */
+#define HARMLESS_BYTES 65536
+
+/* GMime recurses for each level, at some 100 bytes of stack, and compares each line that starts
+ * with two hyphens with the boundary of each. */
+#define MOST_MULTIPARTS  1000
+#define FEW_MULTIPARTS   16
+#define MOST_COMPARISONS 20000000
+
+/* GMime's field object takes about 400 bytes; 8 fields for each part are plenty. */
+#define FIELDS_PER_PART 8
+
+/* How often GMime is helped over a line at which it gives up. */
+#define MOST_REPAIRS 8
+
+void __lsan_disable(void) __attribute__((weak));
+void __lsan_enable(void) __attribute__((weak));
+
+static GType source_type;
+
+/* --- the stream ----------------------------------------------------------- */
+
+static void
+edit_add(struct tree *r, const char *from, const char *to)
+{
+	if (r->edit_count == r->edit_room) {
+		r->edit_room = r->edit_room == 0 ? 4 : r->edit_room * 2;
+		r->edits = mem_resize(r->edits, r->edit_room, sizeof(*r->edits));
+	}
+	r->edits[r->edit_count++] = (struct edit){ from, to };
+}
+
+static int
+edit_compare(const void *a, const void *b)
+{
+	const struct edit *x = a, *y = b;
+
+	return x->from < y->from ? -1 : x->from > y->from;
+}
+
+static void
+piece_add(struct tree *r, const char *bytes, size_t len, const char *origin)
+{
+	struct piece *last = r->piece_count == 0 ? NULL : &r->pieces[r->piece_count - 1];
+	size_t at = last == NULL ? 0 : last->at + last->len;
+
+	if (len > 0)
+		r->pieces[r->piece_count++] = (struct piece){ bytes, len, at, origin };
+}
+
+/* The content with its edits. */
+static void
+pieces_make(struct tree *r)
+{
+	const char *p = r->content;
+
+	if (r->edit_count > 1)
+		qsort(r->edits, r->edit_count, sizeof(*r->edits), edit_compare);
+	r->pieces = mem_resize(r->pieces, r->edit_count * 2 + 1, sizeof(*r->pieces));
+	r->piece_count = r->piece = 0;
+	for (size_t i = 0; i < r->edit_count; i++) {
+		const struct edit *edit = &r->edits[i];
+
+		if (edit->from < p)
+			continue;
+		piece_add(r, p, (size_t)(edit->from - p), p);
+		p = edit->to;
+		if (edit->from == edit->to)
+			piece_add(r, "\n", 1, p);
+	}
+	piece_add(r, p, (size_t)(r->end - p), p);
+}
+
+/* The piece that has this place of the stream, or the last. */
+static size_t
+piece_find(const struct tree *r, size_t at)
+{
+	size_t low = 0, high = r->piece_count;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (r->pieces[middle].at <= at)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The place in the content of a place in the stream. */
+const char *
+tree_place(const struct tree *r, gint64 offset)
+{
+	size_t at = offset < 0 ? 0 : (size_t)offset;
+	const struct piece *piece = &r->pieces[piece_find(r, at)];
+	size_t within = at - piece->at;
+
+	if (piece->bytes != piece->origin)
+		return piece->origin;
+	return piece->bytes + (within < piece->len ? within : piece->len);
+}
+
+struct source {
+	GMimeStream stream;
+	struct tree *reading;
+};
+
+/* Lines that GMime compares with each boundary. */
+static size_t
+count_hyphen_lines(const char *bytes, size_t len)
+{
+	const char *end = bytes + len, *p = bytes;
+	size_t count = 0;
+
+	while (p < end && (p = memchr(p, '-', (size_t)(end - p))) != NULL) {
+		count += p > bytes && p[-1] == '\n';
+		p++;
+	}
+	return count;
+}
+
+static ssize_t
+source_read(GMimeStream *stream, char *buf, size_t len)
+{
+	struct tree *r = ((struct source *)(void *)stream)->reading;
+	size_t at = (size_t)stream->position, done = 0;
+
+	if (r->stopped != MIME_DONE || r->piece_count == 0)
+		return 0;
+	if (at < r->pieces[r->piece].at)
+		r->piece = piece_find(r, at);
+	while (done < len && r->piece < r->piece_count) {
+		const struct piece *piece = &r->pieces[r->piece];
+		size_t within = at - piece->at;
+		size_t left = within < piece->len ? piece->len - within : 0;
+		size_t n = left < len - done ? left : len - done;
+
+		memcpy(buf + done, piece->bytes + within, n);
+		done += n;
+		at += n;
+		if (n == left) {
+			if (r->piece + 1 == r->piece_count)
+				break;
+			r->piece++;
+		}
+	}
+	stream->position = (gint64)at;
+	if (r->multiparts > FEW_MULTIPARTS) {
+		r->comparisons += count_hyphen_lines(buf, done) * r->multiparts;
+		if (r->comparisons > MOST_COMPARISONS)
+			r->stopped = MIME_TOO_DEEP;
+	}
+	return (ssize_t)done;
+}
+
+static gboolean
+source_eos(GMimeStream *stream)
+{
+	const struct tree *r = ((struct source *)(void *)stream)->reading;
+
+	if (r->stopped != MIME_DONE || r->piece_count == 0)
+		return TRUE;
+	const struct piece *last = &r->pieces[r->piece_count - 1];
+	return (size_t)stream->position >= last->at + last->len;
+}
+
+static gint64
+source_tell(GMimeStream *stream)
+{
+	return stream->position;
+}
+
+static GMimeStream *
+source_new(struct tree *reading, gint64 start, gint64 end)
+{
+	struct source *source = g_object_new(source_type, NULL);
+
+	source->reading = reading;
+	g_mime_stream_construct(&source->stream, start, end);
+	return &source->stream;
+}
+
+static void
+parts_count(struct tree *r)
+{
+	if (r->stopped == MIME_DONE && r->leaves + r->multiparts > r->limits->parts)
+		r->stopped = MIME_TOO_MANY_PARTS;
+}
+
+/* GMime takes one for the content of each leaf, so leaves are counted here. */
+static GMimeStream *
+source_substream(GMimeStream *stream, gint64 start, gint64 end)
+{
+	struct tree *r = ((struct source *)(void *)stream)->reading;
+
+	r->leaves++;
+	parts_count(r);
+	return source_new(r, start, end);
+}
+
+static void
+source_class_init(gpointer class, gpointer ctx)
+{
+	GMimeStreamClass *methods = class;
+
+	(void)ctx;
+	methods->read = source_read;
+	methods->eos = source_eos;
+	methods->tell = source_tell;
+	methods->substream = source_substream;
+}
+
+/* GMime has read a field: of the top header, or of a part. */
+static void
+field_seen(GMimeParser *parser, const char *name, const char *value, gint64 offset, gpointer ctx)
+{
+	struct tree *r = ctx;
+	size_t most = (size_t)r->limits->fields + (size_t)r->limits->parts * FIELDS_PER_PART;
+
+	(void)parser;
+	(void)offset;
+	r->fields++;
+	if (r->stopped == MIME_DONE && r->fields > most)
+		r->stopped = MIME_TOO_MANY_FIELDS;
+	if (text_same(name, "Content-Type") && strcasestr(value, "multipart") != NULL) {
+		r->multiparts++;
+		if (r->stopped == MIME_DONE && r->multiparts > MOST_MULTIPARTS)
+			r->stopped = MIME_TOO_DEEP;
+		parts_count(r);
+	}
+}
+
+void
+tree_setup(void)
+{
+	static const char *const messages[] = { "rfc822", "rfc2822", "global", "news" };
+
+	if (__lsan_disable != NULL)
+		__lsan_disable();
+	g_mime_init();
+	/* A message within is a part like another: as it came, in bounds known to the byte, and
+	 * without a parse of what it has within.  GMime forgets to free the entries that these
+	 * replace, which the leak sanitizer, where there is one, need not tell. */
+	for (size_t i = 0; i < G_N_ELEMENTS(messages); i++)
+		g_mime_object_register_type("message", messages[i], GMIME_TYPE_PART);
+	if (__lsan_enable != NULL)
+		__lsan_enable();
+	source_type = g_type_register_static_simple(GMIME_TYPE_STREAM, "PmrelaySource",
+	    sizeof(GMimeStreamClass), source_class_init, sizeof(struct source), NULL, 0);
+}
+
+/* --- before GMime --------------------------------------------------------- */
+
+/* A line without its end.  Returns where the next one starts. */
+static const char *
+line_read(const char *p, const char *end, size_t *len_r)
+{
+	const char *nl = memchr(p, '\n', (size_t)(end - p));
+	const char *next = nl == NULL ? end : nl + 1;
+	size_t len = (size_t)((nl == NULL ? end : nl) - p);
+
+	if (len > 0 && p[len - 1] == '\r')
+		len--;
+	*len_r = len;
+	return next;
+}
+
+/* RFC 5322 3.6.8, with the white space before the colon of 4.5.8.  0: no field starts here. */
+static size_t
+field_name_len(const char *line, size_t len)
+{
+	size_t name_len, i = 0;
+
+	while (i < len && line[i] > 0x20 && line[i] < 0x7F && line[i] != ':')
+		i++;
+	name_len = i;
+	while (i < len && (line[i] == ' ' || line[i] == '\t'))
+		i++;
+	return i < len && line[i] == ':' && name_len <= MOST_NAME ? name_len : 0;
+}
+
+static bool
+is_known_field(const char *name, size_t len)
+{
+	static const char *const known[] = { "From", "To", "Cc", "Bcc", "Subject", "Date", "Sender",
+		"Reply-To", "Message-ID", "MIME-Version", "Content-Type",
+		"Content-Transfer-Encoding", "Content-Disposition", "Received", "Return-Path",
+		"Resent-Bcc", "X-Mailer" };
+	for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
+		if (strlen(known[i]) == len && text_same_n(name, known[i], len))
+			return true;
+	return false;
+}
+
+/*
+ * The top header, for what GMime would stumble over.  A malformed line begins the body when no
+ * field comes after it that every mail has; else it is left out, for giving up at the first would
+ * show the rest of the header, a Bcc perhaps, to every reader.
+ */
+void
+tree_header(struct tree *r, struct tree_top *top)
+{
+	const char *p, *next = r->end, *malformed = NULL, *first = NULL;
+	size_t len = 0;
+
+	*top = (struct tree_top){ 0 };
+	for (p = r->content; p < r->end; p = next) {
+		next = line_read(p, r->end, &len);
+		if (len == 0)
+			break;
+		if (p[0] == ' ' || p[0] == '\t')
+			continue;
+		size_t name_len = field_name_len(p, len);
+		if (name_len > 0) {
+			top->fields++;
+			if (first == NULL)
+				first = p;
+			if (malformed != NULL && is_known_field(p, name_len))
+				malformed = NULL;
+			continue;
+		}
+		const char *colon = memchr(p, ':', len);
+		if (colon != NULL && (size_t)(colon - p) > MOST_NAME)
+			colon = NULL;
+		/* With a colon it is a field all the same, of a name with letters that it must not
+		 * have. */
+		if (colon > p && memchr(p, ' ', (size_t)(colon - p)) == NULL)
+			top->fields++;
+		else if (malformed == NULL)
+			malformed = p;
+		if (colon == NULL && len > MOST_NAME && first != NULL)
+			edit_add(r, p, next);
+	}
+	top->header_end = malformed != NULL ? malformed : p;
+	top->body = malformed != NULL ? malformed : next;
+	if (first == NULL || first > top->header_end)
+		first = top->header_end;
+	if (first > r->content)
+		edit_add(r, r->content, first);
+	if (malformed != NULL) {
+		while (r->edit_count > 0 && r->edits[r->edit_count - 1].from >= malformed)
+			r->edit_count--;
+		edit_add(r, malformed, malformed);
+	}
+	/* A header that ends with the content, in the middle of a name, is not a part for GMime. */
+	if (r->end == r->content || r->end[-1] != '\n')
+		edit_add(r, r->end, r->end);
+}
+
+static bool
+is_parameter_field(const char *content, const char *colon)
+{
+	static const char *const names[] = { "Content-Type", "Content-Disposition" };
+	const char *end = colon;
+
+	while (end > content && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		size_t len = strlen(names[i]);
+
+		if ((size_t)(end - content) >= len && text_same_n(end - len, names[i], len) &&
+		    (end - len == content || end[-(ptrdiff_t)len - 1] == '\n'))
+			return true;
+	}
+	return false;
+}
+
+/* What looks like a field with too long a list of parameters is shortened.  Text that only looks
+ * so is not harmed, for bodies are read from the content itself. */
+static void
+parameters_cut(struct tree *r)
+{
+	const char *colon = r->content, *end = r->end;
+
+	while (colon < end && (colon = memchr(colon, ':', (size_t)(end - colon))) != NULL) {
+		const char *value = ++colon, *cut, *stop = colon;
+
+		if (!is_parameter_field(r->content, value - 1))
+			continue;
+		do {
+			stop = memchr(stop, '\n', (size_t)(end - stop));
+			stop = stop == NULL ? end : stop + 1;
+		} while (stop < end && (*stop == ' ' || *stop == '\t'));
+		if (stop - value <= MOST_PARAMETER_BYTES)
+			continue;
+		/* Not after a line end: with the one that stays it would be an empty line. */
+		cut = value + MOST_PARAMETER_BYTES;
+		while (cut > value && (unsigned char)cut[-1] <= ' ')
+			cut--;
+		colon = stop;
+		if (stop[-1] == '\n')
+			stop--;
+		if (cut < stop)
+			edit_add(r, cut, stop);
+	}
+}
+
+/* --- the parse ------------------------------------------------------------ */
+
+/* GMime gives up at the line of a part's header that has no colon within its buffer; such a line
+ * begins the body, so an empty line is put before it. */
+GMimeObject *
+tree_make(struct tree *r, GMimeParserOptions *options, bool *whole_r)
+{
+	GMimeObject *root;
+
+	if (r->end - r->content > MOST_PARAMETER_BYTES)
+		parameters_cut(r);
+	for (int repairs = 0;; repairs++) {
+		GMimeStream *stream;
+		GMimeParser *parser;
+		gint64 at;
+
+		pieces_make(r);
+		r->leaves = r->multiparts = r->fields = r->comparisons = 0;
+		stream = source_new(r, 0, -1);
+		parser = g_mime_parser_new_with_stream(stream);
+		if (r->end - r->content > HARMLESS_BYTES)
+			g_mime_parser_set_header_regex(parser, "", field_seen, r);
+		/* As a part, for then GMime keeps all fields in one list, in their order, and does
+		 * not parse the addresses. */
+		root = g_mime_parser_construct_part(parser, options);
+		*whole_r = r->stopped != MIME_DONE || (root != NULL && g_mime_parser_eos(parser));
+		at = g_mime_parser_tell(parser);
+		g_object_unref(parser);
+		g_object_unref(stream);
+		if (*whole_r || repairs == MOST_REPAIRS)
+			return root;
+		edit_add(r, tree_place(r, at), tree_place(r, at));
+		if (root != NULL)
+			g_object_unref(root);
+	}
+}
+
+void
+tree_deinit(struct tree *r)
+{
+	free(r->edits);
+	free(r->pieces);
+}

@@ -1,0 +1,62 @@
+#ifndef PMRELAY_MAIL_TREE_H
+#define PMRELAY_MAIL_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mail/mime.h"
+
+/*
+ * GMime's parse of a content that is lent and not copied: GMime reads it through a stream that
+ * ends when a limit is passed, and that differs from the content in a few edits.  For mime.c only.
+ */
+
+/* Bytes of the content that GMime does not see; or, where from is to, an empty line that only it
+ * sees. */
+struct edit {
+	const char *from, *to;
+};
+
+struct piece {
+	const char *bytes;
+	size_t len;
+	size_t at;          /* in the stream */
+	const char *origin; /* in the content; bytes, unless it is an empty line put in */
+};
+
+struct tree {
+	const char *content, *end;
+	struct edit *edits;
+	size_t edit_count, edit_room;
+	struct piece *pieces;
+	size_t piece_count;
+	size_t piece; /* that was read from last */
+
+	const struct mime_limits *limits;
+	size_t leaves, multiparts, fields; /* seen by GMime so far */
+	size_t comparisons;
+	enum mime_end stopped; /* MIME_DONE: not so; GMime then sees the end of the content */
+};
+
+struct tree_top {
+	const char *header_end;
+	const char *body;
+	size_t fields;
+};
+
+/* Once per process: g_mime_init() and more. */
+void tree_setup(void);
+
+/* First; content, end and limits of a zeroed struct are set by the caller. */
+void tree_header(struct tree *, struct tree_top *);
+/*
+ * What GMime makes of the content, the caller's; may be NULL.  *whole_r: all of it was read, or
+ * ->stopped says why not.
+ */
+struct _GMimeObject *tree_make(struct tree *, struct _GMimeParserOptions *options, bool *whole_r);
+/* The place in the content of an offset in GMime's stream. */
+const char *tree_place(const struct tree *, int64_t offset);
+void tree_deinit(struct tree *);
+
+#endif
