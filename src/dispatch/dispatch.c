@@ -67,6 +67,7 @@ struct route {
 	bool maybe_due;        /* a claim may bring something */
 	bool backlog;          /* the last claim left items behind */
 	bool asks_next;        /* the store is to be asked what becomes due later */
+	int64_t claimed_at_ms; /* monotonic: the last claim for sending */
 	int64_t fill_until_ms; /* monotonic; 0: nobody waits for company */
 
 	/* Paused by us: an operator must act. */
@@ -834,6 +835,7 @@ route_claim(struct route *route, enum leave leave)
 	route->claiming = true;
 	route->maybe_due = false;
 	route->fill_until_ms = 0;
+	route->claimed_at_ms = clock_mono_ms();
 	/* Asked first: what becomes due between the two is then seen by both, not by neither. */
 	if (route->asks_next) {
 		route->asks_next = false;
@@ -843,16 +845,22 @@ route_claim(struct route *route, enum leave leave)
 	store_claim(store, &claim, items_claimed, note_new(route));
 }
 
-/* Beside a request that is out: does the next one wait for company? */
+/*
+ * Does the next request wait for company?  Not in a quiet queue, and not when there is enough for
+ * it. But beside a request that is out, and just behind one that was answered at once: else a
+ * steady stream of mail would go out in as many small requests as Postmark can answer, each with a
+ * claim and an outcome to be synced.
+ */
 static bool
 route_fills(struct route *route)
 {
 	int64_t now_ms = clock_mono_ms();
 
-	if (route->in_flight == 0 || route->backlog)
+	if (route->backlog || (route->in_flight == 0 && now_ms - route->claimed_at_ms >= FILL_MS))
 		return false;
 	if (route->fill_until_ms == 0)
-		route->fill_until_ms = now_ms + FILL_MS;
+		route->fill_until_ms =
+		    FILL_MS + (route->in_flight > 0 ? now_ms : route->claimed_at_ms);
 	if (now_ms >= route->fill_until_ms)
 		return false;
 	loop_timer_set(route->gate_timer, route->fill_until_ms - now_ms);
