@@ -71,7 +71,7 @@ struct supervisor {
 	char *const *environment;
 	bool foreground;
 	char program[4096];
-	int *listen_fds;
+	int *listen_fds; /* front_count of them for each smtp.listen */
 	struct child core;
 	struct child *fronts;
 	unsigned front_count;
@@ -122,46 +122,55 @@ bind_unix(const char *path)
 	return fd;
 }
 
-/* "127.0.0.1:2525" or "[::1]:2525"; the configuration has checked the form. */
-static int
-bind_inet(const char *name)
-{
+struct endpoint {
 	union {
 		struct sockaddr any;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
-	} address = { 0 };
+	} address;
+	socklen_t len;
+};
+
+/* "127.0.0.1:2525" or "[::1]:2525"; the configuration has checked the form. */
+static int
+read_endpoint(const char *name, struct endpoint *e)
+{
 	char host[64] = "";
 	const char *colon = strrchr(name, ':');
 	bool v6 = name[0] == '[';
 	size_t host_len = (size_t)(colon - name) - (v6 ? 2 : 0);
-	socklen_t len = v6 ? sizeof(address.v6) : sizeof(address.v4);
-	const int on = 1;
-	int fd;
+	uint16_t port = htons((uint16_t)atoi(colon + 1));
 
-	if (host_len >= sizeof(host)) {
-		errno = EINVAL;
+	memset(e, 0, sizeof(*e));
+	if (host_len >= sizeof(host))
 		return -1;
-	}
 	memcpy(host, name + (v6 ? 1 : 0), host_len);
 	if (v6) {
-		address.v6.sin6_family = AF_INET6;
-		address.v6.sin6_port = htons((uint16_t)atoi(colon + 1));
-		if (inet_pton(AF_INET6, host, &address.v6.sin6_addr) != 1)
-			goto invalid;
-	} else {
-		address.v4.sin_family = AF_INET;
-		address.v4.sin_port = htons((uint16_t)atoi(colon + 1));
-		if (inet_pton(AF_INET, host, &address.v4.sin_addr) != 1)
-			goto invalid;
+		e->len = sizeof(e->address.v6);
+		e->address.v6.sin6_family = AF_INET6;
+		e->address.v6.sin6_port = port;
+		return inet_pton(AF_INET6, host, &e->address.v6.sin6_addr) == 1 ? 0 : -1;
 	}
-	fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	e->len = sizeof(e->address.v4);
+	e->address.v4.sin_family = AF_INET;
+	e->address.v4.sin_port = port;
+	return inet_pton(AF_INET, host, &e->address.v4.sin_addr) == 1 ? 0 : -1;
+}
+
+static int
+bind_endpoint(const struct endpoint *e, bool one_of_several)
+{
+	const int on = 1;
+	int fd = socket(e->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (v6)
+	if (one_of_several)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	if (e->address.any.sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, &address.any, len) != 0 || listen(fd, BACKLOG) != 0) {
+	if (bind(fd, &e->address.any, e->len) != 0 || listen(fd, BACKLOG) != 0) {
 		int why = errno;
 
 		close(fd);
@@ -169,10 +178,45 @@ bind_inet(const char *name)
 		return -1;
 	}
 	return fd;
+}
 
-invalid:
-	errno = EINVAL;
-	return -1;
+/*
+ * A socket for each front, and the kernel spreads the connections evenly: of one that they all
+ * accept from, the front that is awake takes nearly everything.  The sockets stay here, so what
+ * waits in one whose front has died is served by the next front.
+ */
+static int
+bind_inet(const char *name, int *fds, unsigned count)
+{
+	struct endpoint e;
+	int fd;
+
+	if (read_endpoint(name, &e) != 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	/* Alone first: sharing would let a second pmrelayd take half of the first one's mail. */
+	fd = bind_endpoint(&e, false);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	for (unsigned i = 0; i < count; i++) {
+		fds[i] = bind_endpoint(&e, true);
+		if (fds[i] < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+bind_name(const char *name, int *fds, unsigned count)
+{
+	if (strncmp(name, "unix:", 5) != 0)
+		return bind_inet(name, fds, count);
+	fds[0] = bind_unix(name + 5);
+	for (unsigned i = 1; fds[0] >= 0 && i < count; i++)
+		fds[i] = fcntl(fds[0], F_DUPFD_CLOEXEC, 3);
+	return fds[0] >= 0 ? 0 : -1;
 }
 
 /* A machine without IPv6 is no reason not to start, as long as something listens. */
@@ -188,18 +232,19 @@ bind_all(struct supervisor *s)
 	struct strlist *listen = &s->config->listen;
 	size_t bound = 0;
 
-	s->listen_fds = mem_array(listen->count + 1, sizeof(*s->listen_fds));
+	s->listen_fds = mem_array((listen->count + 1) * s->front_count, sizeof(*s->listen_fds));
 	for (size_t i = 0; i < listen->count; i++) {
 		char *name = listen->items[i];
-		int fd = strncmp(name, "unix:", 5) == 0 ? bind_unix(name + 5) : bind_inet(name);
+		int result =
+		    bind_name(name, s->listen_fds + bound * s->front_count, s->front_count);
 
-		if (fd < 0 && is_absent_ipv6(name)) {
+		if (result != 0 && is_absent_ipv6(name)) {
 			log_warning("listen", log_str("address", name),
 			    log_str("why", strerror(errno)), log_str("todo", "left out"));
 			free(name);
 			continue;
 		}
-		if (fd < 0) {
+		if (result != 0) {
 			log_error("listen", log_str("address", name),
 			    log_str("why", strerror(errno)),
 			    log_str(
@@ -209,7 +254,6 @@ bind_all(struct supervisor *s)
 					      "configuration"));
 			return -1;
 		}
-		s->listen_fds[bound] = fd;
 		listen->items[bound++] = name;
 	}
 	listen->count = bound;
@@ -217,6 +261,16 @@ bind_all(struct supervisor *s)
 		log_error("listen", log_str("why", "nothing to listen on"),
 		    log_str("todo", "set smtp listen in the configuration"));
 	return bound > 0 ? 0 : -1;
+}
+
+static void
+close_listeners(struct supervisor *s)
+{
+	for (size_t i = 0; i < s->config->listen.count * s->front_count; i++) {
+		if (s->listen_fds[i] >= 0)
+			close(s->listen_fds[i]);
+		s->listen_fds[i] = -1;
+	}
 }
 
 /* --- children ----------------------------------------------------------------------------- */
@@ -288,6 +342,7 @@ child_exec(const struct supervisor *s, const struct child *child, char **environ
 	char *argv[] = { (char *)child->name, (char *)"--role",
 		(char *)(is_core(child) ? "core" : "front"), (char *)"--number", number, NULL };
 	size_t listeners = is_core(child) ? 0 : s->config->listen.count;
+	int *own_listen_fds = s->listen_fds + (is_core(child) ? 0 : child->number - 1);
 	sigset_t none;
 
 	snprintf(number, sizeof(number), "%u", child->number);
@@ -297,11 +352,12 @@ child_exec(const struct supervisor *s, const struct child *child, char **environ
 	control = fcntl(control, F_DUPFD_CLOEXEC, HIGH_FD);
 	settings = fcntl(settings, F_DUPFD_CLOEXEC, HIGH_FD);
 	for (size_t i = 0; i < listeners; i++)
-		s->listen_fds[i] = fcntl(s->listen_fds[i], F_DUPFD_CLOEXEC, HIGH_FD);
+		own_listen_fds[i * s->front_count] =
+		    fcntl(own_listen_fds[i * s->front_count], F_DUPFD_CLOEXEC, HIGH_FD);
 	dup2(control, HANDOVER_FD_CONTROL);
 	dup2(settings, HANDOVER_FD_SETTINGS);
 	for (size_t i = 0; i < listeners; i++)
-		dup2(s->listen_fds[i], HANDOVER_FD_LISTEN + (int)i);
+		dup2(own_listen_fds[i * s->front_count], HANDOVER_FD_LISTEN + (int)i);
 	execve(s->program, argv, environment);
 }
 
@@ -484,6 +540,8 @@ drain_fronts(struct supervisor *s)
 	bool any = false;
 
 	s->stage = STAGE_FRONTS;
+	/* Whoever comes now is refused by the kernel, and need not wait for nobody. */
+	close_listeners(s);
 	for (unsigned i = 0; i < s->front_count; i++) {
 		struct child *front = &s->fronts[i];
 
@@ -784,7 +842,7 @@ go_to_background(struct supervisor *s)
 }
 
 static void
-make_children(struct supervisor *s)
+count_fronts(struct supervisor *s)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -793,6 +851,11 @@ make_children(struct supervisor *s)
 					       : 1;
 	if (s->front_count > MOST_FRONTS)
 		s->front_count = MOST_FRONTS;
+}
+
+static void
+make_children(struct supervisor *s)
+{
 	s->fronts = mem_array(s->front_count, sizeof(*s->fronts));
 	snprintf(s->core.name, sizeof(s->core.name), "pmrelayd: core");
 	s->core.supervisor = s;
@@ -859,6 +922,7 @@ supervisor_main(const struct supervisor_params *params)
 		s.status = EX_OSFILE;
 		goto free_config;
 	}
+	count_fronts(&s);
 	if (bind_all(&s) != 0) {
 		s.status = EX_UNAVAILABLE;
 		goto free_config;
