@@ -178,13 +178,18 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
-def postfix_missing():
-    """Why Postfix cannot be measured here, or None."""
+def postfix_missing(folder="/"):
+    """Why a Postfix of our own cannot run in that folder, or None."""
     if os.geteuid() != 0:
         return "its master starts as root only"
     for name in ("postfix", "smtp-sink"):
         if shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin") is None:
             return "%s is not installed" % name
+    folder = os.path.abspath(folder)
+    while folder != "/":
+        if not os.stat(folder).st_mode & 0o001:
+            return "its user cannot get into %s" % folder
+        folder = os.path.dirname(folder)
     for name in ("postfix", "postdrop"):
         try:
             (pwd.getpwnam if name == "postfix" else grp.getgrnam)(name)
@@ -451,7 +456,7 @@ def main():
     parser.add_argument("--json", default=os.path.join(daemons.BUILD, "bench.json"), help="results go here")
     args = parser.parse_args()
 
-    why = "left out" if args.no_postfix else postfix_missing()
+    why = "left out" if args.no_postfix else postfix_missing(daemons.BUILD)
     if why is not None:
         print("Postfix is not measured: %s\n" % why)
     print("%d cores, %s, spool on %s\n" % (

@@ -3,9 +3,11 @@
 import email.message
 import email.utils
 import os
+import shutil
 import smtplib
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../bench"))
@@ -160,8 +162,16 @@ def postfix_relayhost(folder):
     if why is not None:
         raise Skip("Postfix: " + why)
     sandbox, relay = pair(folder)
-    private = os.path.join(folder, "postfix")
-    os.mkdir(private)
+    # Not in the build folder: Postfix's user must be able to get there, and /root is closed to it.
+    private = tempfile.mkdtemp(prefix="pmrelay-postfix-")
+    os.chmod(private, 0o755)
+    try:
+        through_postfix(sandbox, private, relay)
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
+
+
+def through_postfix(sandbox, private, relay):
     postfix = bench.Postfix(private, None, next_port=relay.port, processes=20)
     try:
         subjects = ["postfix %d" % i for i in range(10)]
