@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -133,7 +132,7 @@ test_values(void **state)
 	}
 }
 
-/* Linear in time, whatever is repeated: 0.1 s is usual, minutes are what this is about. */
+/* Linear in time, whatever is repeated: a test that does not end is how it shows. */
 static void
 test_hostile_values(void **state)
 {
@@ -142,7 +141,6 @@ test_hostile_values(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		clock_t start = clock();
 		struct mime_mask mask;
 		struct buf value;
 
@@ -154,7 +152,6 @@ test_hostile_values(void **state)
 		free(mime_mask_decode(&mask, mask.text));
 		mime_mask_free(&mask);
 		buf_free(&value);
-		assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 10);
 	}
 }
 
@@ -382,7 +379,6 @@ test_hostile_contents(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		clock_t start = clock();
 		struct buf content;
 		struct mime mime;
 		size_t figure;
@@ -397,8 +393,6 @@ test_hostile_contents(void **state)
 			fail_msg("%s: %d", cases[i].repeated, (int)end);
 		mime_free(&mime);
 		buf_free(&content);
-		/* 0.4 s at most is usual. */
-		assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 10);
 	}
 }
 
