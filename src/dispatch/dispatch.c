@@ -27,7 +27,7 @@
 #include "dispatch/schedule.h"
 #include "dispatch/settle.h"
 
-#define FILL_MS        INT64_C(20)
+#define FILL_MS        INT64_C(40)
 #define STORE_AGAIN_MS INT64_C(1000)
 #define MOST_TIMER_MS  INT64_C(60000) /* the wall clock may jump: look again by then */
 #define GATE_MS        INT64_C(60000)

@@ -14,9 +14,11 @@
 /* A group ends here although more is waiting: its first member waits for its last. */
 #define GROUP_BYTES ((uint64_t)16 * 1024 * 1024)
 
-#define RETRY_MS    1000  /* outcomes that could not be written */
-#define REOPEN_MS   250   /* a database that could not be opened */
-#define LOG_SPAN_MS 10000 /* between two lines about the same trouble */
+#define GATHER_LEAST 4 /* a group of so many is followed by a pause */
+#define GATHER_NS    300000
+#define RETRY_MS     1000  /* outcomes that could not be written */
+#define REOPEN_MS    250   /* a database that could not be opened */
+#define LOG_SPAN_MS  10000 /* between two lines about the same trouble */
 
 struct writer {
 	struct writer_params params;
@@ -538,11 +540,22 @@ writer_wait(struct writer *w)
 	}
 }
 
+static bool
+has_several(const struct op_list *list)
+{
+	size_t count = 0;
+
+	for (const struct op *op = list->first; op != NULL && count < GATHER_LEAST; op = op->next)
+		count++;
+	return count == GATHER_LEAST;
+}
+
 static void *
 writer_run(void *ctx)
 {
+	const struct timespec pause = { .tv_nsec = GATHER_NS };
 	struct writer *w = ctx;
-	bool stop = false;
+	bool stop = false, several;
 
 	while (!stop) {
 		struct op_list group = { 0 }, finished = { 0 };
@@ -557,8 +570,13 @@ writer_run(void *ctx)
 			kept_retry(w, &finished);
 		if (group.first != NULL)
 			group_run(w, &group, &finished);
+		several = has_several(&finished);
 		group_finish(w, &finished);
 		w->params.backend->rest(w->params.handle);
+		/* Those whose answers have just left will be back with their next mails, but not
+		 * all in the same instant: a pause much shorter than a sync lets them share one. */
+		if (several)
+			nanosleep(&pause, NULL);
 	}
 	return NULL;
 }
