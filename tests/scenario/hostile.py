@@ -130,7 +130,7 @@ def large(folder, contents):
     alive(relay, sandbox, "before")
     before = sum(daemons_high_water(relay).values())
     for reason, make, wanted in contents:
-        with Wire(relay.port, 120) as wire:
+        with Wire(relay.port, 300) as wire:
             wire.hello()
             code, text = say(wire, make())
             check(code in wanted, "%s: %d %s" % (reason, code, text))
@@ -188,8 +188,8 @@ def too_much_structure(folder):
         ("20,000-deep MIME", lambda: nested(20000), REFUSED),
         ("1,000 messages in messages", lambda: nested_messages(1000), (250,) + REFUSED),
         ("100,000 parts", lambda: many_parts(100000), REFUSED),
-        ("100,000 addresses", lambda: (head("addresses", "Cc: " + ",\r\n ".join(
-            "c%d@reader.example" % i for i in range(100000))) + "\r\nHello.").encode(), (250,) + REFUSED),
+        ("30,000 addresses", lambda: (head("addresses", "Cc: " + ",\r\n ".join(
+            "c%d@reader.example" % i for i in range(30000))) + "\r\nHello.").encode(), (250,) + REFUSED),
         ("a header folded 100,000 times", lambda: (head("folded", "X-F: a" + "\r\n b" * 100000)
                                                    + "\r\nHello.").encode(), (250,) + REFUSED),
         ("comments in comments", lambda: (head("comments", "Reply-To: " + "(" * 50000 + ")" * 50000)
@@ -217,7 +217,7 @@ def endless_lines(folder):
     alive(relay, sandbox, "before")
     before = sum(daemons_high_water(relay).values())
     for reason, first in (("body", head("long line").encode() + b"\r\n"), ("header", b"X-Long: ")):
-        with Wire(relay.port, 120) as wire:
+        with Wire(relay.port, 300) as wire:
             wire.hello()
             wire.ask(250, "MAIL FROM:<%s>" % SENDER)
             wire.ask(250, "RCPT TO:<%s>" % READER)
@@ -233,7 +233,7 @@ def endless_lines(folder):
             check(code in (552, 554, 500, 550, 421), "100 MB in one line of the %s: %d %s" % (reason, code, text))
             print("      100 MB in one line of the %s: %d %s" % (reason, code, text))
         alive(relay, sandbox, "after a long line in the " + reason)
-    with Wire(relay.port, 120) as wire:
+    with Wire(relay.port, 300) as wire:
         wire.hello()
         endless(wire, b"NOOP ", 100)
         try:
@@ -249,7 +249,7 @@ def endless_lines(folder):
 
 def size_limits(folder):
     sandbox, relay = pair(folder)
-    with Wire(relay.port, 120) as wire:
+    with Wire(relay.port, 300) as wire:
         size = int(re.search(r"SIZE (\d+)", wire.hello()).group(1))
         wire.send("MAIL FROM:<%s> SIZE=%d" % (SENDER, size + 1))
         code, text = wire.reply()
