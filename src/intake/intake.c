@@ -98,9 +98,7 @@ pending_add(struct intake *in, struct mail *mail, struct smtp_session *session)
 	p->mail = mail;
 	p->session = session;
 	p->received_ms = clock_mono_ms();
-	p->bytes = mail->shared.len;
-	for (size_t i = 0; i < mail->item_count; i++)
-		p->bytes += mail->items[i].payload.len;
+	p->bytes = mail_payload_bytes(mail);
 	in->memory += p->bytes;
 
 	slot = &in->slots[p->serial % TABLE_SLOTS];
@@ -302,12 +300,12 @@ intake_connect(struct intake *in, int channel_fd)
 static void
 clean(char **text)
 {
-	char *old = *text != NULL ? *text : mem_string("");
-	char *safe = mem_new(MOST_KEPT_TEXT + 1);
+	const char *old = *text != NULL ? *text : "";
+	char safe[MOST_KEPT_TEXT];
 
-	text_safe(safe, MOST_KEPT_TEXT, old, strlen(old));
-	free(old);
-	*text = safe;
+	text_safe(safe, sizeof(safe), old, strlen(old));
+	free(*text);
+	*text = mem_string(safe);
 }
 
 static void

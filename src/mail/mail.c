@@ -89,6 +89,16 @@ mail_free(struct mail **mail)
 	*mail = NULL;
 }
 
+uint64_t
+mail_payload_bytes(const struct mail *mail)
+{
+	uint64_t bytes = mail->shared.len;
+
+	for (size_t i = 0; i < mail->item_count; i++)
+		bytes += mail->items[i].payload.len;
+	return bytes;
+}
+
 void
 item_id(char out[ITEM_ID_SIZE], const char *mail_id, unsigned number)
 {

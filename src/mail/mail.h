@@ -61,6 +61,7 @@ struct mail {
 
 struct mail *mail_new(void);
 void mail_free(struct mail **);
+uint64_t mail_payload_bytes(const struct mail *); /* of all items, and of what they share */
 void item_id(char out[ITEM_ID_SIZE], const char *mail_id, unsigned number);
 
 /* States of an item; doc/queue.md has the table.  The numbers are stored: never renumber. */

@@ -460,14 +460,7 @@ op_asks_only(const struct op *op)
 static uint64_t
 op_bytes(const struct op *op)
 {
-	uint64_t bytes;
-
-	if (op->kind != OP_COMMIT)
-		return 0;
-	bytes = op->commit.mail->shared.len;
-	for (size_t i = 0; i < op->commit.mail->item_count; i++)
-		bytes += op->commit.mail->items[i].payload.len;
-	return bytes;
+	return op->kind == OP_COMMIT ? mail_payload_bytes(op->commit.mail) : 0;
 }
 
 /* What becomes the next group.  Under the lock. */
