@@ -13,13 +13,11 @@
 
 #include "config.h"
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/privs.h"
-#include "base/secret.h"
 #include "config/config.h"
 #include "mail/mail.h"
 #include "mail/refusal.h"
@@ -32,7 +30,6 @@
 #include "programs/core.h"
 #include "programs/handover.h"
 
-#define SETTINGS_MOST  (1024U * 1024U)
 #define MOST_FRONTS    256
 #define FIRST_PURGE_MS (60 * 1000) /* not in the way of a start */
 #define PURGE_MS       (60 * 60 * 1000)
@@ -81,16 +78,6 @@ struct asker {
 	uint64_t serial;
 	uint64_t bytes;
 };
-
-static uint64_t
-payload_bytes(const struct mail *mail)
-{
-	uint64_t bytes = mail->shared.len;
-
-	for (size_t i = 0; i < mail->item_count; i++)
-		bytes += mail->items[i].payload.len;
-	return bytes;
-}
 
 static void
 refuse_for_store(struct core *core, struct refusal *refusal, enum store_result result)
@@ -166,7 +153,7 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 	asker->channel = channel;
 	asker->generation = channel->generation;
 	asker->serial = head->serial;
-	asker->bytes = head->body_bytes + payload_bytes(mail);
+	asker->bytes = head->body_bytes + mail_payload_bytes(mail);
 	channel->open_bytes += asker->bytes;
 	if (channel->open_bytes > MOST_OPEN_BYTES)
 		peer_rest(channel->peer, true);
@@ -365,16 +352,11 @@ static void
 reload(struct core *core, int fd)
 {
 	bool under_way = core->next_config != NULL;
-	struct config *config;
-	struct buf text, why;
+	char why[256];
+	struct config *config = handover_settings_read(fd, why, sizeof(why));
 
-	buf_init(&text, SETTINGS_MOST);
-	buf_init(&why, SETTINGS_MOST);
-	config = handover_settings_read(fd, &text) == 0
-		     ? config_parse(text.data, text.len, "settings", &why)
-		     : NULL;
 	if (config == NULL) {
-		log_error("reload-failed", log_str("why", why.data));
+		log_error("reload-failed", log_str("why", why));
 	} else if (core->draining) {
 		config_free(&config);
 	} else {
@@ -385,9 +367,6 @@ reload(struct core *core, int fd)
 			dispatch_drain(core->dispatch, on_drained_for_reload, core);
 		}
 	}
-	secret_wipe(text.data, text.len);
-	buf_free(&text);
-	buf_free(&why);
 }
 
 static void
@@ -451,31 +430,18 @@ open_store(struct core *core)
 	return 0;
 }
 
-static int
-read_settings(struct core *core)
-{
-	struct buf text, why;
-
-	buf_init(&text, SETTINGS_MOST);
-	buf_init(&why, SETTINGS_MOST);
-	if (handover_settings_read(HANDOVER_FD_SETTINGS, &text) == 0)
-		core->config = config_parse(text.data, text.len, "settings", &why);
-	if (core->config == NULL)
-		fprintf(stderr, "%s\n", why.data != NULL ? why.data : "no settings");
-	secret_wipe(text.data, text.len);
-	buf_free(&text);
-	buf_free(&why);
-	return core->config != NULL ? 0 : -1;
-}
-
 int
 core_main(void)
 {
 	struct core core = { .status = EX_OK };
+	char why[256];
 
 	privs_harden();
-	if (read_settings(&core) != 0)
+	core.config = handover_settings_read(HANDOVER_FD_SETTINGS, why, sizeof(why));
+	if (core.config == NULL) {
+		fprintf(stderr, "%s\n", why);
 		return EX_CONFIG;
+	}
 	log_setup("core", core.config->log_level, core.config->log_format, STDERR_FILENO);
 	core.loop = loop_new();
 	if (core.loop == NULL || open_store(&core) != 0) {

@@ -8,7 +8,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -22,7 +21,6 @@
 #include "programs/front.h"
 #include "programs/handover.h"
 
-#define SETTINGS_MOST (1024U * 1024U)
 #define DRAIN_LOOK_MS 50
 #define CORE_WAIT_MS  (4 * 60 * 1000) /* below the 10 minutes a client waits, RFC 5321 4.5.3.2.6 */
 
@@ -35,7 +33,6 @@ struct front_settings {
 };
 
 struct front {
-	unsigned number;
 	struct loop *loop;
 	struct front_settings *settings;
 	struct handover *supervisor;
@@ -136,31 +133,22 @@ static void
 reload(struct front *f, int fd)
 {
 	struct front_settings *settings;
-	struct config *config;
-	struct buf text, why;
+	char why[256];
+	struct config *config = handover_settings_read(fd, why, sizeof(why));
 
-	buf_init(&text, SETTINGS_MOST);
-	buf_init(&why, SETTINGS_MOST);
-	config = handover_settings_read(fd, &text) == 0
-		     ? config_parse(text.data, text.len, "settings", &why)
-		     : NULL;
 	if (config == NULL) {
-		log_error("reload-failed", log_str("why", why.data));
-		goto free_text;
+		log_error("reload-failed", log_str("why", why));
+		return;
 	}
 	settings = settings_new(config);
 	if (smtp_listener_reload(f->listener, &settings->limits, &config->allow) != 0) {
 		settings_free(settings);
-		goto free_text;
+		return;
 	}
 	intake_reload(f->intake, &settings->convert);
 	log_set_level(config->log_level);
 	settings_free(f->settings); /* nobody reads it any more */
 	f->settings = settings;
-
-free_text:
-	buf_free(&text);
-	buf_free(&why);
 }
 
 static void
@@ -242,18 +230,16 @@ raise_fence(const struct config *config)
 int
 front_main(unsigned number)
 {
-	struct front f = { .number = number };
-	struct buf text, why;
+	struct front f = { 0 };
+	char why[256];
 	struct config *config;
 	int status = EX_CONFIG;
 
 	snprintf(f.name, sizeof(f.name), "front-%u", number);
-	buf_init(&text, SETTINGS_MOST);
-	buf_init(&why, SETTINGS_MOST);
-	if (handover_settings_read(HANDOVER_FD_SETTINGS, &text) != 0 ||
-	    (config = config_parse(text.data, text.len, "settings", &why)) == NULL) {
-		fprintf(stderr, "%s\n", why.data != NULL ? why.data : "no settings");
-		goto free_text;
+	config = handover_settings_read(HANDOVER_FD_SETTINGS, why, sizeof(why));
+	if (config == NULL) {
+		fprintf(stderr, "%s\n", why);
+		return EX_CONFIG;
 	}
 	log_setup(f.name, config->log_level, config->log_format, STDERR_FILENO);
 	f.settings = settings_new(config);
@@ -288,8 +274,5 @@ free_intake:
 	loop_free(&f.loop);
 free_settings:
 	settings_free(f.settings);
-free_text:
-	buf_free(&why);
-	buf_free(&text);
 	return status;
 }

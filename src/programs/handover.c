@@ -4,6 +4,7 @@
 #include <sys/uio.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,8 +14,12 @@
 #include "base/buf.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/secret.h"
+#include "config/config.h"
 
 #include "programs/handover.h"
+
+#define SETTINGS_MOST (1024U * 1024U)
 
 struct message {
 	int kind;
@@ -108,26 +113,33 @@ handover_settings_fd(const struct buf *text)
 	return fd;
 }
 
-int
-handover_settings_read(int fd, struct buf *text)
+struct config *
+handover_settings_read(int fd, char *why, size_t why_size)
 {
+	struct config *config = NULL;
+	struct buf text, wrong;
 	struct stat facts;
-	size_t len;
-	char *room;
-	int result = -1;
+	char *room = NULL;
 
-	if (fstat(fd, &facts) != 0)
-		goto close_fd;
-	len = (size_t)facts.st_size;
-	room = buf_reserve(text, len);
-	if (room == NULL || pread(fd, room, len, 0) != (ssize_t)len)
-		goto close_fd;
-	buf_grown(text, len);
-	result = 0;
+	buf_init(&text, SETTINGS_MOST);
+	buf_init(&wrong, SETTINGS_MOST);
+	if (fstat(fd, &facts) == 0)
+		room = buf_reserve(&text, (size_t)facts.st_size);
+	if (room == NULL || pread(fd, room, (size_t)facts.st_size, 0) != facts.st_size) {
+		snprintf(why, why_size, "no settings came with the message");
+		goto free_text;
+	}
+	buf_grown(&text, (size_t)facts.st_size);
+	config = config_parse(text.data, text.len, "settings", &wrong);
+	if (config == NULL)
+		snprintf(why, why_size, "%s", wrong.data != NULL ? wrong.data : "no settings");
 
-close_fd:
+free_text:
+	secret_wipe(text.data, text.len); /* the core's hold tokens */
+	buf_free(&text);
+	buf_free(&wrong);
 	close(fd);
-	return result;
+	return config;
 }
 
 struct handover {

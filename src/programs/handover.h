@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 struct buf;
+struct config;
 struct loop;
 
 /*
@@ -41,8 +42,8 @@ int handover_receive(int control, enum handover_kind *kind_r, int *number_r, int
 
 /* A sealed memfd with these bytes; the caller closes it.  -1: errno. */
 int handover_settings_fd(const struct buf *text);
-/* All of such a memfd, which is closed.  0, or -1 and errno. */
-int handover_settings_read(int fd, struct buf *text);
+/* The settings in such a memfd, which is closed.  NULL, and the reason for people in why. */
+struct config *handover_settings_read(int fd, char *why, size_t why_size);
 
 /* One end, on its loop. */
 struct handover;

@@ -19,7 +19,8 @@ check_PROGRAMS += tests/unit/programs/handover_test
 TESTS += tests/unit/programs/handover_test
 tests_unit_programs_handover_test_SOURCES = tests/unit/programs/handover_test.c \
 	src/programs/handover.c src/programs/handover.h
-tests_unit_programs_handover_test_LDADD = libbase.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+tests_unit_programs_handover_test_LDADD = libconfig.a libbase.a \
+	$(CMOCKA_LIBS) $(CONFUSE_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
 
 TESTS += tests/unit/programs/processes.py
 dist_check_SCRIPTS += tests/unit/programs/processes.py
