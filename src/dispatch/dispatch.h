@@ -54,10 +54,57 @@ struct dispatch_params {
 	size_t route_count;
 	const struct dispatch_options *options; /* copied */
 	uint64_t seed; /* of the jitter */
+	/*
+	 * Something happened that people may want to follow: an outcome that is durable now (item
+	 * and outcome; route is the item's), or a route that stands or goes again (item NULL).
+	 * Lent for the call.  May be NULL.
+	 */
+	void (*report)(void *ctx, const struct dispatch_event *);
+	void *ctx;
+};
+
+struct store_item;
+struct store_outcome;
+struct dispatch_event {
+	const char *route;
+	const struct store_item *item;
+	const struct store_outcome *outcome;
+	const char *why; /* of a route: "paused by root: …", "token refused", "resumed" */
+	bool stands;     /* of a route */
 };
 
 struct dispatch *dispatch_new(const struct dispatch_params *);
 void dispatch_wake(struct dispatch *); /* something became due */
+
+/*
+ * An operator stops a route, or lets it go again: then a pause of our own ends as well, and the
+ * next request goes out at once.  Durable (store_route_set) and known at the next start.  by: for
+ * people and the log.  done(ctx, result) may be NULL.  -1: there is no such route, and done does
+ * not run.
+ */
+int dispatch_route_hold(struct dispatch *, const char *route, bool hold, const char *by,
+    void (*done)(void *ctx, int store_result), void *ctx);
+
+/* How a route is, for people.  Texts are lent until the loop's next turn. */
+struct dispatch_route_state {
+	const char *name, *message_stream;
+	enum dispatch_route_mode {
+		ROUTE_GOES,
+		ROUTE_HELD,    /* by an operator */
+		ROUTE_PAUSED,  /* by us: an operator must act; probed */
+		ROUTE_BROKEN,  /* the breaker is open: weather */
+		ROUTE_THROTTLED, /* waits out a 429 */
+	} mode;
+	const char *why;       /* "" when it goes */
+	int64_t since_ms;      /* wall clock; 0 when it goes */
+	int64_t next_probe_ms; /* wall clock; 0: none */
+	unsigned in_flight, window, batch_items;
+	int64_t last_success_ms; /* wall clock; 0: none since start */
+	uint64_t sent, refused, waiting, unsure, requests; /* since start */
+};
+size_t dispatch_route_count(const struct dispatch *);
+void dispatch_route_read(const struct dispatch *, size_t index, struct dispatch_route_state *);
+const char *dispatch_route_mode_name(enum dispatch_route_mode); /* "goes", "held", … */
 /* Claims no more; done(ctx) once nothing is in flight and all outcomes are durable. */
 void dispatch_drain(struct dispatch *, void (*done)(void *ctx), void *ctx);
 void dispatch_free(struct dispatch **); /* requests in flight are cut: their items end up unsure */

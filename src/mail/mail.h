@@ -29,8 +29,15 @@ void payload_free(struct payload *); /* leaves an initialised one */
 struct buf;
 int payload_read(const struct payload *, struct buf *out);
 
+/* Which of Postmark's calls takes it.  The numbers are stored: never renumber. */
+enum item_kind {
+	ITEM_EMAIL = 0,    /* /email and /email/batch */
+	ITEM_TEMPLATE = 1, /* /email/withTemplate and /email/batchWithTemplates */
+};
+
 struct item {
 	unsigned number;           /* 1… within its mail */
+	enum item_kind kind;
 	struct strlist recipients; /* all of To, Cc and Bcc; bare canonical addresses */
 	struct payload payload;
 };

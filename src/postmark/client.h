@@ -32,9 +32,14 @@ struct postmark_piece {
 };
 
 struct postmark_request {
-	const char *method;	    /* "POST" or "GET" */
+	const char *method;	    /* "POST", "GET", "PUT", "PATCH", "DELETE" */
 	const char *path;	    /* "/email/batch", with its query */
-	const struct secret *token; /* X-Postmark-Server-Token; lent until done */
+	const struct secret *token; /* lent until done; NULL: none is sent */
+	bool account;		    /* it goes as X-Postmark-Account-Token, not -Server-Token */
+	const char *content_type;   /* of the body; NULL: application/json */
+	/* "Name: value" each, NULL-terminated, lent until done; no control characters.  One that
+	 * we set ourselves is replaced, but never the token's.  NULL: none. */
+	const char *const *headers;
 	const struct postmark_piece *pieces; /* the body; array and contents lent until done */
 	size_t piece_count;
 	int64_t timeout_ms;	    /* from submit to the last byte of the answer */
@@ -50,6 +55,8 @@ enum postmark_end {
 struct postmark_answer {
 	enum postmark_end end;
 	int status;		 /* HTTP */
+	const char *type;	 /* Content-Type of the answer; "" if none */
+	const char *request_id;	 /* X-Request-Id; "" if none */
 	const char *body;	 /* NUL-terminated; lent during done() */
 	size_t len;
 	bool cut;

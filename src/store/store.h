@@ -63,7 +63,9 @@ void store_commit(struct store *, struct mail *mail, store_done_fn *done, void *
 struct store_item {
 	int64_t key; /* of the store, for store_settle() */
 	char id[ITEM_ID_SIZE];
+	enum item_kind kind;
 	int64_t accepted_ms;
+	int64_t since_ms; /* from when its lifetime counts: accepted, or an operator's last release */
 	unsigned attempt;          /* this one: 1 for the first */
 	enum item_state came_from; /* SPOOLED, WAITING or UNSURE */
 	struct strlist recipients;
@@ -129,6 +131,55 @@ struct store_counts {
 };
 typedef void store_counts_fn(void *ctx, const struct store_counts *);
 void store_count(struct store *, store_counts_fn *done, void *ctx);
+
+/*
+ * What an operator does with items.  An item that is being sent or asked about at this moment is
+ * left alone and counted in left_out: its outcome is on the way.
+ */
+enum store_action {
+	STORE_HOLD,    /* SPOOLED, WAITING, UNSURE: to HELD */
+	STORE_RELEASE, /* HELD: to where it is due now: UNSURE if a request may have gone out
+			* that nobody has answered yet, else WAITING or SPOOLED */
+	STORE_RETRY,   /* WAITING, SPOOLED, UNSURE: due now; HELD as STORE_RELEASE; FAILED with a
+			* payload: due now, with a new lifetime */
+	STORE_DELETE,  /* any: the item, its history and payload are gone */
+};
+
+struct store_change {
+	enum store_action action;
+	const char *const *ids; /* of items or mails; count 0: all that the states and route name */
+	size_t count;
+	unsigned states;   /* 1U << ITEM_…; 0: every state that the action is for */
+	const char *route; /* NULL: any */
+	int64_t at_ms;
+	const char *by; /* for the history: "hold by root: wrong price list" */
+};
+
+struct store_changed {
+	uint64_t changed, left_out, unknown; /* items; ids that nothing has */
+	uint64_t unfit;                      /* items whose state is not one for this action */
+};
+
+/* Copies.  Many items are changed in many commits, between which others have their turn. */
+typedef void store_changed_fn(void *ctx, enum store_result, const struct store_changed *);
+void store_change(
+    struct store *, const struct store_change *, store_changed_fn *done, void *ctx);
+
+/*
+ * What is known of a route beyond the life of a process: whether an operator paused it, and for how
+ * long in sum it stood, by an operator or by us, so that the lifetime of its items can stand
+ * still meanwhile.
+ */
+struct store_route {
+	char *name;
+	bool held;           /* by an operator */
+	char *why;           /* who and why; or NULL */
+	int64_t stood_since_ms; /* 0: it runs */
+	int64_t stood_ms;       /* before that */
+};
+typedef void store_routes_fn(void *ctx, enum store_result, const struct store_route *, size_t count);
+void store_routes(struct store *, store_routes_fn *done, void *ctx);
+void store_route_set(struct store *, const struct store_route *, store_done_fn *done, void *ctx);
 
 /* Forget ended items and their history when they ended before that time.  done may be NULL. */
 void store_purge(struct store *, int64_t ended_before_ms, store_done_fn *done, void *ctx);

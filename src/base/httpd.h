@@ -1,0 +1,90 @@
+#ifndef PMRELAY_BASE_HTTPD_H
+#define PMRELAY_BASE_HTTPD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct loop;
+
+/*
+ * An HTTP/1.1 listener on the loop, over libevent's evhttp: what the control socket, the webhook
+ * receiver and others share.  Hard limits on everything a client chooses: a bad, huge, slow or
+ * aborted request costs its own connection and nothing else.
+ */
+struct httpd;
+struct httpd_request;
+
+struct httpd_limits {
+	size_t most_header_bytes;    /* request line and headers: 431 */
+	size_t most_body_bytes;      /* 413 */
+	unsigned most_connections;   /* at once; more are closed at accept */
+	int64_t request_timeout_ms;  /* from the first byte to the last of one request: 408 or cut */
+	int64_t idle_timeout_ms;     /* between requests, and while an answer is not read */
+};
+
+/* Who is at the other end. */
+struct httpd_peer {
+	bool local; /* a Unix socket: uid, gid and pid are the kernel's word */
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+	/* TLS: the common name or first DNS name of a verified client certificate; "" if none. */
+	char subject[256];
+	char address[64]; /* "unix" or address:port */
+};
+
+struct httpd_tls {
+	const char *certificate_file, *key_file; /* PEM */
+	const char *client_ca_file;              /* clients must show a certificate of this CA */
+};
+
+struct httpd_params {
+	struct loop *loop;
+	struct httpd_limits limits;
+	/*
+	 * A whole request has come.  It is answered once, now or later, by httpd_answer() or by
+	 * httpd_begin() and what follows it.
+	 */
+	void (*request)(void *ctx, struct httpd_request *);
+	void *ctx;
+};
+
+struct httpd *httpd_new(const struct httpd_params *);
+/* A listening socket, taken.  tls NULL: plain.  -1 and why: certificate or key unusable. */
+int httpd_listen(
+    struct httpd *, int fd, const struct httpd_tls *tls, char *why, size_t why_size);
+/* New certificates for listeners with TLS, for connections from now on.  -1: the old ones stay. */
+int httpd_reload_tls(struct httpd *, const struct httpd_tls *, char *why, size_t why_size);
+void httpd_stop_listening(struct httpd *); /* what is under way goes on */
+size_t httpd_open_requests(const struct httpd *);
+/* Cuts what is under way: requests are gone without being answered, their gone() runs. */
+void httpd_free(struct httpd **);
+
+/* --- a request ------------------------------------------------------------------------- */
+
+const struct httpd_peer *httpd_peer(const struct httpd_request *);
+const char *httpd_method(const struct httpd_request *); /* "GET"; "" for none we know */
+const char *httpd_path(const struct httpd_request *);   /* still encoded; without the query */
+const char *httpd_query(const struct httpd_request *);  /* still encoded; "" if none */
+const char *httpd_header(const struct httpd_request *, const char *name); /* NULL: not there */
+/* The body, contiguous, not NUL-terminated; lent until it is answered. */
+const char *httpd_body(struct httpd_request *, size_t *len_r);
+
+/* The client has gone before the answer was complete: stop working for it.  gone(ctx) runs at
+ * most once, never after the request was answered; the request is dead then.  NULL: nobody. */
+void httpd_on_gone(struct httpd_request *, void (*gone)(void *ctx), void *ctx);
+/* A header of the answer, before it is begun.  Copies; a value with control characters is left
+ * out. */
+void httpd_add_header(struct httpd_request *, const char *name, const char *value);
+/* The whole answer; frees the request.  Copies the body. */
+void httpd_answer(struct httpd_request *, int status, const char *type, const void *body, size_t len);
+/* An answer in pieces (chunked).  httpd_unsent(): what the client has not taken yet, for whoever
+ * has more to say than a slow reader may cost. */
+void httpd_begin(struct httpd_request *, int status, const char *type);
+void httpd_piece(struct httpd_request *, const void *bytes, size_t len);
+size_t httpd_unsent(const struct httpd_request *);
+void httpd_end(struct httpd_request *); /* frees the request */
+
+#endif
