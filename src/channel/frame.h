@@ -18,10 +18,14 @@ struct refusal;
  *
  *	COMMIT    front to core   a mail; one descriptor for each large payload
  *	COMMITTED core to front   the result for the frame's serial
+ *	EXPLAIN   core to front   a mail to be converted and not sent; its content as a descriptor
+ *	EXPLAINED front to core   what became of it, as one JSON object
  */
 enum frame_kind {
 	FRAME_COMMIT = 1,
 	FRAME_COMMITTED = 2,
+	FRAME_EXPLAIN = 3,
+	FRAME_EXPLAINED = 4,
 };
 
 struct frame_head {
@@ -57,6 +61,21 @@ int frame_commit_write(
  */
 struct mail *frame_commit_read(
     const char *body, size_t len, const int *fds, size_t fd_count, const char **why);
+
+/*
+ * A mail that somebody wants explained: reverse-path and recipients as SMTP would bring them; the
+ * content (CRLF or LF line ends) is the one descriptor.  -1: it does not fit.
+ */
+struct strlist;
+int frame_explain_write(struct buf *, uint64_t serial, const char *reverse_path,
+    const struct strlist *recipients);
+/* The caller frees both.  0, or -1. */
+int frame_explain_read(
+    const char *body, size_t len, char **reverse_path_r, struct strlist *recipients_r);
+/* json: one object; -1: too large. */
+int frame_explained_write(struct buf *, uint64_t serial, const char *json, size_t len);
+/* *json_r points into body: one object, checked (json_is_one_object).  0, or -1. */
+int frame_explained_read(const char *body, size_t len, const char **json_r, size_t *len_r);
 
 void frame_committed_write(struct buf *, uint64_t serial, const struct refusal *refusal_or_null);
 /* *stored_r: the mail is durable; else *refusal_r says what the client is told.  0, or -1. */

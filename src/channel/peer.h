@@ -33,6 +33,11 @@ void peer_free(struct peer **);
 /* -1: the mail fits no frame. The mail is lent for the call: its descriptors are duplicated. */
 int peer_commit(struct peer *, uint64_t serial, const struct mail *);
 void peer_committed(struct peer *, uint64_t serial, const struct refusal *refusal_or_null);
+/* -1: it fits no frame.  content_fd is lent for the call. */
+struct strlist;
+int peer_explain(struct peer *, uint64_t serial, const char *reverse_path,
+    const struct strlist *recipients, int content_fd);
+int peer_explained(struct peer *, uint64_t serial, const char *json, size_t len);
 /* While it rests nothing more is read: what the other side sends waits there.  Frames that were
  * read already are still given, and the end of the channel is not noticed. */
 void peer_rest(struct peer *, bool rests);
