@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct dispatch_event;
 struct loop;
 struct postmark_client;
 struct secret;
@@ -75,6 +76,11 @@ struct dispatch_event {
 
 struct dispatch *dispatch_new(const struct dispatch_params *);
 void dispatch_wake(struct dispatch *); /* something became due */
+/*
+ * What holds a route back by itself (breakers, pauses of ours, the rest after a 429) is not waited
+ * for: the next request goes out at once.  An operator's hold stays.
+ */
+void dispatch_flush(struct dispatch *);
 
 /*
  * An operator stops a route, or lets it go again: then a pause of our own ends as well, and the
