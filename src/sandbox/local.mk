@@ -35,3 +35,10 @@ tests_unit_sandbox_faults_test_LDADD = $(sandbox_test_libs)
 
 TESTS += tests/scenario/sandbox_api.py
 dist_check_SCRIPTS += tests/scenario/sandbox_api.py
+
+libsandbox_a_SOURCES += src/sandbox/mustache.c src/sandbox/mustache.h
+
+check_PROGRAMS += tests/unit/sandbox/mustache_test
+TESTS += tests/unit/sandbox/mustache_test
+tests_unit_sandbox_mustache_test_SOURCES = tests/unit/sandbox/mustache_test.c
+tests_unit_sandbox_mustache_test_LDADD = $(sandbox_test_libs)
