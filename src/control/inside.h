@@ -1,0 +1,191 @@
+#ifndef PMRELAY_CONTROL_INSIDE_H
+#define PMRELAY_CONTROL_INSIDE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/log.h"
+
+#include "control/ask.h"
+
+struct config;
+struct connection;
+struct feed;
+struct httpd;
+struct httpd_request;
+struct loop;
+struct loop_timer;
+struct operation;
+struct postmark_answer;
+struct postmark_client;
+struct request;
+struct store_reader;
+
+/*
+ * What the files of this folder share: the control plane, and one request to it.  All of it
+ * belongs to the control thread.
+ */
+struct control {
+	struct loop *loop;
+	struct config *config;
+	struct httpd *httpd;
+	struct store_reader *reader;     /* NULL: could not be opened yet */
+	struct postmark_client *client;
+	struct feed *feed;
+	struct request *requests; /* under way */
+	size_t request_count;
+	struct waits *waits;
+	struct ticket *tickets; /* of asks and calls that are out */
+	void (*ask)(void *ctx, struct ask *);
+	void *ask_ctx;
+	int64_t started_ms;
+	pthread_t thread;
+	int unix_fd, tcp_fd;
+	struct log_gate reader_gate;
+	char why[256];
+};
+
+/*
+ * Held by what is out for a request (an ask, a call to Postmark), which may come back after the
+ * request has ended: then request is NULL.
+ */
+struct ticket {
+	struct ticket *next, *prev;
+	struct control *control;
+	struct request *request;
+	void (*asked)(struct request *, struct ask *); /* of an ask */
+	void *more;                     /* of who made it: freed with it */
+};
+struct ticket *ticket_new(struct request *);
+void ticket_free(struct ticket **);
+
+/* --- a request (request.c) ---------------------------------------------------------------- */
+
+struct request {
+	struct control *control;
+	struct httpd_request *http; /* NULL: the client has gone; the work may go on to its end */
+	const struct operation *operation;
+	json_t *values; /* checked arguments, by name */
+	bool admin;
+	char who[96];   /* "root", "uid 1000", "CN relay-admin": for logs and histories */
+	bool lines;     /* the client wants progress: JSON lines */
+	bool begun;     /* some of them are out */
+	int64_t began_ms; /* monotonic */
+
+	/* What an operation keeps while it waits; freed with the request. */
+	void *work;
+	void (*work_free)(void *);
+	/* The client has gone: streams end themselves here.  NULL: the work goes on. */
+	void (*gone)(struct request *);
+
+	struct request *next, *prev;
+};
+
+struct request *request_new(struct control *, struct httpd_request *);
+/* Each of these ends the request and frees it. */
+void request_answer(struct request *, json_t *answer); /* takes; 200 */
+void request_answer_bytes(struct request *, const char *type, const void *bytes, size_t len);
+/* code: a word for programs; todo: what to do next, or NULL. */
+void request_fail(struct request *, int status, const char *code, const char *todo,
+    const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* postmark: the envelope {"ErrorCode","Message"} or NULL; taken. */
+void request_fail_postmark(struct request *, int status, const char *code, const char *todo,
+    json_t *postmark, const char *message);
+void request_end_lines(struct request *); /* of a stream */
+void request_drop(struct request *);      /* without an answer: at the end of the thread */
+
+/* A line of an answer that streams, or of progress; takes.  Nothing when the client has gone. */
+void request_line(struct request *, json_t *line);
+/* Only when the client asked for it. */
+void request_progress(struct request *, uint64_t done, uint64_t of, const char *text);
+bool request_is_slow(const struct request *); /* the client does not read what it asked for */
+
+/* Arguments; lent. */
+const char *value_string(const struct request *, const char *name); /* NULL: not given */
+json_t *value_json(const struct request *, const char *name);       /* NULL: not given */
+int64_t value_integer(const struct request *, const char *name, int64_t otherwise);
+bool value_true(const struct request *, const char *name);
+bool value_given(const struct request *, const char *name);
+/* The connection that the request names; NULL after request_fail(). */
+const struct connection *request_connection(struct request *);
+
+/* --- what runs the operations ------------------------------------------------------------- */
+
+typedef void run_fn(struct request *);
+run_fn remote_run, remote_pages_run, raw_run, send_run, send_batch_run, webhook_create_run,
+    webhook_list_run, webhook_delete_run, queue_list_run, queue_show_run, queue_change_run,
+    queue_flush_run, queue_drain_run, queue_count_run, route_list_run, route_change_run,
+    status_run, events_run, explain_run, top_run, healthcheck_run, config_run, reload_run,
+    log_level_run, version_run, openapi_run;
+
+/* --- asking the core ---------------------------------------------------------------------- */
+
+/*
+ * An ask to be filled and sent off.  done(request, ask) runs when it has come back fine, unless
+ * the request has ended; when it has failed the request is failed with its words.
+ */
+typedef void request_asked_fn(struct request *, struct ask *);
+struct ask *request_ask_new(struct request *, enum ask_kind, request_asked_fn *done);
+void request_ask(struct request *, struct ask *);
+
+/* --- small helpers that several operations need --------------------------------------------- */
+
+json_t *json_time(int64_t wall_ms); /* "2026-…Z"; null for 0 and INT64_MAX */
+json_t *json_text(const char *text); /* foreign bytes: what is no UTF-8 is replaced; null for NULL */
+struct item_facts;
+json_t *json_item(const struct item_facts *, bool whole);
+json_t *json_history(struct control *, int64_t key);
+struct feed_event;
+json_t *json_event(const struct feed_event *);
+struct ask_route;
+json_t *json_route(const struct ask_route *);
+struct store_counts;
+json_t *json_counts(const struct store_counts *); /* items by the name of their state */
+/* Opens it when it is not yet.  NULL after request_fail(). */
+struct store_reader *request_reader(struct request *);
+
+/* --- calls to Postmark (remote.c) --------------------------------------------------------- */
+
+struct remote_call {
+	const char *method;
+	const char *path; /* with its query */
+	bool account;     /* which token */
+	const json_t *body; /* NULL: none.  Lent for the call to remote_submit() */
+	int64_t timeout_ms; /* 0: the usual */
+};
+/* done gets the answer's JSON (NULL: not JSON), lent.  Runs unless the request ends before. */
+typedef void remote_done_fn(
+    struct request *, const struct postmark_answer *, json_t *json, void *ctx);
+/* -1 after request_fail(): the connection lacks that token. */
+int remote_submit(struct request *, const struct connection *, const struct remote_call *,
+    remote_done_fn *, void *ctx);
+/* 200 and JSON; otherwise request_fail…() with what is best said about it, and false. */
+bool remote_is_good(struct request *, const struct postmark_answer *, json_t *json);
+/* Path and body as the row says: "{id}" and its like filled, the rest as query or JSON. */
+char *remote_path(struct request *); /* caller frees; NULL after request_fail() */
+json_t *remote_body(struct request *); /* by .remote of the arguments, dots nest */
+void remote_mask(struct request *, json_t *answer); /* tokens and passwords */
+
+/* --- waiting for items (waits.c) ---------------------------------------------------------- */
+
+struct waits *waits_new(struct control *);
+void waits_free(struct waits **);
+struct wait;
+/* event is lent; NULL: some were overwritten before they could be told, look for yourself. */
+typedef void wait_event_fn(struct request *, const struct feed_event *);
+/*
+ * Events with a number above after: all of them, or of the items that wait_add() names; at most one
+ * wait for a request.  Ended by wait_free() or with the request.
+ */
+struct wait *wait_new(
+    struct waits *, struct request *, uint64_t after, bool all, wait_event_fn *);
+void wait_add(struct wait *, const char *item_id);
+void wait_look(struct wait *); /* tells at once what is there already; may end the request */
+void wait_free(struct wait **);
+void waits_forget(struct waits *, const struct request *);
+
+#endif
