@@ -28,20 +28,27 @@ enum argument_kind {
 	ARGUMENT_BOOLEAN,
 	ARGUMENT_CHOICE, /* a string, one of choices */
 	ARGUMENT_TIME,   /* a span: a number of milliseconds, or "90s", "5m", "2d" */
-	ARGUMENT_WHEN,   /* a moment: RFC 3339, or a span that is so long ago ("2h"): milliseconds */
-	ARGUMENT_LIST,   /* an array of strings; repeated on the command line */
-	ARGUMENT_PAIRS,  /* an object of strings; KEY=VALUE, repeated */
-	ARGUMENT_OBJECT, /* JSON as it is: an object */
-	ARGUMENT_ARRAY,  /* JSON as it is: an array */
-	ARGUMENT_ANY,    /* JSON as it is */
-	ARGUMENT_BYTES,  /* base64 in JSON; on the command line a file */
+	ARGUMENT_WHEN,  /* a moment: RFC 3339, or a span that is so long ago ("2h"): milliseconds */
+	ARGUMENT_LIST,  /* an array of strings; repeated on the command line */
+	ARGUMENT_PAIRS, /* an object of strings; KEY=VALUE, repeated */
+	ARGUMENT_HEADERS, /* an array of {"Name","Value"}, so that a name may be there twice; taken
+			   * as an object of strings, too; "Name: value", repeated */
+	ARGUMENT_FILES,   /* an object of base64 texts by name; NAME=PATH of a file, repeated */
+	ARGUMENT_ATTACHMENTS, /* an array of {"Name","Content","ContentType"[,"ContentID"]}; taken
+			       * as an object of base64 texts by name, too, the type told by the
+			       * name; PATH or NAME=PATH of a file, repeated */
+	ARGUMENT_OBJECT,      /* JSON as it is: an object */
+	ARGUMENT_ARRAY,       /* JSON as it is: an array */
+	ARGUMENT_ANY,         /* JSON as it is */
+	ARGUMENT_BYTES,       /* base64 in JSON; on the command line a file */
 };
 
 enum argument_place {
 	IN_ARGUMENTS, /* the query of a GET, the JSON object of a POST */
-	IN_PATH,      /* the last segment; ID of the command */
-	IN_WHOLE,     /* POST: the body may be this argument alone, when its JSON is no object or its
-		       * Content-Type is message/rfc822; else it is a member like the others */
+	IN_PATH,  /* the last segment; ID of the command.  A LIST: one ID in the path, an array in
+		   * the JSON, several words on the command line */
+	IN_WHOLE, /* POST: the body may be this argument alone, when its JSON is no object or its
+		   * Content-Type is message/rfc822; else it is a member like the others */
 };
 
 struct argument {
@@ -49,13 +56,27 @@ struct argument {
 	enum argument_kind kind;
 	enum argument_place place;
 	bool required;
-	bool secret;                /* never shown; on the command line from a file only */
-	const char *preset;         /* as JSON text; NULL: left out when it is not given */
+	bool secret;        /* never shown; on the command line from a file only */
+	bool word;          /* a word of the command line, no option: "raw METHOD PATH"; those
+			     * IN_PATH and IN_WHOLE are it anyhow */
+	bool admin;         /* another value than the preset takes ACCESS_ADMIN */
+	bool resets;        /* the preset holds only when the ID is given (or there is none to
+			     * give) and the argument "keep" is not true */
+	const char *preset; /* as JSON text; NULL: left out when it is not given */
 	const char *const *choices; /* NULL-terminated; of CHOICE, and what is offered for STRING */
 	int64_t least, most;        /* of INTEGER and TIME, when most is not 0 */
-	const char *remote;         /* Postmark's name for it, in its query or JSON; NULL: ours alone */
-	const char *label;          /* the connector's name of the input; NULL: not one of its inputs */
-	const char *text;           /* help: one or two sentences */
+	/*
+	 * Postmark's name for it, in the query of a GET or DELETE, in the JSON of the others; NULL:
+	 * ours alone.  A dot leads into an object ("HttpAuth.Username"), and
+	 * "Suppressions[].EmailAddress" makes an array with an object for each text of a LIST.
+	 * "metadata_*" takes the names of PAIRS in the place of the star.
+	 */
+	const char *remote;
+	const char *label; /* the connector's name of the input; NULL: not one of its inputs */
+	/* JSON that shows the shape of one that must be given: the connector's default, where it is
+	 * a text to be overwritten and no value.  NULL: none. */
+	const char *sample;
+	const char *text; /* help: one or two sentences */
 };
 
 /* Who runs it: a function of control/. */
@@ -67,7 +88,7 @@ enum operation_run {
 	RUN_WEBHOOK_CREATE,
 	RUN_WEBHOOK_LIST,
 	RUN_WEBHOOK_DELETE, /* one, or all that point here */
-	RUN_PAGES, /* a remote list of which all pages are wanted */
+	RUN_PAGES, /* RUN_REMOTE, and with the argument "all" true every page from offset on */
 	RUN_QUEUE_LIST,
 	RUN_QUEUE_SHOW,
 	RUN_QUEUE_CHANGE, /* hold, release, retry, delete */
@@ -98,22 +119,30 @@ struct operation {
 	const char *name; /* "server create"; the words of the command and of the path */
 	bool changes;     /* POST; else GET */
 	enum operation_access access;
-	bool destroys;    /* asks first on a terminal; scripts say --yes */
-	bool streams;     /* answers line by line (JSON lines) until it is done or the client goes */
-	bool progresses;  /* may take long: the client may ask for lines of progress before the answer */
+	bool destroys;   /* asks first on a terminal; scripts say --yes */
+	bool streams;    /* answers line by line (JSON lines) until it is done or the client goes */
+	bool progresses; /* may take long: the client may ask for lines before the answer */
 	enum operation_run run;
-	/* The connector's action, as its document's anchor names it ("createserver"); NULL: none. */
+	/* The connector's actions, as its document's anchors name them ("getservers getserver"),
+	 * apart by a space; NULL: none. */
 	const char *action;
-	/* Of RUN_REMOTE, and for others to use. "{id}" in path stands for the argument in the path,
-	 * "{stream}" and the like for the argument of that name. */
+	/* Of RUN_REMOTE and RUN_PAGES, and for others to use. "{id}" in path stands for the
+	 * argument in the path, "{stream}" and the like for the argument of that name,
+	 * percent-encoded; in "{+counts}" slashes stay as they are. */
 	const char *remote_method, *remote_path;
 	enum remote_token token;
-	const struct argument *arguments; /* ends with a NULL name; besides those of operation_common() */
-	/* What a table shows: "ID,Name,Color=Colour,Triggers.Bounce.Enabled=Bounces": members of the
-	 * answer by their path, with the heading where it is another.  NULL: name and value, a line
-	 * each. */
-	const char *rows;    /* the member that holds the array; NULL: the answer is one object, "": is
-			      * itself the array */
+	/* The path when the argument in the path is not given, always with the server token; NULL:
+	 * it must be given, or remote_path has no place for it. */
+	const char *remote_path_current;
+	/* Names of members, apart by commas, of the answer at any depth, whose strings (and those
+	 * of arrays) are masked unless the argument "tokens" is "show"; NULL: none. */
+	const char *secrets;
+	const struct argument *arguments; /* ends with a NULL name; without operation_connection */
+	/* What a table shows: "ID,Name,Color=Colour,Triggers.Bounce.Enabled=Bounces": members of
+	 * the answer by their path, with the heading where it is another.  NULL: name and value, a
+	 * line each. */
+	const char *rows; /* the member that holds the array; NULL: the answer is one object, "": is
+			   * itself the array */
 	const char *columns;
 	const char *help;    /* one line, an imperative: "Create a server" */
 	const char *text;    /* whole sentences; NULL: help says it all */
@@ -126,6 +155,11 @@ size_t operation_count(void);
 
 /* "connection" for what speaks to Postmark: in every operation with remote_path. */
 extern const struct argument operation_connection;
+
+/* "/server/edit" without what stands for the argument IN_PATH; "/openapi.json".  Caller frees. */
+char *operation_path(const struct operation *);
+/* The argument IN_PATH, or that IN_WHOLE.  NULL: it has none. */
+const struct argument *operation_argument_at(const struct operation *, enum argument_place);
 
 /* The operation of that path ("/server/edit/77", no query), and the rest of the path decoded, for
  * the caller to free, in *id_r (NULL: none).  NULL: there is none. */
