@@ -8,6 +8,9 @@
  * a byte was handed out, and the transfer fails instead (CURLE_SEND_FAIL_REWIND).  A server that
  * closed the idle connection before is noticed by libcurl before it writes; the race that is left
  * costs a search, and most_idle_s keeps it rare.
+ *
+ * A DELETE, or a PUT that has all it says in its path, changes something without a body: there is
+ * nothing to rewind, so it goes over a connection of its own, which libcurl does not try twice.
  */
 
 #include <errno.h>
@@ -19,6 +22,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/secret.h"
@@ -26,14 +30,17 @@
 
 #include "postmark/client.h"
 #include "postmark/curl_loop.h"
+#include "postmark/header.h"
 #include "postmark/retry_after.h"
 
 /* Shorter than the 60 s after which load balancers drop an idle connection. */
 #define MOST_IDLE_S 45L
 /* libcurl reads the body in steps of its upload buffer; the big one is only for big bodies. */
-#define UPLOAD_SMALL (64L * 1024L)
-#define UPLOAD_LARGE (512L * 1024L)
-#define MOST_SPARE   8U /* easy handles kept for reuse */
+#define UPLOAD_SMALL    (64L * 1024L)
+#define UPLOAD_LARGE    (512L * 1024L)
+#define MOST_SPARE      8U /* easy handles kept for reuse */
+#define REQUEST_ID_SIZE 80
+#define JSON_TYPE       "application/json"
 
 struct postmark_job {
 	struct postmark_client *client;
@@ -47,13 +54,15 @@ struct postmark_job {
 	size_t piece_count;
 	size_t piece_at;   /* the piece being read */
 	size_t piece_read; /* bytes of it handed out */
-	uint64_t handed_out;
+	uint64_t body_bytes, handed_out;
+	bool has_body;   /* one that may be empty */
 	bool unreadable; /* a piece's file failed */
 	bool failed;     /* could not even be started */
 
 	struct buf body;
 	bool cut;
 	int64_t retry_after_ms;
+	char request_id[REQUEST_ID_SIZE];
 	int64_t started_ms;
 	char error[CURL_ERROR_SIZE];
 };
@@ -147,19 +156,49 @@ answer_write(char *bytes, size_t size, size_t count, void *ctx)
 	return len;
 }
 
+/* A value for logs and people: visible ASCII, or nothing. */
+static void
+request_id_read(char id[REQUEST_ID_SIZE], const char *value, size_t len)
+{
+	size_t used = 0;
+
+	while (len > 0 && (*value == ' ' || *value == '\t')) {
+		value++;
+		len--;
+	}
+	while (used < len && used < REQUEST_ID_SIZE - 1 && value[used] > ' ' && value[used] < 0x7F)
+		used++;
+	memcpy(id, value, used);
+	id[used] = '\0';
+}
+
+static const char *
+field_value(const char *bytes, size_t len, const char *name, size_t *value_len_r)
+{
+	size_t name_len = strlen(name);
+
+	if (len <= name_len || bytes[name_len] != ':' || !text_same_n(bytes, name, name_len))
+		return NULL;
+	*value_len_r = len - name_len - 1;
+	return bytes + name_len + 1;
+}
+
 /* CURLOPT_HEADERFUNCTION: one field a call, with its line end. */
 static size_t
 answer_header(char *bytes, size_t size, size_t count, void *ctx)
 {
-	static const char name[] = "retry-after:";
 	struct postmark_job *job = ctx;
-	size_t len = size * count, name_len = sizeof(name) - 1;
+	size_t len = size * count, value_len;
+	const char *value;
 
 	if (len > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
-		job->retry_after_ms = -1; /* a new answer begins: the last one was a 1xx */
-	} else if (len > name_len && text_same_n(bytes, name, name_len)) {
-		job->retry_after_ms =
-		    retry_after_ms(bytes + name_len, len - name_len, clock_wall_ms());
+		/* A new answer begins: the last one was a 1xx. */
+		job->retry_after_ms = -1;
+		job->request_id[0] = '\0';
+	} else if ((value = field_value(bytes, len, "Retry-After", &value_len)) != NULL) {
+		job->retry_after_ms = retry_after_ms(value, value_len, clock_wall_ms());
+	} else if ((value = field_value(bytes, len, "X-Request-Id", &value_len)) != NULL) {
+		request_id_read(job->request_id, value, value_len);
 	}
 	return len;
 }
@@ -247,19 +286,65 @@ header_add(struct postmark_job *job, const char *text)
 }
 
 static void
-headers_make(struct postmark_job *job, const struct postmark_request *request, bool has_body)
+token_header_add(struct postmark_job *job, const struct postmark_request *request)
 {
-	char *token = mem_format("X-Postmark-Server-Token: %s", secret_text(request->token));
+	char *token = mem_format("%s: %s",
+	    request->account ? "X-Postmark-Account-Token" : "X-Postmark-Server-Token",
+	    secret_text(request->token));
 
-	header_add(job, "Accept: application/json");
-	if (has_body) {
-		header_add(job, "Content-Type: application/json");
-		/* Without a round trip for "100 Continue". */
-		header_add(job, "Expect:");
-	}
 	header_add(job, token);
 	secret_wipe(token, strlen(token));
 	free(token);
+}
+
+/* Logged without its value: it may be a secret that somebody put into a wrong place. */
+static void
+extra_header_add(struct postmark_job *job, const char *line)
+{
+	size_t name_len;
+	enum header_flaw flaw = header_check(line, &name_len);
+	char *header;
+
+	if (flaw != HEADER_FINE) {
+		log_warning("header-left-out", log_bytes("header", line, strcspn(line, ": \r\n")),
+		    log_str("why", header_flaw_text(flaw)));
+		return;
+	}
+	header = header_for_curl(line, name_len);
+	header_add(job, header);
+	secret_wipe(header, strlen(header));
+	free(header);
+}
+
+static void
+type_header_add(struct postmark_job *job, const struct postmark_request *request)
+{
+	char *header;
+
+	if (request->content_type == NULL || request->content_type[0] == '\0') {
+		header_add(job, "Content-Type: " JSON_TYPE);
+		return;
+	}
+	header = mem_format("Content-Type: %s", request->content_type);
+	extra_header_add(job, header);
+	free(header);
+}
+
+static void
+headers_make(struct postmark_job *job, const struct postmark_request *request)
+{
+	if (!header_listed(request->headers, "Accept"))
+		header_add(job, "Accept: " JSON_TYPE);
+	if (job->has_body) {
+		if (!header_listed(request->headers, "Content-Type"))
+			type_header_add(job, request);
+		/* Without a round trip for "100 Continue". */
+		header_add(job, "Expect:");
+	}
+	for (const char *const *line = request->headers; line != NULL && *line != NULL; line++)
+		extra_header_add(job, *line);
+	if (request->token != NULL)
+		token_header_add(job, request);
 }
 
 /*
@@ -267,7 +352,7 @@ headers_make(struct postmark_job *job, const struct postmark_request *request, b
  * redirect is not followed: its target would get the token and the mail.
  */
 static void
-easy_setup(struct postmark_job *job, const struct postmark_request *request, uint64_t body_bytes)
+easy_setup(struct postmark_job *job, const struct postmark_request *request)
 {
 	struct postmark_client *client = job->client;
 	CURL *easy = job->easy;
@@ -308,28 +393,45 @@ easy_setup(struct postmark_job *job, const struct postmark_request *request, uin
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, job);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, answer_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, job);
-	if (strcmp(request->method, "GET") == 0) {
+	if (!job->has_body) {
 		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-		return;
+		if (strcmp(request->method, "GET") != 0)
+			curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+	} else {
+		curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		if (strcmp(request->method, "POST") != 0)
+			curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	}
-	curl_easy_setopt(easy, CURLOPT_POST, 1L);
-	if (strcmp(request->method, "POST") != 0)
-		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_bytes);
+	if (job->body_bytes == 0 && strcmp(request->method, "GET") != 0)
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	if (!job->has_body)
+		return;
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)job->body_bytes);
 	curl_easy_setopt(easy, CURLOPT_READFUNCTION, body_read);
 	curl_easy_setopt(easy, CURLOPT_READDATA, job);
 	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, body_seek);
 	curl_easy_setopt(easy, CURLOPT_SEEKDATA, job);
 	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE,
-	    body_bytes > (uint64_t)UPLOAD_SMALL ? UPLOAD_LARGE : UPLOAD_SMALL);
+	    job->body_bytes > (uint64_t)UPLOAD_SMALL ? UPLOAD_LARGE : UPLOAD_SMALL);
 }
 
+static void
+job_fail(struct postmark_job *job, const char *why)
+{
+	job->failed = true;
+	snprintf(job->error, sizeof(job->error), "%s", why);
+	loop_call_ask(job->client->fail_call);
+}
+
+/*
+ * A path without its slash would be more of the host's name ("@elsewhere.example/"), and the token
+ * would go there.
+ */
 struct postmark_job *
 postmark_submit(struct postmark_client *client, const struct postmark_request *request,
     postmark_done_fn *done, void *ctx)
 {
 	struct postmark_job *job = mem_new(sizeof(*job));
-	uint64_t body_bytes = 0;
 
 	job->client = client;
 	job->done = done;
@@ -340,16 +442,18 @@ postmark_submit(struct postmark_client *client, const struct postmark_request *r
 	job->started_ms = clock_mono_ms();
 	buf_init(&job->body, request->most_answer_bytes);
 	for (size_t i = 0; i < request->piece_count; i++)
-		body_bytes += request->pieces[i].len;
+		job->body_bytes += request->pieces[i].len;
 	job->easy = easy_take(client);
-	headers_make(job, request, strcmp(request->method, "GET") != 0);
-	easy_setup(job, request, body_bytes);
+	job->has_body = request->piece_count > 0 || strcmp(request->method, "POST") == 0 ||
+			strcmp(request->method, "PUT") == 0 ||
+			strcmp(request->method, "PATCH") == 0;
+	headers_make(job, request);
+	easy_setup(job, request);
 	job_link(job);
-	if (curl_loop_add(client->curl, job->easy) != CURLM_OK) {
-		job->failed = true;
-		snprintf(job->error, sizeof(job->error), "libcurl did not take the request");
-		loop_call_ask(client->fail_call);
-	}
+	if (request->path[0] != '/')
+		job_fail(job, "the path does not begin with a slash");
+	else if (curl_loop_add(client->curl, job->easy) != CURLM_OK)
+		job_fail(job, "libcurl did not take the request");
 	return job;
 }
 
@@ -372,14 +476,19 @@ postmark_cancel(struct postmark_job **job_p)
 /*
  * What is known about a request without a complete answer.  handed_out counts what libcurl took
  * from us: some of it may still be in its buffer, but that it is not on the wire cannot be proved.
- * A request without a body changes nothing at Postmark, and for it the difference is idle.
+ * Of a request without a body, its head.
  */
 static enum postmark_end
 end_of(const struct postmark_job *job, CURLcode code)
 {
+	long head_bytes = 0;
+
 	if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && job->cut))
 		return POSTMARK_ANSWERED;
-	return job->handed_out > 0 ? POSTMARK_LOST : POSTMARK_NOT_SENT;
+	/* Not for one with a body: what a proxy was asked first counts here as well. */
+	if (job->body_bytes == 0)
+		curl_easy_getinfo(job->easy, CURLINFO_REQUEST_SIZE, &head_bytes);
+	return job->handed_out > 0 || head_bytes > 0 ? POSTMARK_LOST : POSTMARK_NOT_SENT;
 }
 
 static const char *
@@ -397,8 +506,11 @@ static void
 job_end(struct postmark_job *job, CURLcode code)
 {
 	struct postmark_client *client = job->client;
-	struct postmark_answer answer = { .end = end_of(job, code), .error = "", .body = "" };
+	struct postmark_answer answer = {
+		.end = end_of(job, code), .error = "", .body = "", .type = "", .request_id = ""
+	};
 	bool freed = false, *outer = client->freed_r;
+	char *type = NULL;
 	long status = 0;
 
 	job_unlink(job);
@@ -408,6 +520,10 @@ job_end(struct postmark_job *job, CURLcode code)
 		curl_easy_getinfo(job->easy, CURLINFO_RESPONSE_CODE, &status);
 		answer.status = (int)status;
 		answer.retry_after_ms = job->retry_after_ms;
+		curl_easy_getinfo(job->easy, CURLINFO_CONTENT_TYPE, &type);
+		if (type != NULL)
+			answer.type = type;
+		answer.request_id = job->request_id;
 		answer.cut = job->cut;
 		answer.len = job->body.len;
 		if (job->body.len > 0)

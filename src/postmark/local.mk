@@ -3,6 +3,7 @@ libpostmark_a_SOURCES = \
 	src/postmark/batch.c src/postmark/batch.h \
 	src/postmark/client.c src/postmark/client.h \
 	src/postmark/curl_loop.c src/postmark/curl_loop.h \
+	src/postmark/header.c src/postmark/header.h \
 	src/postmark/message_id.c src/postmark/message_id.h \
 	src/postmark/retry_after.c src/postmark/retry_after.h \
 	src/postmark/search.c src/postmark/search.h \
@@ -21,6 +22,11 @@ TESTS += tests/unit/postmark/client_test
 tests_unit_postmark_client_test_SOURCES = tests/unit/postmark/client_test.c \
 	tests/unit/postmark/server.c tests/unit/postmark/server.h
 tests_unit_postmark_client_test_LDADD = $(postmark_test_libs)
+
+check_PROGRAMS += tests/unit/postmark/header_test
+TESTS += tests/unit/postmark/header_test
+tests_unit_postmark_header_test_SOURCES = tests/unit/postmark/header_test.c
+tests_unit_postmark_header_test_LDADD = $(postmark_test_libs)
 
 check_PROGRAMS += tests/unit/postmark/retry_after_test
 TESTS += tests/unit/postmark/retry_after_test

@@ -34,7 +34,7 @@ struct bench {
 
 	unsigned ends, waits_for;
 	struct postmark_answer last;
-	char last_body[256], last_error[256];
+	char last_body[256], last_error[256], last_type[64], last_id[128];
 
 	char seen_path[256], seen_method[16];
 	char *seen_head, *seen_body;
@@ -60,7 +60,10 @@ request_seen(void *ctx, const struct server_request *request, struct server_repl
 		return;
 	}
 	*reply = b->next;
-	reply->body = b->next.body != NULL ? mem_string(b->next.body) : NULL;
+	if (b->next.len > 0)
+		reply->body = mem_bytes(b->next.body, b->next.len);
+	else
+		reply->body = b->next.body != NULL ? mem_string(b->next.body) : NULL;
 }
 
 static void
@@ -71,6 +74,10 @@ answered(void *ctx, const struct postmark_answer *answer)
 	b->last = *answer;
 	snprintf(b->last_body, sizeof(b->last_body), "%s", answer->body);
 	snprintf(b->last_error, sizeof(b->last_error), "%s", answer->error);
+	snprintf(b->last_type, sizeof(b->last_type), "%s", answer->type);
+	snprintf(b->last_id, sizeof(b->last_id), "%s", answer->request_id);
+	if (answer->len <= sizeof(b->last_body))
+		memcpy(b->last_body, answer->body, answer->len);
 	if (b->frees_client)
 		postmark_client_free(&b->client);
 	if (++b->ends == b->waits_for)
@@ -223,6 +230,210 @@ a_get_has_no_body(void **state)
 	assert_string_equal(b->seen_method, "GET");
 	assert_string_equal(b->seen_path, "/messages/outbound?count=1");
 	assert_null(strstr(b->seen_head, "Content-"));
+}
+
+static void
+ask(struct bench *b, const struct postmark_request *given)
+{
+	struct postmark_request request = *given;
+
+	request.timeout_ms = 5000;
+	request.most_answer_bytes = 1000;
+	postmark_submit(b->client, &request, answered, b);
+	wait_for(b, 1);
+}
+
+static void
+methods_and_their_bodies(void **state)
+{
+	static const struct {
+		const char *method;
+		bool body;
+		const char *has, *has_not; /* in the head */
+	} cases[] = {
+		{ "GET", false, "GET /x HTTP/1.1\r\n", "\r\nContent-" },
+		{ "GET", true, "\r\nContent-Length: 7\r\n", "Expect" },
+		{ "DELETE", false, "DELETE /x HTTP/1.1\r\n", "\r\nContent-" },
+		{ "DELETE", true, "\r\nContent-Type: application/json\r\n", "Expect" },
+		{ "POST", false, "\r\nContent-Length: 0\r\n", "Expect" },
+		{ "PUT", false, "\r\nContent-Length: 0\r\n", "chunked" },
+		{ "PUT", true, "PUT /x HTTP/1.1\r\n", "chunked" },
+		{ "PATCH", true, "\r\nContent-Type: application/json\r\n", "chunked" },
+	};
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct postmark_request request = { .method = cases[i].method,
+			.path = "/x",
+			.token = b->token,
+			.pieces = &small,
+			.piece_count = cases[i].body ? 1 : 0 };
+
+		ask(b, &request);
+		assert_int_equal(b->last.end, POSTMARK_ANSWERED);
+		assert_string_equal(b->seen_method, cases[i].method);
+		assert_int_equal(b->seen_len, cases[i].body ? small.len : 0);
+		if (strstr(b->seen_head, cases[i].has) == NULL ||
+		    strstr(b->seen_head, cases[i].has_not) != NULL)
+			fail_msg("%s: %s", cases[i].method, b->seen_head);
+	}
+}
+
+static void
+whose_token(void **state)
+{
+	struct bench *b = *state;
+	struct postmark_request request = { .method = "GET", .path = "/servers" };
+
+	ask(b, &request);
+	assert_null(strstr(b->seen_head, "Token"));
+	request.account = true;
+	ask(b, &request);
+	assert_null(strstr(b->seen_head, "Token"));
+	request.token = b->token;
+	ask(b, &request);
+	assert_non_null(strstr(b->seen_head,
+	    "\r\nX-Postmark-Account-Token: 11111111-2222-4333-8444-555555555555\r\n"));
+	assert_null(strstr(b->seen_head, "Server-Token"));
+}
+
+static unsigned
+count_of(const char *hay, const char *needle)
+{
+	unsigned count = 0;
+
+	while ((hay = strstr(hay, needle)) != NULL) {
+		count++;
+		hay += strlen(needle);
+	}
+	return count;
+}
+
+static void
+extra_headers(void **state)
+{
+	static const char *const headers[] = { "X-One: 1", "accept: text/plain",
+		"User-Agent: somebody", "X-Empty:", "x-postmark-server-token: stolen",
+		"X-Postmark-Account-Token: stolen", "X-Two: 2\r\nX-Smuggled: 1", "no colon",
+		"Content-Length: 900", "Transfer-Encoding: chunked", "Host: elsewhere.example",
+		NULL };
+	struct bench *b = *state;
+	struct postmark_request request = { .method = "POST",
+		.path = "/email",
+		.token = b->token,
+		.content_type = "multipart/form-data; boundary=x",
+		.headers = headers,
+		.pieces = &small,
+		.piece_count = 1 };
+
+	ask(b, &request);
+	assert_non_null(strstr(b->seen_head, "\r\nX-One: 1\r\n"));
+	assert_non_null(strstr(b->seen_head, "\r\naccept: text/plain\r\n"));
+	assert_null(strstr(b->seen_head, "Accept"));
+	assert_non_null(strstr(b->seen_head, "\r\nUser-Agent: somebody\r\n"));
+	assert_null(strstr(b->seen_head, "pmrelay/test"));
+	assert_non_null(strstr(b->seen_head, "\r\nX-Empty:\r\n"));
+	assert_non_null(
+	    strstr(b->seen_head, "\r\nContent-Type: multipart/form-data; boundary=x\r\n"));
+	assert_non_null(strstr(
+	    b->seen_head, "\r\nX-Postmark-Server-Token: 11111111-2222-4333-8444-555555555555\r\n"));
+	assert_null(strstr(b->seen_head, "stolen"));
+	assert_null(strstr(b->seen_head, "Smuggled"));
+	assert_null(strstr(b->seen_head, "X-Two"));
+	assert_null(strstr(b->seen_head, "elsewhere"));
+	assert_null(strstr(b->seen_head, "chunked"));
+	assert_int_equal(b->seen_len, small.len);
+	assert_int_equal(count_of(b->seen_head, "\r\nContent-Length:"), 1);
+}
+
+static void
+a_type_among_the_headers_wins(void **state)
+{
+	static const char *const headers[] = { "Content-type: text/csv", NULL };
+	struct bench *b = *state;
+	struct postmark_request request = { .method = "PUT",
+		.path = "/x",
+		.content_type = "text/plain",
+		.headers = headers,
+		.pieces = &small,
+		.piece_count = 1 };
+
+	ask(b, &request);
+	assert_non_null(strstr(b->seen_head, "\r\nContent-type: text/csv\r\n"));
+	assert_null(strstr(b->seen_head, "text/plain"));
+	/* One that would begin a line of its own is not sent. */
+	request.headers = NULL;
+	request.content_type = "a/b\r\nX-Smuggled: 1";
+	ask(b, &request);
+	assert_null(strstr(b->seen_head, "Smuggled"));
+}
+
+static void
+what_the_answer_is(void **state)
+{
+	static const char bytes[] = "%PDF\0\xFF\x01 not text";
+	struct bench *b = *state;
+	struct postmark_request request = { .method = "GET", .path = "/x" };
+
+	b->next.headers = "Content-Type: application/pdf\r\nx-request-id:  ab-12 \r\n";
+	free(b->next.body);
+	b->next.body = mem_bytes(bytes, sizeof(bytes));
+	b->next.len = sizeof(bytes);
+	ask(b, &request);
+	assert_int_equal(b->last.len, sizeof(bytes));
+	assert_memory_equal(b->last_body, bytes, sizeof(bytes));
+	assert_string_equal(b->last_type, "application/pdf");
+	assert_string_equal(b->last_id, "ab-12");
+	b->next.headers = NULL;
+	ask(b, &request);
+	assert_string_equal(b->last_type, "");
+	assert_string_equal(b->last_id, "");
+	b->next.fate = SERVER_CLOSES;
+	ask(b, &request);
+	assert_string_equal(b->last_type, "");
+	assert_string_equal(b->last_id, "");
+}
+
+/* It has no body that could be rewound, and is not sent twice all the same. */
+static void
+a_delete_is_never_repeated(void **state)
+{
+	static const char *const methods[] = { "DELETE", "PUT", "POST" };
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct postmark_request request = { .method = methods[i], .path = "/servers/1" };
+		unsigned before = server_requests(b->server);
+
+		b->fails_from = before + 2;
+		b->next.fate = SERVER_CLOSES;
+		post(b, &small, 1, 5000);
+		wait_for(b, 1);
+		ask(b, &request);
+		assert_int_equal(b->last.end, POSTMARK_LOST);
+		turn_for(b, 50);
+		assert_int_equal(server_requests(b->server), before + 2);
+	}
+}
+
+/* "http://127.0.0.1:1" and "@elsewhere" would make another host. */
+static void
+a_path_is_never_more_of_the_host(void **state)
+{
+	static const char *const paths[] = { "@elsewhere.example/", ".example/", "", "5/x",
+		"http://elsewhere.example/" };
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		struct postmark_request request = {
+			.method = "GET", .path = paths[i], .token = b->token
+		};
+
+		ask(b, &request);
+		assert_int_equal(b->last.end, POSTMARK_NOT_SENT);
+		assert_string_equal(b->last_error, "the path does not begin with a slash");
+	}
+	assert_int_equal(server_requests(b->server), 0);
 }
 
 static void
@@ -551,6 +762,13 @@ main(void)
 		TEST(pieces_make_one_body),
 		TEST(the_head_is_right),
 		TEST(a_get_has_no_body),
+		TEST(methods_and_their_bodies),
+		TEST(whose_token),
+		TEST(extra_headers),
+		TEST(a_type_among_the_headers_wins),
+		TEST(what_the_answer_is),
+		TEST(a_delete_is_never_repeated),
+		TEST(a_path_is_never_more_of_the_host),
 		TEST(a_large_file_is_streamed),
 		TEST(connections_are_reused),
 		TEST(several_at_once),

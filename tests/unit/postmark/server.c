@@ -58,6 +58,7 @@ reply_now(evutil_socket_t fd, short kinds, void *ctx)
 	struct server_reply *reply = &connection->reply;
 	struct evbuffer *out = bufferevent_get_output(connection->stream);
 	const char *body = reply->body != NULL ? reply->body : "";
+	size_t len = reply->len > 0 ? reply->len : strlen(body);
 	struct linger hard = { 1, 0 };
 
 	(void)kinds;
@@ -79,10 +80,10 @@ reply_now(evutil_socket_t fd, short kinds, void *ctx)
 	case SERVER_ANSWERS:
 		break;
 	}
-	evbuffer_add_printf(out, "HTTP/1.1 %d Scripted\r\nContent-Length: %zu\r\n%s\r\n%s",
-	    reply->status != 0 ? reply->status : 200,
-	    strlen(body) + (reply->fate == SERVER_CUTS ? 100 : 0),
-	    reply->headers != NULL ? reply->headers : "", body);
+	evbuffer_add_printf(out, "HTTP/1.1 %d Scripted\r\nContent-Length: %zu\r\n%s\r\n",
+	    reply->status != 0 ? reply->status : 200, len + (reply->fate == SERVER_CUTS ? 100 : 0),
+	    reply->headers != NULL ? reply->headers : "");
+	evbuffer_add(out, body, len);
 	free(reply->body);
 	memset(reply, 0, sizeof(*reply));
 }

@@ -35,6 +35,7 @@ struct server_reply {
 	int status;	     /* 0: 200 */
 	const char *headers; /* more of them, each with its CRLF; NULL */
 	char *body;	     /* taken; NULL: none */
+	size_t len;	     /* of it; 0: up to its NUL */
 	long delay_ms;
 };
 
