@@ -33,6 +33,7 @@ config_new(void)
 
 	for (const struct option_row *o = option_table; o->section != NULL; o++)
 		option_set_preset(o, config);
+	config->postmark.name = mem_string("default");
 	return config;
 }
 
@@ -40,16 +41,59 @@ void
 config_free(struct config **config_p)
 {
 	struct config *config = *config_p;
+	struct option_place place = { 0 };
 
 	if (config == NULL)
 		return;
-	for (const struct option_row *o = option_table; o->section != NULL; o++) {
-		option_clear(o, config);
-		if (o->kind == OPTION_STRING || o->kind == OPTION_SECRET_FILE)
-			free(*(char **)((char *)config + o->at));
-	}
+	while (option_place_next(config, &place))
+		for (const struct option_row *o = place.group->rows; o->section != NULL; o++)
+			option_free(o, place.base);
+	for (size_t i = 0; i < config->connection_count; i++)
+		free(config->connections[i].name);
+	free(config->connections);
+	free(config->postmark.name);
 	free(config);
 	*config_p = NULL;
+}
+
+struct config *
+config_copy(const struct config *config)
+{
+	struct config *copy = config_new();
+	struct option_place from = { 0 }, to;
+
+	while (option_place_next(config, &from)) {
+		const char *section = from.group->rows->section;
+
+		if (from.title == NULL)
+			option_place_find(copy, section, NULL, &to);
+		else if (!option_place_add(copy, from.group, from.title, &to))
+			abort();
+		for (const struct option_row *o = from.group->rows; o->section != NULL; o++)
+			option_copy(o, to.base, from.base);
+	}
+	return copy;
+}
+
+const struct connection *
+config_connection_at(const struct config *config, size_t index)
+{
+	if (index == 0)
+		return &config->postmark;
+	return index <= config->connection_count ? &config->connections[index - 1] : NULL;
+}
+
+const struct connection *
+config_connection(const struct config *config, const char *name)
+{
+	const struct connection *c;
+
+	if (name == NULL || name[0] == '\0')
+		return &config->postmark;
+	for (size_t i = 0; (c = config_connection_at(config, i)) != NULL; i++)
+		if (text_same(c->name, name))
+			return c;
+	return NULL;
 }
 
 /* ---- environment ------------------------------------------------------------------------- */
@@ -66,19 +110,115 @@ environment_get(char *const *environment, const char *name)
 	return NULL;
 }
 
-static const struct option_row *
-option_of_variable(const char *name, size_t len)
+/*
+ * The title in a variable of a section with titles, between what all of them begin with and the
+ * option's name: "eu-west" for _EU_WEST_TOKEN and token.  NULL: it is none of that option; else
+ * the caller frees it.
+ */
+static char *
+title_of_variable(const struct option_row *o, const char *name, size_t len)
 {
-	const struct option_row *found = NULL;
+	size_t begin = strlen("PMRELAY_") + strlen(o->section) + 1;
+	char *variable = option_variable(o, "X"), *title = NULL;
+	const char *end = variable + begin + 1;
+	size_t end_len = strlen(end);
 
-	for (const struct option_row *o = option_table; o->section != NULL && found == NULL; o++) {
-		char *variable = option_variable(o);
-
-		if (strlen(variable) == len && memcmp(variable, name, len) == 0)
-			found = o;
-		free(variable);
+	if (len > begin + end_len && memcmp(name, variable, begin) == 0 &&
+	    memcmp(name + len - end_len, end, end_len) == 0) {
+		title = mem_bytes(name + begin, len - begin - end_len);
+		text_lower(title);
+		for (char *c = title; *c != '\0'; c++)
+			if (*c == '_')
+				*c = '-';
 	}
-	return found;
+	free(variable);
+	return title;
+}
+
+struct variable {
+	struct option_place place;
+	const struct option_row *row; /* NULL: the variable is no option */
+};
+
+/*
+ * The option of a variable in a section with titles.  PMRELAY_CONNECTION_MY_ACCOUNT_TOKEN may be
+ * token of my-account or account-token of my: a section of the file wins, of which there were
+ * from_file, and then the longer name of an option.  False after a message in why.
+ */
+static bool
+find_titled(struct config *config, const struct option_group *g, size_t from_file, const char *name,
+    size_t len, struct variable *variable_r, struct buf *why)
+{
+	char *title = NULL, shown[120];
+	bool result = true, known = false;
+	size_t title_len = SIZE_MAX;
+
+	for (const struct option_row *o = g->rows; o->section != NULL; o++) {
+		char *this = title_of_variable(o, name, len);
+		struct option_place place;
+		bool there;
+
+		if (this == NULL)
+			continue;
+		there =
+		    option_place_find(config, g->section, this, &place) && place.item < from_file;
+		if (there && known) {
+			buf_addf(why,
+			    "environment: %s: found a name that %s.%s and %s.%s share, wanted "
+			    "it in the file\n",
+			    text_safe(shown, sizeof(shown), name, len), title,
+			    variable_r->row->name, this, o->name);
+			result = false;
+		}
+		if (there > known || (there == known && strlen(this) < title_len)) {
+			free(title);
+			title = this;
+			title_len = strlen(title);
+			known = there;
+			variable_r->row = o;
+		} else {
+			free(this);
+		}
+	}
+	if (result && title != NULL &&
+	    !option_place_find(config, g->section, title, &variable_r->place)) {
+		struct buf wrong;
+
+		buf_init(&wrong, 1000);
+		result = option_title_right(config, g, title, strlen(title), &wrong);
+		if (!result)
+			buf_addf(why, "environment: %s: %s\n",
+			    text_safe(shown, sizeof(shown), name, len), wrong.data);
+		else
+			option_place_add(config, g, title, &variable_r->place);
+		buf_free(&wrong);
+	}
+	free(title);
+	return result;
+}
+
+/* What a variable sets; its place is made where it is new.  False after a message in why. */
+static bool
+find_variable(struct config *config, const size_t *from_file, const char *name, size_t len,
+    struct variable *variable_r, struct buf *why)
+{
+	*variable_r = (struct variable){ .row = NULL };
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
+		char *variable = option_variable(o, NULL);
+		bool found = strlen(variable) == len && memcmp(variable, name, len) == 0;
+
+		free(variable);
+		if (found) {
+			variable_r->row = o;
+			option_place_find(config, o->section, NULL, &variable_r->place);
+			return true;
+		}
+	}
+	for (size_t i = 1; i < OPTION_GROUPS && variable_r->row == NULL; i++)
+		if (!find_titled(
+			config, &option_groups[i], from_file[i], name, len, variable_r, why))
+			return false;
+	return true;
 }
 
 /*
@@ -93,65 +233,116 @@ is_service_link(const char *rest, size_t len)
 	       (len >= 5 && memcmp(rest, "PORT_", 5) == 0);
 }
 
+/* A row's name from the end of a variable. */
+static const struct option_row *
+nearest_to_variable(const char *section, const char *end, size_t len)
+{
+	char asked[80];
+	const struct option_row *near;
+
+	text_safe(asked, sizeof(asked), end, len);
+	for (char *c = asked; *c != '\0'; c++)
+		*c = *c == '_' ? '-' : *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+	near = option_nearest(section, asked);
+	return near != NULL && option_group_find(section) != option_group_find(near->section)
+		   ? NULL
+		   : near;
+}
+
+static void
+complain_of_variable(
+    const char *name, size_t len, const struct option_row *near, const char *title, struct buf *why)
+{
+	char shown[120], *variable;
+
+	text_safe(shown, sizeof(shown), name, len);
+	if (near == NULL) {
+		buf_addf(why, "environment: %s: no such option\n", shown);
+		return;
+	}
+	variable = option_variable(near, title);
+	buf_addf(why, "environment: %s: no such option, the nearest is %s\n", shown, variable);
+	free(variable);
+}
+
+/* The same for PMRELAY_CONNECTION_ and what comes after it. */
+static void
+check_unknown_titled(
+    const struct option_group *g, const char *name, size_t len, const char *rest, struct buf *why)
+{
+	const char *end = name + len;
+
+	for (const char *at = rest; at < end; at++)
+		if (at[-1] == '_' && is_service_link(at, (size_t)(end - at)))
+			return;
+	for (const char *at = rest + 1; at + 1 < end; at++) {
+		const struct option_row *near;
+		char title[80];
+
+		near = *at != '_' ? NULL
+				  : nearest_to_variable(g->section, at + 1, (size_t)(end - at - 1));
+		if (near == NULL)
+			continue;
+		text_safe(title, sizeof(title), rest, (size_t)(at - rest));
+		complain_of_variable(name, len, near, title, why);
+		return;
+	}
+	complain_of_variable(name, len, NULL, NULL, why);
+}
+
 /* A variable that looks like one of ours and is none: most likely a typing error. */
 static void
 check_unknown_variable(const char *name, size_t len, struct buf *why)
 {
-	const struct option_row *near;
-	char shown[120], asked[80];
+	for (const struct option_group *g = option_groups; g->rows != NULL; g++) {
+		for (const struct option_row *o = g->rows; o->section != NULL; o++) {
+			size_t section_len = strlen(o->section);
+			const char *rest = name + strlen("PMRELAY_") + section_len + 1;
 
-	for (const struct option_row *o = option_table; o->section != NULL; o++) {
-		size_t section_len = strlen(o->section);
-		const char *rest = name + strlen("PMRELAY_") + section_len + 1;
-
-		if (strlen("PMRELAY_") + section_len + 1 > len || rest[-1] != '_' ||
-		    !text_same_n(name + strlen("PMRELAY_"), o->section, section_len))
-			continue;
-		size_t rest_len = len - (size_t)(rest - name);
-		if (is_service_link(rest, rest_len))
+			if (strlen("PMRELAY_") + section_len + 1 > len || rest[-1] != '_' ||
+			    !text_same_n(name + strlen("PMRELAY_"), o->section, section_len))
+				continue;
+			size_t rest_len = len - (size_t)(rest - name);
+			if (g->section != NULL)
+				check_unknown_titled(g, name, len, rest, why);
+			else if (!is_service_link(rest, rest_len))
+				complain_of_variable(name, len,
+				    nearest_to_variable(o->section, rest, rest_len), NULL, why);
 			return;
-		text_safe(shown, sizeof(shown), name, len);
-		text_safe(asked, sizeof(asked), rest, rest_len);
-		for (char *c = asked; *c != '\0'; c++)
-			*c = *c == '_' ? '-' : *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
-		near = option_nearest(o->section, asked);
-		if (near != NULL) {
-			char *variable = option_variable(near);
-
-			buf_addf(why, "environment: %s: no such option, the nearest is %s\n", shown,
-			    variable);
-			free(variable);
-		} else {
-			buf_addf(why, "environment: %s: no such option\n", shown);
 		}
-		return;
 	}
 }
 
 static void
-set_from_variable(
-    const struct option_row *o, struct config *config, const char *value, struct buf *why)
+set_from_variable(const struct variable *v, const char *value, struct buf *why)
 {
+	const struct option_row *o = v->row;
+	void *base = v->place.base;
 	bool right = true;
 
+	/* A secret from here displaces the file that another place named, and the reverse. */
+	if (o->kind == OPTION_SECRET)
+		option_clear(o + 1, base);
+	if (o->kind == OPTION_SECRET_FILE)
+		option_clear(o - 1, base);
 	if (o->kind == OPTION_LIST) {
-		option_clear(o, config);
+		option_clear(o, base);
 		for (const char *at = value + strspn(value, ", "); *at != '\0' && right;) {
 			size_t len = strcspn(at, ", ");
 			char *item = mem_bytes(at, len);
 
-			right = option_set(o, config, item, len) == 0;
+			right = option_set(o, base, item, len) == 0;
 			free(item);
 			at += len;
 			at += strspn(at, ", ");
 		}
 	} else {
-		right = option_set(o, config, value, strlen(value)) == 0;
+		right = option_set(o, base, value, strlen(value)) == 0;
 	}
 	if (right)
 		return;
 
-	char *variable = option_variable(o), shown[100];
+	char *variable = option_variable(o, v->place.title), shown[100];
 
 	buf_addf(why, "environment: %s: found ", variable);
 	if (o->kind == OPTION_SECRET)
@@ -164,22 +355,80 @@ set_from_variable(
 	free(variable);
 }
 
-/* ---- rules between options --------------------------------------------------------------- */
+/* The value of a variable that is one of ours.  NULL: it is none, or empty. */
+static const char *
+variable_value(const char *entry, size_t *name_len_r)
+{
+	*name_len_r = strcspn(entry, "=");
+	/* One that is empty is one that is not set: compose files hand on empty ones. */
+	if (strncmp(entry, "PMRELAY_", strlen("PMRELAY_")) != 0 || entry[*name_len_r] == '\0' ||
+	    entry[*name_len_r + 1] == '\0')
+		return NULL;
+	return entry + *name_len_r + 1;
+}
 
 /* A secret by value and by file, both in one place: which one is meant? */
 static void
-check_secrets(const unsigned *given, const char *name, struct buf *why)
+check_secrets(const struct config *config, struct lines *given, const char *name, struct buf *why)
 {
-	for (const struct option_row *o = option_table; o->section != NULL; o++)
-		if (o->kind == OPTION_SECRET_FILE && given[o - option_table] > 0 &&
-		    given[o - 1 - option_table] > 0)
-			buf_addf(why, "%s:%u: %s.%s: given as well as %s, wanted one of them\n",
-			    name, given[o - option_table], o->section, o->name, o[-1].name);
+	struct option_place place = { 0 };
+
+	while (option_place_next(config, &place)) {
+		for (const struct option_row *o = place.group->rows; o->section != NULL; o++) {
+			unsigned line = *lines_at(given, &place, o);
+			char *path;
+
+			if (o->kind != OPTION_SECRET_FILE || line == 0 ||
+			    *lines_at(given, &place, o - 1) == 0)
+				continue;
+			path = option_path(o, place.title);
+			buf_addf(why, "%s:%u: %s: given as well as %s, wanted one of them\n", name,
+			    line, path, o[-1].name);
+			free(path);
+		}
+	}
 }
 
+static void
+read_environment(
+    struct config *config, char *const *environment, struct lines *set, struct buf *why)
+{
+	size_t from_file[OPTION_GROUPS] = { 0 }, len;
+	struct option_place place = { 0 };
+	struct variable v;
+	const char *value;
+
+	while (option_place_next(config, &place))
+		from_file[place.group - option_groups]++;
+	for (char *const *e = environment; e != NULL && *e != NULL; e++) {
+		if (variable_value(*e, &len) == NULL ||
+		    !find_variable(config, from_file, *e, len, &v, why))
+			continue;
+		if (v.row == NULL)
+			check_unknown_variable(*e, len, why);
+		else
+			*lines_at(set, &v.place, v.row) = 1;
+	}
+	check_secrets(config, set, "environment", why);
+	for (char *const *e = environment; e != NULL && *e != NULL; e++) {
+		struct buf again;
+
+		/* What is wrong with the name has been said. */
+		buf_init(&again, 1000);
+		value = variable_value(*e, &len);
+		if (value != NULL && find_variable(config, from_file, *e, len, &v, &again) &&
+		    v.row != NULL)
+			set_from_variable(&v, value, why);
+		buf_free(&again);
+	}
+}
+
+/* ---- rules between options --------------------------------------------------------------- */
+
 struct checked {
-	const char *name;      /* of the file */
-	const unsigned *given; /* lines in it */
+	const struct config *config;
+	const char *name;    /* of the file */
+	struct lines *given; /* in it */
 	struct buf *why;
 };
 
@@ -190,19 +439,42 @@ static void
 complain(const struct checked *c, const char *section, const char *name, const char *format, ...)
 {
 	const struct option_row *o = option_find(section, name);
+	struct option_place place;
 	char text[300];
+	unsigned line;
 	va_list args;
 
-	if (o == NULL)
+	if (o == NULL || !option_place_find(c->config, section, NULL, &place))
 		abort();
+	line = *lines_at(c->given, &place, o);
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	if (c->given[o - option_table] > 0)
-		buf_addf(c->why, "%s:%u: ", c->name, c->given[o - option_table]);
+	if (line > 0)
+		buf_addf(c->why, "%s:%u: ", c->name, line);
 	else
 		buf_addf(c->why, "%s: ", c->name);
 	buf_addf(c->why, "%s.%s: %s\n", section, name, text);
+}
+
+static void
+check_control(const struct config *config, const struct checked *c)
+{
+	static const char wanted[] = "found none, wanted it for control.listen";
+
+	if (config->control_listen[0] == '\0')
+		return;
+	if (config->control_certificate_file[0] == '\0')
+		complain(c, "control", "certificate-file", "%s", wanted);
+	if (config->control_key_file[0] == '\0')
+		complain(c, "control", "key-file", "%s", wanted);
+	if (config->control_client_ca_file[0] == '\0')
+		complain(c, "control", "client-ca-file", "%s", wanted);
+	if (config->control_admins.count == 0 && config->control_readers.count == 0)
+		complain(c, "control", "listen",
+		    "found %s, but nobody in control.admins or control.readers who may do "
+		    "anything there",
+		    config->control_listen);
 }
 
 static void
@@ -237,6 +509,7 @@ cross_check(const struct config *config, bool allow_given, const struct checked 
 			shown, sizeof(shown), config->postmark_url, strlen(config->postmark_url)));
 	if (config->user[0] == '\0' && config->group[0] != '\0')
 		complain(c, "process", "group", "found a group without process.user");
+	check_control(config, c);
 }
 
 /* ---- loading ----------------------------------------------------------------------------- */
@@ -245,55 +518,30 @@ static struct config *
 load(const char *text, size_t len, const char *name, char *const *environment, struct buf *why)
 {
 	struct config *config = config_new();
-	unsigned *given = mem_array(option_count() + 1, sizeof(*given));
-	unsigned *set = mem_array(option_count() + 1, sizeof(*set));
 	const struct option_row *allow = option_find("smtp", "allow");
+	struct lines given = { 0 }, set = { 0 };
 	size_t why_len = why->len;
 	bool failed = false;
 
-	if (text != NULL && parse_text(config, text, len, name, given, why) != 0)
+	if (text != NULL && parse_text(config, text, len, name, &given, why) != 0)
 		failed = true;
-	check_secrets(given, name, why);
-
-	for (const struct option_row *o = option_table; o->section != NULL; o++) {
-		char *variable = option_variable(o);
-
-		/* One that is empty is one that is not set: compose files hand on empty ones. */
-		if (environment_get(environment, variable) != NULL)
-			set[o - option_table] = 1;
-		free(variable);
-	}
-	check_secrets(set, "environment", why);
-	for (char *const *e = environment; e != NULL && *e != NULL; e++) {
-		size_t name_len = strcspn(*e, "=");
-		const struct option_row *o;
-
-		if (strncmp(*e, "PMRELAY_", strlen("PMRELAY_")) != 0 || (*e)[name_len] == '\0' ||
-		    (*e)[name_len + 1] == '\0')
-			continue;
-		o = option_of_variable(*e, name_len);
-		if (o == NULL) {
-			check_unknown_variable(*e, name_len, why);
-			continue;
-		}
-		/* A secret from here displaces the file that another place named, and the reverse.
-		 */
-		if (o->kind == OPTION_SECRET)
-			option_clear(o + 1, config);
-		if (o->kind == OPTION_SECRET_FILE)
-			option_clear(o - 1, config);
-		set_from_variable(o, config, *e + name_len + 1, why);
-	}
+	check_secrets(config, &given, name, why);
+	read_environment(config, environment, &set, why);
 
 	/* What is already known to be wrong needs no second message about how it fits. */
 	if (!failed && why->len == why_len) {
-		struct checked checked = { .name = name, .given = given, .why = why };
+		struct checked checked = {
+			.config = config, .name = name, .given = &given, .why = why
+		};
+		struct option_place place;
 
+		option_place_find(config, "smtp", NULL, &place);
 		cross_check(config,
-		    given[allow - option_table] > 0 || set[allow - option_table] > 0, &checked);
+		    *lines_at(&given, &place, allow) > 0 || *lines_at(&set, &place, allow) > 0,
+		    &checked);
 	}
-	free(given);
-	free(set);
+	lines_free(&given);
+	lines_free(&set);
 	if (failed || why->len != why_len)
 		config_free(&config);
 	return config;
@@ -336,6 +584,31 @@ read_file(const char *path, struct buf *text)
 	return got < 0 ? -1 : 0;
 }
 
+/* systemd.exec(5): LoadCredential=postmark-token:/path, LoadCredential=connection.eu.token:/path.
+ */
+static void
+take_credentials(struct config *config, const char *folder)
+{
+	struct option_place place = { 0 };
+
+	while (option_place_next(config, &place)) {
+		for (const struct option_row *o = place.group->rows; o->section != NULL; o++) {
+			char *base = place.base, *file;
+
+			if (o->kind != OPTION_SECRET || *(struct secret **)(base + o->at) != NULL ||
+			    (*(char **)(base + o[1].at))[0] != '\0')
+				continue;
+			file = place.title == NULL
+				   ? mem_format("%s/%s-%s", folder, o->section, o->name)
+				   : mem_format(
+					 "%s/%s.%s.%s", folder, o->section, place.title, o->name);
+			if (access(file, F_OK) == 0)
+				option_set(o + 1, base, file, strlen(file));
+			free(file);
+		}
+	}
+}
+
 struct config *
 config_load(const char *path, char *const *environment, struct buf *why)
 {
@@ -356,65 +629,58 @@ config_load(const char *path, char *const *environment, struct buf *why)
 	if (config == NULL)
 		return NULL;
 
-	/* systemd.exec(5): LoadCredential=postmark-token:/path. */
 	folder = environment_get(environment, "CREDENTIALS_DIRECTORY");
-	if (folder != NULL && config->postmark_token == NULL &&
-	    config->postmark_token_file[0] == '\0') {
-		char *file = mem_format("%s/postmark-token", folder);
-
-		if (access(file, F_OK) == 0) {
-			free(config->postmark_token_file);
-			config->postmark_token_file = file;
-		} else {
-			free(file);
-		}
-	}
+	if (folder != NULL)
+		take_credentials(config, folder);
 	return config;
+}
+
+static int
+load_secret(const struct option_place *place, const struct option_row *o, struct buf *why)
+{
+	const char *path = *(char **)((char *)place->base + o->at);
+	struct secret **secret = (struct secret **)((char *)place->base + o[-1].at), *read;
+	char *option;
+
+	if (path[0] == '\0')
+		return 0;
+	option = option_path(o, place->title);
+	read = secret_read_file(path);
+	if (read == NULL) {
+		buf_addf(why, "%s: %s: %s\n", option, path,
+		    errno == 0 ? "its first line is empty" : strerror(errno));
+	} else if (option_set(o - 1, NULL, secret_text(read), secret_len(read)) != 0) {
+		buf_addf(why, "%s: %s: its first line is not ", option, path);
+		option_wanted(o - 1, why);
+		buf_addc(why, '\n');
+		secret_free(&read);
+	} else {
+		secret_free(secret);
+		*secret = read;
+	}
+	free(option);
+	return read == NULL ? -1 : 0;
 }
 
 int
 config_load_secrets(struct config *config, struct buf *why)
 {
+	struct option_place place = { 0 };
 	int result = 0;
 
-	for (const struct option_row *o = option_table; o->section != NULL; o++) {
-		const char *path;
-		struct secret **secret, *read;
-
-		if (o->kind != OPTION_SECRET_FILE)
-			continue;
-		path = *(char **)((char *)config + o->at);
-		secret = (struct secret **)((char *)config + o[-1].at);
-		if (path[0] == '\0')
-			continue;
-		read = secret_read_file(path);
-		if (read == NULL) {
-			buf_addf(why, "%s.%s: %s: %s\n", o->section, o->name, path,
-			    errno == 0 ? "its first line is empty" : strerror(errno));
-			result = -1;
-			continue;
-		}
-		if (option_set(o - 1, NULL, secret_text(read), secret_len(read)) != 0) {
-			buf_addf(
-			    why, "%s.%s: %s: its first line is not ", o->section, o->name, path);
-			option_wanted(o - 1, why);
-			buf_addc(why, '\n');
-			secret_free(&read);
-			result = -1;
-			continue;
-		}
-		secret_free(secret);
-		*secret = read;
-	}
+	while (option_place_next(config, &place))
+		for (const struct option_row *o = place.group->rows; o->section != NULL; o++)
+			if (o->kind == OPTION_SECRET_FILE && load_secret(&place, o, why) != 0)
+				result = -1;
 	return result;
 }
 
 /* ---- printing ---------------------------------------------------------------------------- */
 
 static bool
-begins_section(const struct option_row *o)
+begins_section(const struct option_place *place, const struct option_row *o)
 {
-	return o == option_table || strcmp(o[-1].section, o->section) != 0;
+	return o == place->group->rows || strcmp(o[-1].section, o->section) != 0;
 }
 
 static bool
@@ -423,29 +689,40 @@ ends_section(const struct option_row *o)
 	return o[1].section == NULL || strcmp(o[1].section, o->section) != 0;
 }
 
-void
-config_print(const struct config *config, bool with_secrets, struct buf *out)
+static void
+print_place(const struct option_place *place, bool with_secrets, struct buf *out)
 {
-	for (const struct option_row *o = option_table; o->section != NULL; o++) {
+	const char *base = place->base;
+
+	for (const struct option_row *o = place->group->rows; o->section != NULL; o++) {
 		bool shown = o->kind != OPTION_SECRET && o->kind != OPTION_SECRET_FILE;
 
-		if (begins_section(o))
-			buf_addf(out, "%s {\n", o->section);
+		if (begins_section(place, o))
+			buf_addf(out, "%s%s%s {\n", o->section, place->title == NULL ? "" : " ",
+			    place->title == NULL ? "" : place->title);
 		/* A secret that is there already is not read from its file again. */
 		if (with_secrets && o->kind == OPTION_SECRET)
-			shown = *(struct secret *const *)((const char *)config + o->at) != NULL;
+			shown = *(struct secret *const *)(base + o->at) != NULL;
 		if (with_secrets && o->kind == OPTION_SECRET_FILE)
-			shown =
-			    *(struct secret *const *)((const char *)config + o[-1].at) == NULL &&
-			    (*(char *const *)((const char *)config + o->at))[0] != '\0';
+			shown = *(struct secret *const *)(base + o[-1].at) == NULL &&
+				(*(char *const *)(base + o->at))[0] != '\0';
 		if (shown) {
 			buf_addf(out, "\t%s = ", o->name);
-			option_print(o, config, out);
+			option_print(o, base, out);
 			buf_addc(out, '\n');
 		}
 		if (ends_section(o))
 			buf_adds(out, "}\n");
 	}
+}
+
+void
+config_print(const struct config *config, bool with_secrets, struct buf *out)
+{
+	struct option_place place = { 0 };
+
+	while (option_place_next(config, &place))
+		print_place(&place, with_secrets, out);
 }
 
 /* text in lines of at most LINE_WIDTH characters, each after before. */
@@ -475,6 +752,32 @@ print_wrapped(const char *before, const char *text, struct buf *out)
 	buf_addc(out, '\n');
 }
 
+static void
+sample_option(const struct option_group *g, const struct option_row *o, struct buf *out)
+{
+	const struct option_place place = { .group = g };
+	struct buf wanted;
+
+	buf_addc(out, '\n');
+	if (begins_section(&place, o)) {
+		print_wrapped("# ", option_section_text(o->section), out);
+		/* One with a title is there by standing there. */
+		buf_addf(out, g->section == NULL ? "%s {\n" : "#%s NAME {\n", o->section);
+	}
+	print_wrapped("\t# ", o->text, out);
+	buf_init(&wanted, 1000);
+	buf_adds(&wanted, "Wanted: ");
+	option_wanted(o, &wanted);
+	buf_addf(&wanted, ".%s", o->reload == RELOAD_RESTART ? "  A change needs a restart." : "");
+	print_wrapped("\t# ", wanted.data, out);
+	buf_free(&wanted);
+	buf_addf(out, "\t#%s = ", o->name);
+	option_print_preset(o, out);
+	buf_addc(out, '\n');
+	if (ends_section(o))
+		buf_adds(out, g->section == NULL ? "}\n" : "#}\n");
+}
+
 void
 config_sample(struct buf *out)
 {
@@ -485,30 +788,9 @@ config_sample(struct buf *out)
 		      "# Sizes: k, M, G (1024).  Times: ms, s, m, h, d.  The environment goes "
 		      "before the file:\n"
 		      "# PMRELAY_SMTP_MESSAGE_SIZE=5M, for example.\n");
-	for (const struct option_row *o = option_table; o->section != NULL; o++) {
-		struct buf wanted;
-
-		if (begins_section(o)) {
-			buf_addc(out, '\n');
-			print_wrapped("# ", option_section_text(o->section), out);
-			buf_addf(out, "%s {\n", o->section);
-		} else {
-			buf_addc(out, '\n');
-		}
-		print_wrapped("\t# ", o->text, out);
-		buf_init(&wanted, 1000);
-		buf_adds(&wanted, "Wanted: ");
-		option_wanted(o, &wanted);
-		buf_addf(&wanted, ".%s",
-		    o->reload == RELOAD_RESTART ? "  A change needs a restart." : "");
-		print_wrapped("\t# ", wanted.data, out);
-		buf_free(&wanted);
-		buf_addf(out, "\t#%s = ", o->name);
-		option_print_preset(o, out);
-		buf_addc(out, '\n');
-		if (ends_section(o))
-			buf_adds(out, "}\n");
-	}
+	for (const struct option_group *g = option_groups; g->rows != NULL; g++)
+		for (const struct option_row *o = g->rows; o->section != NULL; o++)
+			sample_option(g, o, out);
 }
 
 /*
@@ -550,49 +832,64 @@ print_roff(const char *text, size_t width, struct buf *out)
 	buf_addc(out, '\n');
 }
 
+static void
+manual_option(const struct option_group *g, const struct option_row *o, struct buf *out)
+{
+	const struct option_place place = { .group = g };
+	char *variable = option_variable(o, g->section == NULL ? NULL : "NAME");
+	struct buf line;
+
+	if (begins_section(&place, o)) {
+		buf_addf(out, ".Ss %s%s\n", o->section, g->section == NULL ? "" : " NAME");
+		print_roff(option_section_text(o->section), LINE_WIDTH, out);
+		buf_adds(out, ".Bl -tag -width Ds\n");
+	}
+	buf_addf(out, ".It Ic %s\n", o->name);
+	print_roff(o->text, LINE_WIDTH, out);
+
+	buf_init(&line, 2000);
+	buf_adds(&line, "Wanted: ");
+	option_wanted(o, &line);
+	buf_addc(&line, '.');
+	print_roff(line.data, LINE_WIDTH, out);
+	buf_clear(&line);
+	/* In one line: the folders in it are as long as those of the build. */
+	buf_adds(&line, "Default: ");
+	option_print_preset(o, &line);
+	buf_addc(&line, '.');
+	print_roff(line.data, SIZE_MAX, out);
+	buf_free(&line);
+	if (o->reload == RELOAD_RESTART)
+		buf_adds(out, "A change needs a restart.\n");
+	buf_addf(out, "Variable:\n.Ev %s .\n", variable);
+	free(variable);
+	if (ends_section(o))
+		buf_adds(out, ".El\n");
+}
+
 void
 config_manual(struct buf *out)
 {
-	for (const struct option_row *o = option_table; o->section != NULL; o++) {
-		struct buf line;
-		char *variable = option_variable(o);
-
-		if (begins_section(o)) {
-			buf_addf(out, ".Ss %s\n", o->section);
-			print_roff(option_section_text(o->section), LINE_WIDTH, out);
-			buf_adds(out, ".Bl -tag -width Ds\n");
-		}
-		buf_addf(out, ".It Ic %s\n", o->name);
-		print_roff(o->text, LINE_WIDTH, out);
-
-		buf_init(&line, 2000);
-		buf_adds(&line, "Wanted: ");
-		option_wanted(o, &line);
-		buf_addc(&line, '.');
-		print_roff(line.data, LINE_WIDTH, out);
-		buf_clear(&line);
-		/* In one line: the folders in it are as long as those of the build. */
-		buf_adds(&line, "Default: ");
-		option_print_preset(o, &line);
-		buf_addc(&line, '.');
-		print_roff(line.data, SIZE_MAX, out);
-		buf_free(&line);
-		if (o->reload == RELOAD_RESTART)
-			buf_adds(out, "A change needs a restart.\n");
-		buf_addf(out, "Variable:\n.Ev %s .\n", variable);
-		free(variable);
-		if (ends_section(o))
-			buf_adds(out, ".El\n");
-	}
+	for (const struct option_group *g = option_groups; g->rows != NULL; g++)
+		for (const struct option_row *o = g->rows; o->section != NULL; o++)
+			manual_option(g, o, out);
 }
 
 void
 config_keep_fixed(const struct config *old, struct config *next, struct strlist *names_r)
 {
-	for (const struct option_row *o = option_table; o->section != NULL; o++) {
-		if (o->reload != RELOAD_RESTART || option_same(o, old, next))
+	struct option_place place = { 0 }, before;
+
+	while (option_place_next(next, &place)) {
+		const char *section = place.group->rows->section;
+
+		if (!option_place_find(old, section, place.title, &before))
 			continue;
-		strlist_take(names_r, mem_format("%s.%s", o->section, o->name));
-		option_copy(o, next, old);
+		for (const struct option_row *o = place.group->rows; o->section != NULL; o++) {
+			if (o->reload != RELOAD_RESTART || option_same(o, before.base, place.base))
+				continue;
+			strlist_take(names_r, option_path(o, place.title));
+			option_copy(o, place.base, before.base);
+		}
 	}
 }

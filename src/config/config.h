@@ -12,18 +12,32 @@ struct buf;
 struct secret;
 
 /*
+ * A named pair of Postmark tokens: who is spoken to.  The section postmark is the one called
+ * "default"; sections connection NAME { } are others.  Each with a server token is a route of the
+ * dispatcher, too, under the same name.
+ */
+struct connection {
+	char *name;                  /* letters, digits, '-'; starts with a letter */
+	struct secret *server_token; /* by value, or from the file after config_load_secrets() */
+	char *server_token_file;
+	struct secret *account_token;
+	char *account_token_file;
+	char *message_stream;
+};
+
+/*
  * The settings: one constant struct handed down, never a global.  options.c holds the table that
  * makes the parser, the check, the sample, `show config` and the manual; each member here is a
  * row there.  Sizes are bytes, times milliseconds.
  */
 struct config {
 	/* who runs where */
-	char *hostname;	   /* "": the system's name */
-	char *user;	   /* to become when started as root; "": stay */
-	char *group;	   /* "": the user's own */
-	unsigned fronts;   /* 0: one per core */
-	bool confine;	   /* fence the fronts */
-	int64_t drain_delay_ms;	  /* between SIGTERM and the end of accepting */
+	char *hostname;           /* "": the system's name */
+	char *user;               /* to become when started as root; "": stay */
+	char *group;              /* "": the user's own */
+	unsigned fronts;          /* 0: one per core */
+	bool confine;             /* fence the fronts */
+	int64_t drain_delay_ms;   /* between SIGTERM and the end of accepting */
 	int64_t drain_timeout_ms; /* for sessions and requests to end */
 	enum log_level log_level;
 	enum log_format log_format;
@@ -56,10 +70,25 @@ struct config {
 	int64_t spool_sync_delay_ms;
 	bool require_durable_spool;
 
+	/* control */
+	char *control_socket; /* path; "": none */
+	char *control_group;  /* whose members may read: of the socket; "": the daemon's group */
+	char *control_listen; /* "127.0.0.1:8443", TLS with client certificates; "": none */
+	char *control_certificate_file, *control_key_file, *control_client_ca_file;
+	struct strlist control_admins;  /* names in client certificates that may do all */
+	struct strlist control_readers; /* … that may read */
+	uint64_t control_body_bytes;
+	unsigned control_connections;
+	int64_t control_timeout_ms; /* for a request to come in whole */
+	char *control_public_url; /* where webhooks reach this relay: what instanced webhooks point
+				     to */
+
+	/* connection NAME { } */
+	struct connection *connections;
+	size_t connection_count;
+
 	/* postmark */
-	struct secret *postmark_token; /* by value, or from the file after config_load_secrets() */
-	char *postmark_token_file;
-	char *postmark_stream;
+	struct connection postmark; /* the one called "default" */
 	char *postmark_url;
 	char *postmark_ca_file;
 	int64_t postmark_connect_timeout_ms, postmark_single_timeout_ms, postmark_batch_timeout_ms;
@@ -82,6 +111,12 @@ struct config {
  */
 struct config *config_load(const char *path, char *const *environment, struct buf *why);
 void config_free(struct config **);
+struct config *config_copy(const struct config *); /* with its secrets */
+
+/* "default" first, then the named ones in their order.  NULL past the last. */
+const struct connection *config_connection_at(const struct config *, size_t index);
+/* By name; NULL and "" are "default".  NULL: there is none. */
+const struct connection *config_connection(const struct config *, const char *name);
 
 /* Reads the files that secrets come from.  0, or -1 and why. */
 int config_load_secrets(struct config *, struct buf *why);

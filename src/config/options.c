@@ -58,6 +58,20 @@ right_user(const char *value, size_t len)
 	return len == 0 || (only_words_and(value, len, "._-") && value[0] != '-');
 }
 
+/* A name in a client certificate, which a log line and a table show. */
+static bool
+right_name(const char *value, size_t len)
+{
+	(void)value;
+	return len > 0 && len <= 200;
+}
+
+static bool
+right_socket(const char *value, size_t len)
+{
+	return len == 0 || (value[0] == '/' && len < sizeof(((struct sockaddr_un *)0)->sun_path));
+}
+
 static bool
 right_path(const char *value, size_t len)
 {
@@ -131,6 +145,15 @@ right_listener(const char *value, size_t len)
 	if (len > 5 && memcmp(value, "unix:", 5) == 0)
 		return value[5] == '/' && len - 5 < sizeof(((struct sockaddr_un *)0)->sun_path);
 	return read_endpoint(value, len, &family, &address);
+}
+
+static bool
+right_endpoint(const char *value, size_t len)
+{
+	struct in6_addr address;
+	int family;
+
+	return len == 0 || read_endpoint(value, len, &family, &address);
 }
 
 bool
@@ -219,6 +242,12 @@ right_url(const char *value, size_t len)
 	return read_url(value, len, &https, &host, &host_len);
 }
 
+static bool
+right_url_or_none(const char *value, size_t len)
+{
+	return len == 0 || right_url(value, len);
+}
+
 bool
 value_url_is_safe(const char *url)
 {
@@ -256,7 +285,14 @@ static const struct {
 	{ "smtp", "The listeners, who may send, and the limits of a connection and a mail." },
 	{ "message", "How a mail becomes a Postmark message." },
 	{ "spool", "Where accepted mail is kept." },
-	{ "postmark", "The way to Postmark's HTTP API." },
+	{ "control", "How the relay is looked at and steered: HTTP and JSON, on a Unix socket "
+		     "and, where wanted, over TLS.  Members of the group may read; root and the "
+		     "daemon's user may do all." },
+	{ "postmark", "The way to Postmark's HTTP API, and the connection called default." },
+	{ "connection", "One more server or account at Postmark, with its tokens, that is spoken "
+			"to by NAME: letters, digits and '-', beginning with a letter.  The "
+			"section may stand any number of times, each with a name of its own; the "
+			"variables alone make one, too." },
 	{ "retry", "When an item is tried again, and when no longer." },
 };
 
@@ -405,15 +441,71 @@ const struct option_row option_table[] = {
 	    .text = "How long a commit waits for others to share its sync with.  More mails a "
 		    "second on slow disks, a later 250 for each." },
 
-	{ "postmark", "token", OPTION_SECRET, RELOAD_LIVE, AT(postmark_token), .preset = "",
+	{ "control", "socket", OPTION_STRING, RELOAD_RESTART, AT(control_socket),
+	    .preset = "/run/pmrelay/control.sock", .right = right_socket,
+	    .most = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
+	    .wanted = "an absolute path of at most 107 bytes",
+	    .text = "Path of the Unix socket that pmrelayctl and others speak to.  Empty: "
+		    "none." },
+	{ "control", "group", OPTION_STRING, RELOAD_RESTART, AT(control_group), .preset = "",
+	    .most = 64, .right = right_user, .wanted = "the name of a group",
+	    .text = "Group whose members may read through the socket.  Empty: the daemon's "
+		    "own." },
+	{ "control", "listen", OPTION_STRING, RELOAD_RESTART, AT(control_listen), .preset = "",
+	    .most = 100, .right = right_endpoint,
+	    .wanted = "an address like 127.0.0.1:8443 or [::1]:8443",
+	    .text = "Where the same is spoken over TCP, with TLS and client certificates.  "
+		    "Empty: nowhere." },
+	{ "control", "certificate-file", OPTION_STRING, RELOAD_LIVE, AT(control_certificate_file),
+	    .preset = "", .most = 4000, .right = right_path, .wanted = "an absolute path",
+	    .text = "PEM file with the certificate of that listener and those that lead to its "
+		    "authority." },
+	{ "control", "key-file", OPTION_STRING, RELOAD_LIVE, AT(control_key_file), .preset = "",
+	    .most = 4000, .right = right_path, .wanted = "an absolute path",
+	    .text = "PEM file with the private key of the certificate." },
+	{ "control", "client-ca-file", OPTION_STRING, RELOAD_LIVE, AT(control_client_ca_file),
+	    .preset = "", .most = 4000, .right = right_path, .wanted = "an absolute path",
+	    .text = "PEM file with the authorities whose client certificates are taken." },
+	{ "control", "admins", OPTION_LIST, RELOAD_LIVE, AT(control_admins), .preset = "",
+	    .most = 1000, .right = right_name, .wanted = "names in client certificates",
+	    .text = "Names in client certificates whose holders may do all." },
+	{ "control", "readers", OPTION_LIST, RELOAD_LIVE, AT(control_readers), .preset = "",
+	    .most = 1000, .right = right_name, .wanted = "names in client certificates",
+	    .text = "Names in client certificates whose holders may read.  All other "
+		    "certificates may do nothing." },
+	{ "control", "body-size", OPTION_SIZE, RELOAD_LIVE, AT(control_body_bytes), .preset = "64M",
+	    .least = 64 * KIBIBYTE, .most = GIBIBYTE,
+	    .text = "Largest body of a request.  Beyond it a request is refused." },
+	{ "control", "connections", OPTION_NUMBER, RELOAD_LIVE, AT(control_connections),
+	    .preset = "64", .least = 1, .most = 10000,
+	    .text = "Most connections at once.  Beyond it one is turned away." },
+	{ "control", "timeout", OPTION_TIME, RELOAD_LIVE, AT(control_timeout_ms), .preset = "30s",
+	    .least = SECOND, .most = HOUR, .text = "Longest time for a request to come in whole." },
+	{ "control", "public-url", OPTION_STRING, RELOAD_LIVE, AT(control_public_url), .preset = "",
+	    .most = 1000, .right = right_url_or_none,
+	    .wanted = "a URL like https://relay.example.com",
+	    .text = "Where the world, and so Postmark, reaches this relay: what the webhooks of "
+		    "this instance point to." },
+
+	{ "postmark", "token", OPTION_SECRET, RELOAD_LIVE, AT(postmark.server_token), .preset = "",
 	    .most = 256, .right = right_token, .wanted = "a server token",
 	    .text = "Server API token.  A file of its own is better: see token-file." },
-	{ "postmark", "token-file", OPTION_SECRET_FILE, RELOAD_LIVE, AT(postmark_token_file),
+	{ "postmark", "token-file", OPTION_SECRET_FILE, RELOAD_LIVE, AT(postmark.server_token_file),
 	    .preset = "", .most = 4000, .right = right_path, .wanted = "an absolute path",
 	    .text = "File whose first line is the server API token.  When neither is given, the "
 		    "systemd credential postmark-token is used.  Without any token mail is "
 		    "accepted and kept, and nothing is sent." },
-	{ "postmark", "stream", OPTION_STRING, RELOAD_LIVE, AT(postmark_stream),
+	{ "postmark", "account-token", OPTION_SECRET, RELOAD_LIVE, AT(postmark.account_token),
+	    .preset = "", .most = 256, .right = right_token, .wanted = "an account token",
+	    .text = "Account API token, which servers, domains and sender signatures are managed "
+		    "with.  Mail needs none.  A file of its own is better: see "
+		    "account-token-file." },
+	{ "postmark", "account-token-file", OPTION_SECRET_FILE, RELOAD_LIVE,
+	    AT(postmark.account_token_file), .preset = "", .most = 4000, .right = right_path,
+	    .wanted = "an absolute path",
+	    .text = "File whose first line is the account API token.  When neither is given, "
+		    "the systemd credential postmark-account-token is used." },
+	{ "postmark", "stream", OPTION_STRING, RELOAD_LIVE, AT(postmark.message_stream),
 	    .preset = "outbound", .most = 100, .right = right_stream,
 	    .wanted = "the ID of a message stream",
 	    .text = "Message stream of messages that name none in X-PM-Message-Stream." },
@@ -479,10 +571,187 @@ const struct option_row option_table[] = {
 	{ .section = NULL },
 };
 
+#undef AT
+#define AT(member) .at = offsetof(struct connection, member)
+
+static const struct option_row connection_table[] = {
+	{ "connection", "token", OPTION_SECRET, RELOAD_LIVE, AT(server_token), .preset = "",
+	    .most = 256, .right = right_token, .wanted = "a server token",
+	    .text = "Server API token.  A file of its own is better: see token-file." },
+	{ "connection", "token-file", OPTION_SECRET_FILE, RELOAD_LIVE, AT(server_token_file),
+	    .preset = "", .most = 4000, .right = right_path, .wanted = "an absolute path",
+	    .text = "File whose first line is the server API token.  When neither is given, the "
+		    "systemd credential connection.NAME.token is used." },
+	{ "connection", "account-token", OPTION_SECRET, RELOAD_LIVE, AT(account_token),
+	    .preset = "", .most = 256, .right = right_token, .wanted = "an account token",
+	    .text = "Account API token.  A file of its own is better: see account-token-file." },
+	{ "connection", "account-token-file", OPTION_SECRET_FILE, RELOAD_LIVE,
+	    AT(account_token_file), .preset = "", .most = 4000, .right = right_path,
+	    .wanted = "an absolute path",
+	    .text = "File whose first line is the account API token.  When neither is given, the "
+		    "systemd credential connection.NAME.account-token is used." },
+	{ "connection", "message-stream", OPTION_STRING, RELOAD_LIVE, AT(message_stream),
+	    .preset = "outbound", .most = 100, .right = right_stream,
+	    .wanted = "the ID of a message stream",
+	    .text = "Message stream of messages over this connection that name none." },
+
+	{ .section = NULL },
+};
+
+#undef AT
+#define ROWS(table) (sizeof(table) / sizeof((table)[0]) - 1)
+
+const struct option_group option_groups[OPTION_GROUPS + 1] = {
+	{ .rows = option_table,
+	    .row_count = ROWS(option_table),
+	    .item_bytes = sizeof(struct config),
+	    .most = 1 },
+	{ .section = "connection",
+	    .rows = connection_table,
+	    .row_count = ROWS(connection_table),
+	    .items_at = offsetof(struct config, connections),
+	    .count_at = offsetof(struct config, connection_count),
+	    .item_bytes = sizeof(struct connection),
+	    .title_at = offsetof(struct connection, name),
+	    .most = 1000,
+	    .taken = "default",
+	    .taken_by = "postmark { }" },
+	{ .rows = NULL },
+};
+
 size_t
 option_count(void)
 {
-	return sizeof(option_table) / sizeof(option_table[0]) - 1;
+	return ROWS(option_table);
+}
+
+/* ---- places ------------------------------------------------------------------------------ */
+
+#define MOST_TITLE_BYTES 63
+
+static size_t
+group_count(const struct config *config, const struct option_group *g)
+{
+	if (g->section == NULL)
+		return 1;
+	return *(const size_t *)((const char *)config + g->count_at);
+}
+
+/* The place as such may be changed by those alone who may change the settings. */
+static void
+place_at(const struct config *config, const struct option_group *g, size_t item,
+    struct option_place *place_r)
+{
+	char *items, *title;
+
+	*place_r = (struct option_place){ .group = g, .item = item, .base = (void *)config };
+	if (g->section != NULL) {
+		memcpy(&items, (const char *)config + g->items_at, sizeof(items));
+		items += item * g->item_bytes;
+		memcpy(&title, items + g->title_at, sizeof(title));
+		place_r->base = items;
+		place_r->title = title;
+	}
+}
+
+bool
+option_place_next(const struct config *config, struct option_place *place)
+{
+	const struct option_group *g = place->group == NULL ? option_groups : place->group;
+	size_t item = place->group == NULL ? 0 : place->item + 1;
+
+	for (; g->rows != NULL; g++, item = 0) {
+		if (item < group_count(config, g)) {
+			place_at(config, g, item, place);
+			return true;
+		}
+	}
+	return false;
+}
+
+const struct option_group *
+option_group_find(const char *section)
+{
+	for (const struct option_group *g = option_groups; g->rows != NULL; g++)
+		if (g->section != NULL && strcmp(g->section, section) == 0)
+			return g;
+	return NULL;
+}
+
+bool
+option_place_find(const struct config *config, const char *section, const char *title,
+    struct option_place *place_r)
+{
+	const struct option_group *g = option_group_find(section);
+
+	if (g == NULL) {
+		place_at(config, option_groups, 0, place_r);
+		return option_section_text(section) != NULL;
+	}
+	for (size_t i = 0; title != NULL && i < group_count(config, g); i++) {
+		place_at(config, g, i, place_r);
+		if (text_same(place_r->title, title))
+			return true;
+	}
+	return false;
+}
+
+bool
+option_place_add(struct config *config, const struct option_group *g, const char *title,
+    struct option_place *place_r)
+{
+	size_t count = group_count(config, g);
+	char *items, *item, *copy;
+
+	if (count >= g->most)
+		return false;
+	memcpy(&items, (char *)config + g->items_at, sizeof(items));
+	items = mem_resize(items, count + 1, g->item_bytes);
+	memcpy((char *)config + g->items_at, &items, sizeof(items));
+	*(size_t *)((char *)config + g->count_at) = count + 1;
+
+	item = items + count * g->item_bytes;
+	memset(item, 0, g->item_bytes);
+	copy = mem_string(title);
+	memcpy(item + g->title_at, &copy, sizeof(copy));
+	place_at(config, g, count, place_r);
+	for (const struct option_row *o = g->rows; o->section != NULL; o++)
+		option_set_preset(o, item);
+	return true;
+}
+
+bool
+option_title_right(const struct config *config, const struct option_group *g, const char *title,
+    size_t len, struct buf *why)
+{
+	char shown[100], name[MOST_TITLE_BYTES + 1];
+	struct option_place place;
+
+	if (len == 0 || len > MOST_TITLE_BYTES || !only_words_and(title, len, "-") ||
+	    !is_word(title[0]) || (title[0] >= '0' && title[0] <= '9')) {
+		buf_addf(why,
+		    "found \"%s\", wanted a name of letters, digits and '-' that begins with a "
+		    "letter, of at most %d",
+		    text_safe(shown, sizeof(shown), title, len), MOST_TITLE_BYTES);
+		return false;
+	}
+	memcpy(name, title, len);
+	name[len] = '\0';
+	if (g->taken != NULL && text_same(name, g->taken)) {
+		buf_addf(why, "found %s, which is what %s is called, wanted another name", name,
+		    g->taken_by);
+		return false;
+	}
+	if (option_place_find(config, g->section, name, &place)) {
+		buf_addf(why, "found %s%s a second time, wanted each name once", name,
+		    strcmp(name, place.title) == 0 ? "" : " (case makes no difference)");
+		return false;
+	}
+	if (group_count(config, g) >= g->most) {
+		buf_addf(why, "found more than %zu", g->most);
+		return false;
+	}
+	return true;
 }
 
 /* ---- finding rows ------------------------------------------------------------------------ */
@@ -499,7 +768,10 @@ option_section_text(const char *section)
 const struct option_row *
 option_find(const char *section, const char *name)
 {
-	for (const struct option_row *o = option_table; o->section != NULL; o++)
+	const struct option_group *g = option_group_find(section);
+
+	for (const struct option_row *o = g == NULL ? option_table : g->rows; o->section != NULL;
+	     o++)
 		if (strcmp(o->section, section) == 0 && strcmp(o->name, name) == 0)
 			return o;
 	return NULL;
@@ -537,32 +809,55 @@ distance(const char *a, const char *b)
 	return rows[a_len % 3][b_len];
 }
 
+static bool
+ends_in_word(const char *text, size_t len, const char *word, size_t word_len)
+{
+	return word_len > 0 && len > word_len && text[len - word_len - 1] == '-' &&
+	       strcmp(text + len - word_len, word) == 0;
+}
+
+/* How far a row is from what was asked for; UINT_MAX: not near. */
+static unsigned
+row_distance(const struct option_row *o, const char *section, const char *name)
+{
+	bool here = section != NULL && strcmp(section, o->section) == 0;
+	size_t name_len = strlen(name), o_len = strlen(o->name);
+	unsigned away = distance(name, o->name);
+
+	/* "stream" and "message-stream". */
+	if (here && (ends_in_word(o->name, o_len, name, name_len) ||
+			ends_in_word(name, name_len, o->name, o_len)))
+		return 0;
+	/* Another section only with a name that is very like it. */
+	if (away > (here ? 1 + o_len / 3 : o_len / 6))
+		return UINT_MAX;
+	return 2 * away + !here;
+}
+
 const struct option_row *
 option_nearest(const char *section, const char *name)
 {
 	const struct option_row *nearest = NULL;
 	unsigned least = UINT_MAX;
 
-	for (const struct option_row *o = option_table; o->section != NULL; o++) {
-		bool here = section != NULL && strcmp(section, o->section) == 0;
-		unsigned away = distance(name, o->name);
+	for (const struct option_group *g = option_groups; g->rows != NULL; g++) {
+		for (const struct option_row *o = g->rows; o->section != NULL; o++) {
+			unsigned away = row_distance(o, section, name);
 
-		/* Another section only with a name that is very like it. */
-		if (away > (here ? 1 + strlen(o->name) / 3 : strlen(o->name) / 6))
-			continue;
-		away = 2 * away + !here;
-		if (away < least) {
-			least = away;
-			nearest = o;
+			if (away < least) {
+				least = away;
+				nearest = o;
+			}
 		}
 	}
 	return nearest;
 }
 
 char *
-option_variable(const struct option_row *o)
+option_variable(const struct option_row *o, const char *title)
 {
-	char *name = mem_format("PMRELAY_%s_%s", o->section, o->name);
+	char *name = title == NULL ? mem_format("PMRELAY_%s_%s", o->section, o->name)
+				   : mem_format("PMRELAY_%s_%s_%s", o->section, title, o->name);
 
 	for (char *c = name; *c != '\0'; c++) {
 		if (*c == '-')
@@ -571,6 +866,13 @@ option_variable(const struct option_row *o)
 			*c = (char)(*c - 'a' + 'A');
 	}
 	return name;
+}
+
+char *
+option_path(const struct option_row *o, const char *title)
+{
+	return title == NULL ? mem_format("%s.%s", o->section, o->name)
+			     : mem_format("%s.%s.%s", o->section, title, o->name);
 }
 
 /* ---- reading values ---------------------------------------------------------------------- */
@@ -678,15 +980,15 @@ is_clean(const char *value, size_t len)
 }
 
 static void *
-place(const struct option_row *o, struct config *config)
+place(const struct option_row *o, void *base)
 {
-	return (char *)config + o->at;
+	return (char *)base + o->at;
 }
 
 static const void *
-place_const(const struct option_row *o, const struct config *config)
+place_const(const struct option_row *o, const void *base)
 {
-	return (const char *)config + o->at;
+	return (const char *)base + o->at;
 }
 
 static void
@@ -699,7 +1001,7 @@ set_string(char **at, const char *value)
 }
 
 int
-option_set(const struct option_row *o, struct config *config, const char *value, size_t len)
+option_set(const struct option_row *o, void *base, const char *value, size_t len)
 {
 	uint64_t number;
 	int64_t ms;
@@ -720,15 +1022,15 @@ option_set(const struct option_row *o, struct config *config, const char *value,
 				return -1;
 			value = o->choices[choice];
 		}
-		if (config != NULL)
-			set_string(place(o, config), value);
+		if (base != NULL)
+			set_string(place(o, base), value);
 		return 0;
 	case OPTION_CHOICE:
 		choice = find_choice(o->choices, value);
 		if (choice < 0)
 			return -1;
-		if (config != NULL)
-			memcpy(place(o, config), &choice, sizeof(choice));
+		if (base != NULL)
+			memcpy(place(o, base), &choice, sizeof(choice));
 		return 0;
 	case OPTION_TRISTATE:
 		if (len > 0) {
@@ -736,39 +1038,39 @@ option_set(const struct option_row *o, struct config *config, const char *value,
 				return -1;
 			choice = yes;
 		}
-		if (config != NULL)
-			*(int *)place(o, config) = choice;
+		if (base != NULL)
+			*(int *)place(o, base) = choice;
 		return 0;
 	case OPTION_BOOL:
 		if (read_bool(value, &yes) != 0)
 			return -1;
-		if (config != NULL)
-			*(bool *)place(o, config) = yes;
+		if (base != NULL)
+			*(bool *)place(o, base) = yes;
 		return 0;
 	case OPTION_NUMBER:
 		if (text_number(value, len, o->least, o->most, &number) != 0)
 			return -1;
-		if (config != NULL)
-			*(unsigned *)place(o, config) = (unsigned)number;
+		if (base != NULL)
+			*(unsigned *)place(o, base) = (unsigned)number;
 		return 0;
 	case OPTION_SIZE:
 		if (value_size(value, len, &number) != 0 || number < o->least || number > o->most)
 			return -1;
-		if (config != NULL)
-			*(uint64_t *)place(o, config) = number;
+		if (base != NULL)
+			*(uint64_t *)place(o, base) = number;
 		return 0;
 	case OPTION_TIME:
 		if (value_time(value, len, &ms) != 0 || (uint64_t)ms < o->least ||
 		    (uint64_t)ms > o->most)
 			return -1;
-		if (config != NULL)
-			*(int64_t *)place(o, config) = ms;
+		if (base != NULL)
+			*(int64_t *)place(o, base) = ms;
 		return 0;
 	case OPTION_LIST:
 		if (!o->right(value, len))
 			return -1;
-		if (config != NULL) {
-			struct strlist *list = place(o, config);
+		if (base != NULL) {
+			struct strlist *list = place(o, base);
 
 			if (list->count >= o->most)
 				return -1;
@@ -778,8 +1080,8 @@ option_set(const struct option_row *o, struct config *config, const char *value,
 	case OPTION_SECRET:
 		if (len > o->most || !o->right(value, len))
 			return -1;
-		if (config != NULL) {
-			struct secret **secret = place(o, config);
+		if (base != NULL) {
+			struct secret **secret = place(o, base);
 
 			secret_free(secret);
 			if (len > 0)
@@ -791,18 +1093,18 @@ option_set(const struct option_row *o, struct config *config, const char *value,
 }
 
 void
-option_clear(const struct option_row *o, struct config *config)
+option_clear(const struct option_row *o, void *base)
 {
 	switch (o->kind) {
 	case OPTION_STRING:
 	case OPTION_SECRET_FILE:
-		set_string(place(o, config), "");
+		set_string(place(o, base), "");
 		break;
 	case OPTION_LIST:
-		strlist_free(place(o, config));
+		strlist_free(place(o, base));
 		break;
 	case OPTION_SECRET:
-		secret_free(place(o, config));
+		secret_free(place(o, base));
 		break;
 	case OPTION_CHOICE:
 	case OPTION_TRISTATE:
@@ -815,7 +1117,19 @@ option_clear(const struct option_row *o, struct config *config)
 }
 
 void
-option_copy(const struct option_row *o, struct config *to, const struct config *from)
+option_free(const struct option_row *o, void *base)
+{
+	char **text = place(o, base);
+
+	option_clear(o, base);
+	if (o->kind == OPTION_STRING || o->kind == OPTION_SECRET_FILE) {
+		free(*text);
+		*text = NULL;
+	}
+}
+
+void
+option_copy(const struct option_row *o, void *to, const void *from)
 {
 	const void *value = place_const(o, from);
 
@@ -850,18 +1164,18 @@ option_copy(const struct option_row *o, struct config *to, const struct config *
 }
 
 void
-option_set_preset(const struct option_row *o, struct config *config)
+option_set_preset(const struct option_row *o, void *base)
 {
 	if (o->kind != OPTION_LIST) {
-		if (option_set(o, config, o->preset, strlen(o->preset)) != 0)
+		if (option_set(o, base, o->preset, strlen(o->preset)) != 0)
 			abort();
 		return;
 	}
-	option_clear(o, config);
+	option_clear(o, base);
 	for (const char *at = o->preset; *at != '\0';) {
 		size_t len = strcspn(at, " ");
 
-		strlist_add_bytes(place(o, config), at, len);
+		strlist_add_bytes(place(o, base), at, len);
 		at += len;
 		at += strspn(at, " ");
 	}
@@ -910,9 +1224,9 @@ print_time(uint64_t ms, struct buf *out)
 }
 
 void
-option_print(const struct option_row *o, const struct config *config, struct buf *out)
+option_print(const struct option_row *o, const void *base, struct buf *out)
 {
-	const void *at = place_const(o, config);
+	const void *at = place_const(o, base);
 	const struct strlist *list;
 	const struct secret *secret;
 	int choice;
@@ -962,14 +1276,13 @@ option_print(const struct option_row *o, const struct config *config, struct buf
 void
 option_print_preset(const struct option_row *o, struct buf *out)
 {
-	struct config *config = mem_new(sizeof(*config));
+	const struct option_group *g = option_group_find(o->section);
+	void *base = mem_new(g == NULL ? sizeof(struct config) : g->item_bytes);
 
-	option_set_preset(o, config);
-	option_print(o, config, out);
-	option_clear(o, config);
-	if (o->kind == OPTION_STRING || o->kind == OPTION_SECRET_FILE)
-		free(*(char **)place(o, config));
-	free(config);
+	option_set_preset(o, base);
+	option_print(o, base, out);
+	option_free(o, base);
+	free(base);
 }
 
 void
@@ -1021,7 +1334,7 @@ option_wanted(const struct option_row *o, struct buf *out)
 }
 
 bool
-option_same(const struct option_row *o, const struct config *a, const struct config *b)
+option_same(const struct option_row *o, const void *a, const void *b)
 {
 	struct buf text_a, text_b;
 	bool same;

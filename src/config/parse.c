@@ -26,7 +26,7 @@
 struct parse {
 	struct config *config;
 	const char *name;
-	unsigned *given;
+	struct lines *given;
 	struct buf *why;
 	bool failed;
 };
@@ -48,6 +48,34 @@ fail(struct parse *p, unsigned line, const char *format, ...)
 	va_end(args);
 	buf_addf(p->why, "%s:%u: %s\n", p->name, line, text);
 	p->failed = true;
+}
+
+/* ---- lines ------------------------------------------------------------------------------- */
+
+unsigned *
+lines_at(struct lines *lines, const struct option_place *place, const struct option_row *o)
+{
+	size_t group = (size_t)(place->group - option_groups);
+	size_t index = place->item * place->group->row_count + (size_t)(o - place->group->rows);
+	size_t *count = &lines->groups[group].count;
+	unsigned **numbers = &lines->groups[group].numbers;
+
+	if (index >= *count) {
+		size_t more = (place->item + 1) * place->group->row_count;
+
+		*numbers = mem_resize(*numbers, more, sizeof(**numbers));
+		memset(*numbers + *count, 0, (more - *count) * sizeof(**numbers));
+		*count = more;
+	}
+	return &(*numbers)[index];
+}
+
+void
+lines_free(struct lines *lines)
+{
+	for (size_t i = 0; i < OPTION_GROUPS; i++)
+		free(lines->groups[i].numbers);
+	memset(lines, 0, sizeof(*lines));
 }
 
 /* ---- inspection -------------------------------------------------------------------------- */
@@ -132,13 +160,77 @@ skip_comment(struct parse *p, char *at, char *end, unsigned *line)
 	return NULL;
 }
 
-/* Checks the text and takes its comments out.  0, or -1 after a message. */
+/* Words outside of sections, as they stand before a {. */
+struct words {
+	struct word {
+		const char *text;
+		size_t len;
+		unsigned line;
+	} last, before;
+};
+
+static void
+add_word(struct words *words, const char *text, size_t len, unsigned line)
+{
+	words->before = words->last;
+	words->last = (struct word){ .text = text, .len = len, .line = line };
+}
+
+static const struct option_group *
+group_of_word(const struct word *word)
+{
+	char name[40];
+
+	if (word->len == 0 || word->len >= sizeof(name))
+		return NULL;
+	memcpy(name, word->text, word->len);
+	name[word->len] = '\0';
+	return option_group_find(name);
+}
+
+/*
+ * A section opens.  One with a title gets its place here: libConfuse does not tell of one without
+ * options, and of none in which line it begins.
+ */
+static void
+open_section(struct parse *p, const struct words *words)
+{
+	const struct option_group *g = group_of_word(&words->before);
+	const struct word *title = &words->last;
+	struct option_place place;
+	struct buf why;
+	char *name;
+
+	if (g == NULL) {
+		g = group_of_word(title);
+		if (g != NULL)
+			fail(p, title->line, "%s: found no name, wanted %s NAME { }", g->section,
+			    g->section);
+		return;
+	}
+	buf_init(&why, 1000);
+	if (!option_title_right(p->config, g, title->text, title->len, &why)) {
+		fail(p, title->line, "%s: %s", g->section, why.data);
+	} else {
+		name = mem_bytes(title->text, title->len);
+		if (!option_place_add(p->config, g, name, &place))
+			abort();
+		free(name);
+	}
+	buf_free(&why);
+}
+
+/*
+ * Checks the text, takes its comments out, and makes the places of sections with titles.  0, or -1
+ * after a message.
+ */
 static int
 inspect(struct parse *p, char *text, size_t len)
 {
 	char *end = text + len;
 	unsigned line = 1, depth = 0, opened[2] = { 0, 0 };
 	bool in_word = false;
+	struct words words = { 0 };
 
 	for (char *at = text; at < end;) {
 		bool comment = *at == '#' || (*at == '/' && !in_word && at + 1 < end &&
@@ -148,9 +240,17 @@ inspect(struct parse *p, char *text, size_t len)
 			at = skip_comment(p, at, end, &line);
 			in_word = false;
 		} else if (*at == '"' || *at == '\'') {
+			const char *from = at + 1;
+
 			at = skip_string(p, at, end, &line);
+			if (at != NULL && depth == 0)
+				add_word(&words, from, (size_t)(at - 1 - from), line);
 			in_word = false;
 		} else if (is_bare(*at)) {
+			if (depth == 0 && !in_word)
+				add_word(&words, at, 0, line);
+			if (depth == 0)
+				words.last.len++;
 			in_word = true;
 			at++;
 		} else {
@@ -163,6 +263,8 @@ inspect(struct parse *p, char *text, size_t len)
 					fail(p, line, "found a { too many");
 					return -1;
 				}
+				if (depth == 0)
+					open_section(p, &words);
 				opened[depth++] = line;
 			} else if (*at == '}') {
 				if (depth == 0) {
@@ -170,6 +272,7 @@ inspect(struct parse *p, char *text, size_t len)
 					return -1;
 				}
 				depth--;
+				words = (struct words){ 0 };
 			} else if (*at == '\r') {
 				/* Of a file with CRLF line ends. */
 				*at = ' ';
@@ -189,7 +292,7 @@ inspect(struct parse *p, char *text, size_t len)
 		fail(p, opened[depth - 1], "the { of this line has no }");
 		return -1;
 	}
-	return 0;
+	return p->failed ? -1 : 0;
 }
 
 /* ---- what libConfuse tells --------------------------------------------------------------- */
@@ -197,12 +300,20 @@ inspect(struct parse *p, char *text, size_t len)
 static void found_error(cfg_t *, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 
+/* "smtp { }" */
+static const char *
+stands_in(char *out, size_t most, const struct option_row *o)
+{
+	snprintf(out, most, "%s%s { }", o->section, option_group_find(o->section) ? " NAME" : "");
+	return out;
+}
+
 static void
 found_error(cfg_t *cfg, const char *format, va_list args)
 {
 	unsigned line = cfg->line > 0 ? (unsigned)cfg->line : 1;
 	const char *section = strcmp(cfg->name, "root") == 0 ? NULL : cfg->name;
-	char raw[256], text[400];
+	char raw[256], text[400], where[200] = "", in[100];
 	const struct option_row *near;
 
 	if (strstr(format, "no such option") == NULL) {
@@ -213,19 +324,40 @@ found_error(cfg_t *cfg, const char *format, va_list args)
 
 	const char *name = va_arg(args, const char *);
 	text_safe(text, sizeof(text), name, strlen(name));
+	if (section != NULL && cfg->title != NULL)
+		snprintf(where, sizeof(where), "%s.%s.", section, cfg->title);
+	else if (section != NULL)
+		snprintf(where, sizeof(where), "%s.", section);
 	near = option_nearest(section, name);
 	if (section == NULL && near != NULL && strcmp(near->name, name) == 0)
-		fail(current, line, "%s: this option stands in %s { }", text, near->section);
+		fail(current, line, "%s: this option stands in %s", text,
+		    stands_in(in, sizeof(in), near));
 	else if (near != NULL && (section == NULL || strcmp(near->section, section) != 0))
-		fail(current, line, "%s%s%s: no such option, the nearest is %s in %s { }",
-		    section == NULL ? "" : section, section == NULL ? "" : ".", text, near->name,
-		    near->section);
+		fail(current, line, "%s%s: no such option, the nearest is %s in %s", where, text,
+		    near->name, stands_in(in, sizeof(in), near));
 	else if (near != NULL)
-		fail(current, line, "%s.%s: no such option, the nearest is %s", section, text,
+		fail(current, line, "%s%s: no such option, the nearest is %s", where, text,
 		    near->name);
 	else
-		fail(current, line, "%s%s%s: no such %s", section == NULL ? "" : section,
-		    section == NULL ? "" : ".", text, section == NULL ? "section" : "option");
+		fail(current, line, "%s%s: no such %s", where, text,
+		    section == NULL ? "section" : "option");
+}
+
+static void
+found_wrong(struct parse *p, unsigned line, const struct option_place *place,
+    const struct option_row *o, const char *value)
+{
+	bool secret = o->kind == OPTION_SECRET;
+	char *path = option_path(o, place->title), shown[100];
+	struct buf wanted;
+
+	buf_init(&wanted, 1000);
+	option_wanted(o, &wanted);
+	fail(p, line, "%s: found %s%s%s, wanted %s", path, secret ? "" : "\"",
+	    secret ? "something else" : text_safe(shown, sizeof(shown), value, strlen(value)),
+	    secret ? "" : "\"", wanted.data);
+	buf_free(&wanted);
+	free(path);
 }
 
 static int
@@ -233,59 +365,75 @@ found_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
 	struct parse *p = current;
 	const struct option_row *o = option_find(cfg->name, opt->name);
-	size_t len = strlen(value);
 	unsigned line = cfg->line > 0 ? (unsigned)cfg->line : 1;
 	bool list = o->kind == OPTION_LIST, again = list && opt->nvalues > 1;
-	bool secret = o->kind == OPTION_SECRET;
-	unsigned *given = &p->given[o - option_table];
+	struct option_place place;
+	unsigned *given;
 
 	/* libConfuse shall not keep a copy of a secret. */
-	*(const char **)result = secret ? "" : value;
+	*(const char **)result = o->kind == OPTION_SECRET ? "" : value;
 
+	/* What inspect() has no place for is something that the two do not read alike. */
+	if (!option_place_find(p->config, cfg->name, cfg->title, &place)) {
+		fail(p, line, "%s: cannot be read", o->section);
+		return 0;
+	}
+	given = lines_at(p->given, &place, o);
 	if (*given != 0 && !again) {
-		fail(p, line, "%s.%s: given again, first in line %u", o->section, o->name, *given);
+		char *path = option_path(o, place.title);
+
+		fail(p, line, "%s: given again, first in line %u", path, *given);
+		free(path);
 		return 0;
 	}
 	if (*given == 0)
 		*given = line;
 
 	/* Lists are set when they are complete; an empty one comes without any call. */
-	if (option_set(o, list ? NULL : p->config, value, len) != 0) {
-		struct buf wanted;
-		char shown[100];
-
-		buf_init(&wanted, 1000);
-		option_wanted(o, &wanted);
-		fail(p, line, "%s.%s: found %s%s%s, wanted %s", o->section, o->name,
-		    secret ? "" : "\"",
-		    secret ? "something else" : text_safe(shown, sizeof(shown), value, len),
-		    secret ? "" : "\"", wanted.data);
-		buf_free(&wanted);
-	}
+	if (option_set(o, list ? NULL : place.base, value, strlen(value)) != 0)
+		found_wrong(p, line, &place, o, value);
 	return 0;
+}
+
+static void
+take_list(
+    struct parse *p, cfg_t *section, const struct option_place *place, const struct option_row *o)
+{
+	cfg_opt_t *opt = section == NULL ? NULL : cfg_getopt(section, o->name);
+	unsigned *given = lines_at(p->given, place, o);
+
+	if (opt == NULL || (opt->flags & CFGF_MODIFIED) == 0)
+		return;
+	if (*given == 0)
+		*given = (unsigned)section->line;
+	option_clear(o, place->base);
+	for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
+		const char *value = cfg_opt_getnstr(opt, i);
+
+		if (option_set(o, place->base, value, strlen(value)) != 0) {
+			char *path = option_path(o, place->title);
+
+			fail(p, *given, "%s: found more than %llu values", path,
+			    (unsigned long long)o->most);
+			free(path);
+			break;
+		}
+	}
 }
 
 static void
 take_lists(struct parse *p, cfg_t *cfg)
 {
-	for (const struct option_row *o = option_table; o->section != NULL; o++) {
-		cfg_t *section = cfg_getsec(cfg, o->section);
-		cfg_opt_t *opt = section == NULL ? NULL : cfg_getopt(section, o->name);
+	struct option_place place = { 0 };
 
-		if (o->kind != OPTION_LIST || opt == NULL || (opt->flags & CFGF_MODIFIED) == 0)
-			continue;
-		if (p->given[o - option_table] == 0)
-			p->given[o - option_table] = (unsigned)section->line;
-		option_clear(o, p->config);
-		for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
-			const char *value = cfg_opt_getnstr(opt, i);
-
-			if (option_set(o, p->config, value, strlen(value)) != 0) {
-				fail(p, p->given[o - option_table],
-				    "%s.%s: found more than %llu values", o->section, o->name,
-				    (unsigned long long)o->most);
-				break;
-			}
+	while (option_place_next(p->config, &place)) {
+		for (const struct option_row *o = place.group->rows; o->section != NULL; o++) {
+			if (o->kind != OPTION_LIST)
+				continue;
+			take_list(p,
+			    place.title == NULL ? cfg_getsec(cfg, o->section)
+						: cfg_gettsec(cfg, o->section, place.title),
+			    &place, o);
 		}
 	}
 }
@@ -295,26 +443,30 @@ take_lists(struct parse *p, cfg_t *cfg)
 static cfg_t *
 new_reader(void)
 {
-	size_t count = option_count(), section_count = 0, next = 0;
-	/* Each section takes its rows and an end; there are fewer sections than rows. */
-	cfg_opt_t *rows = mem_array(2 * count + 1, sizeof(*rows));
-	cfg_opt_t *tops = mem_array(count + 1, sizeof(*tops));
+	size_t count = 0, section_count = 0, next = 0;
+	cfg_opt_t *rows, *tops;
 	cfg_t *cfg;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct option_row *o = &option_table[i];
+	for (const struct option_group *g = option_groups; g->rows != NULL; g++)
+		count += g->row_count;
+	/* Each section takes its rows and an end; there are fewer sections than rows. */
+	rows = mem_array(2 * count + 1, sizeof(*rows));
+	tops = mem_array(count + 1, sizeof(*tops));
 
-		if (i == 0 || strcmp(option_table[i - 1].section, o->section) != 0)
-			tops[section_count++] =
-			    (cfg_opt_t)CFG_SEC(o->section, &rows[next], CFGF_NONE);
-		if (o->kind == OPTION_LIST)
-			rows[next] = (cfg_opt_t)CFG_STR_LIST(o->name, NULL, CFGF_NONE);
-		else
-			rows[next] = (cfg_opt_t)CFG_STR(o->name, NULL, CFGF_NONE);
-		rows[next].parsecb = found_value;
-		next++;
-		if (strcmp(o->section, i + 1 < count ? option_table[i + 1].section : "") != 0)
-			rows[next++] = (cfg_opt_t)CFG_END();
+	for (const struct option_group *g = option_groups; g->rows != NULL; g++) {
+		for (const struct option_row *o = g->rows; o->section != NULL; o++) {
+			if (o == g->rows || strcmp(o[-1].section, o->section) != 0)
+				tops[section_count++] = (cfg_opt_t)CFG_SEC(o->section, &rows[next],
+				    g->section == NULL ? CFGF_NONE : CFGF_MULTI | CFGF_TITLE);
+			if (o->kind == OPTION_LIST)
+				rows[next] = (cfg_opt_t)CFG_STR_LIST(o->name, NULL, CFGF_NONE);
+			else
+				rows[next] = (cfg_opt_t)CFG_STR(o->name, NULL, CFGF_NONE);
+			rows[next].parsecb = found_value;
+			next++;
+			if (o[1].section == NULL || strcmp(o->section, o[1].section) != 0)
+				rows[next++] = (cfg_opt_t)CFG_END();
+		}
 	}
 	tops[section_count] = (cfg_opt_t)CFG_END();
 	cfg = cfg_init(tops, CFGF_NONE);
@@ -324,8 +476,8 @@ new_reader(void)
 }
 
 int
-parse_text(struct config *config, const char *text, size_t len, const char *name, unsigned *given,
-    struct buf *why)
+parse_text(struct config *config, const char *text, size_t len, const char *name,
+    struct lines *given, struct buf *why)
 {
 	struct parse p = { .config = config, .name = name, .given = given, .why = why };
 	char *copy = mem_bytes(text, len);

@@ -230,9 +230,9 @@ start_dispatching(struct core *core)
 		.breaker_failures = c->retry_breaker_failures,
 		.unsure = (enum dispatch_unsure)c->retry_unsure,
 	};
-	const struct dispatch_route route = {
-		.name = ROUTE, .token = c->postmark_token, .message_stream = c->postmark_stream
-	};
+	const struct dispatch_route route = { .name = ROUTE,
+		.token = c->postmark.server_token,
+		.message_stream = c->postmark.message_stream };
 	const struct postmark_client_params client = { .loop = core->loop,
 		.base_url = c->postmark_url,
 		.ca_file = c->postmark_ca_file[0] != '\0' ? c->postmark_ca_file : NULL,

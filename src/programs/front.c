@@ -70,7 +70,7 @@ settings_new(struct config *config)
 	};
 	s->convert = (struct convert_options){
 		.route = "default",
-		.message_stream = config->postmark_stream,
+		.message_stream = config->postmark.message_stream,
 		.default_tag = config->tag,
 		.track_opens = config->track_opens,
 		.track_links = config->track_links,

@@ -243,7 +243,7 @@ test_presets(void **state)
 	assert_int_equal(c->log_format, LOG_FORMAT_TEXT);
 	assert_int_equal(c->spool_keep_history_ms, INT64_C(30) * 24 * 3600 * 1000);
 	assert_true(c->confine);
-	assert_null(c->postmark_token);
+	assert_null(c->postmark.server_token);
 	config_free(&c);
 	assert_null(c);
 	config_free(&c);
@@ -285,7 +285,7 @@ test_file(void **state)
 	assert_int_equal(c->log_level, LOG_LEVEL_ERROR);
 	assert_int_equal(c->log_format, LOG_FORMAT_JSON);
 	assert_string_equal(c->postmark_url, "https://example.com/a/b");
-	assert_string_equal(secret_text(c->postmark_token), "a\"b\\c$d");
+	assert_string_equal(secret_text(c->postmark.server_token), "a\"b\\c$d");
 	assert_string_equal(c->track_links, "HtmlOnly");
 	assert_int_equal(c->track_opens, 0);
 	assert_string_equal(c->tag, "x{");
@@ -379,6 +379,73 @@ test_refused(void **state)
 		    "test.conf:1: postmark.url: found http://example.com, wanted https: the token "
 		    "would "
 		    "be sent for all to read\n" },
+		{ "connection without a name", "\nconnection { }",
+		    "test.conf:2: connection: found no name, wanted connection NAME { }\n" },
+		{ "name with a dot", "connection\na.b { }",
+		    "test.conf:2: connection: found \"a.b\", wanted a name of letters, digits and "
+		    "'-' that begins with a letter, of at most 63\n" },
+		{ "name that begins with a digit", "connection 1a { }",
+		    "test.conf:1: connection: found \"1a\", wanted a name of letters, digits and "
+		    "'-' that begins with a letter, of at most 63\n" },
+		{ "empty name", "connection \"\" { }",
+		    "test.conf:1: connection: found \"\", wanted a name of letters, digits and "
+		    "'-' that begins with a letter, of at most 63\n" },
+		{ "name with a control character", "connection \"a\x1b[m\" { }",
+		    "test.conf:1: connection: found \"a\\x1B[m\", wanted a name of letters, digits "
+		    "and '-' that begins with a letter, of at most 63\n" },
+		{ "name that is taken", "connection Default { }",
+		    "test.conf:1: connection: found Default, which is what postmark { } is called, "
+		    "wanted another name\n" },
+		{ "name twice", "connection eu { }\nconnection us { }\nconnection eu { }",
+		    "test.conf:3: connection: found eu a second time, wanted each name once\n" },
+		{ "name twice but for its case", "connection eu { }\nconnection EU { }",
+		    "test.conf:2: connection: found EU (case makes no difference) a second time, "
+		    "wanted each name once\n" },
+		{ "title where none belongs", "smtp eu { }",
+		    "test.conf:1: missing opening brace for option 'smtp'\n" },
+		{ "titled option near another", "connection eu {\n tokn = x }",
+		    "test.conf:2: connection.eu.tokn: no such option, the nearest is token\n" },
+		{ "the other section's word", "connection eu { stream = x }",
+		    "test.conf:1: connection.eu.stream: no such option, the nearest is "
+		    "message-stream\n" },
+		{ "and the reverse", "postmark { message-stream = x }",
+		    "test.conf:1: postmark.message-stream: no such option, the nearest is "
+		    "stream\n" },
+		{ "titled option without its section", "message-stream = x",
+		    "test.conf:1: message-stream: this option stands in connection NAME { }\n" },
+		{ "titled value", "connection eu { }\nconnection us {\n message-stream = a/b }",
+		    "test.conf:3: connection.us.message-stream: found \"a/b\", wanted the ID of a "
+		    "message stream\n" },
+		{ "titled option twice", "connection eu { token = a\n token = b }",
+		    "test.conf:2: connection.eu.token: given again, first in line 1\n" },
+		{ "titled token by value and file",
+		    "connection us { token-file = /b }\n"
+		    "connection eu { account-token = a\n account-token-file = /a }",
+		    "test.conf:3: connection.eu.account-token-file: given as well as "
+		    "account-token, wanted one of them\n" },
+		{ "titled token is not repeated", "connection eu { token = \"a b\" }",
+		    "test.conf:1: connection.eu.token: found something else, wanted a server "
+		    "token\n" },
+		{ "control over TCP without TLS",
+		    "control {\n listen = 127.0.0.1:8443\n admins = ops }",
+		    "test.conf: control.certificate-file: found none, wanted it for "
+		    "control.listen\n"
+		    "test.conf: control.key-file: found none, wanted it for control.listen\n"
+		    "test.conf: control.client-ca-file: found none, wanted it for "
+		    "control.listen\n" },
+		{ "control over TCP for nobody",
+		    "control {\n listen = 127.0.0.1:8443\n certificate-file = /c\n key-file = /k\n"
+		    " client-ca-file = /a }",
+		    "test.conf:2: control.listen: found 127.0.0.1:8443, but nobody in "
+		    "control.admins or control.readers who may do anything there\n" },
+		{ "control path too long for a socket",
+		    "control { socket = "
+		    "/1234567890123456789012345678901234567890123456789012345678901234567890"
+		    "12345678901234567890123456789012345678901 }",
+		    "test.conf:1: control.socket: found "
+		    "\"/123456789012345678901234567890123456789012345678901234567890123456789"
+		    "012345678901234567890123...\", wanted an absolute path of at most 107 "
+		    "bytes\n" },
 		{ "group alone", "process { group = mail }",
 		    "test.conf:1: process.group: found a group without process.user\n" },
 	};
@@ -418,6 +485,12 @@ test_accepted(void **state)
 	assert_parses("postmark { url = http://localhost:1/ }");
 	assert_parses("smtp{memory=20M}smtp{line=2000}#");
 	assert_parses("message { tag = 'a\\'b\\\\c$d' }");
+	assert_parses(
+	    "connection a { } connection \"b\" { } \"connection\" 'c'{}connection /**/d{}");
+	assert_parses("connection connection { }");
+	assert_parses("control { listen = \"[::1]:8443\" certificate-file = /c key-file = /k "
+		      "client-ca-file = /a readers = {ops} }");
+	assert_parses("control { socket = \"\" group = adm public-url = https://a.example/b }");
 }
 
 static void
@@ -470,8 +543,8 @@ test_environment(void **state)
 	/* An empty variable is one that is not set. */
 	assert_string_equal(c->tag, "kept");
 	/* The file by name displaces the value of the configuration file. */
-	assert_null(c->postmark_token);
-	assert_string_equal(c->postmark_token_file, "/run/secrets/token");
+	assert_null(c->postmark.server_token);
+	assert_string_equal(c->postmark.server_token_file, "/run/secrets/token");
 	config_free(&c);
 	buf_free(&why);
 }
@@ -496,6 +569,22 @@ test_environment_refused(void **state)
 		{ "token not repeated", { "PMRELAY_POSTMARK_TOKEN=a b", NULL },
 		    "environment: PMRELAY_POSTMARK_TOKEN: found something else, wanted a server "
 		    "token\n" },
+		{ "titled typing error", { "PMRELAY_CONNECTION_EU_WEST_TOKN=a", NULL },
+		    "environment: PMRELAY_CONNECTION_EU_WEST_TOKN: no such option, the nearest is "
+		    "PMRELAY_CONNECTION_EU_WEST_TOKEN\n" },
+		{ "titled without a title", { "PMRELAY_CONNECTION_TOKEN=a", NULL },
+		    "environment: PMRELAY_CONNECTION_TOKEN: no such option\n" },
+		{ "nothing near of a titled one", { "PMRELAY_CONNECTION_EU_COLOUR=a", NULL },
+		    "environment: PMRELAY_CONNECTION_EU_COLOUR: no such option\n" },
+		{ "bad title", { "PMRELAY_CONNECTION_1_TOKEN=a", NULL },
+		    "environment: PMRELAY_CONNECTION_1_TOKEN: found \"1\", wanted a name of "
+		    "letters, digits and '-' that begins with a letter, of at most 63\n" },
+		{ "title that is taken", { "PMRELAY_CONNECTION_DEFAULT_TOKEN=a", NULL },
+		    "environment: PMRELAY_CONNECTION_DEFAULT_TOKEN: found default, which is what "
+		    "postmark { } is called, wanted another name\n" },
+		{ "titled value", { "PMRELAY_CONNECTION_EU_MESSAGE_STREAM=a/b", NULL },
+		    "environment: PMRELAY_CONNECTION_EU_MESSAGE_STREAM: found \"a/b\", wanted the "
+		    "ID of a message stream\n" },
 		{ "cross-check", { "PMRELAY_SMTP_LISTEN=0.0.0.0:25", NULL },
 		    "settings: smtp.listen: found 0.0.0.0:25, which others can reach, and no "
 		    "smtp.allow: wanted the networks that may send\n" },
@@ -518,6 +607,84 @@ test_environment_refused(void **state)
 	buf_free(&why);
 }
 
+/* Connections of the file and of the environment, and a name that two could share. */
+static void
+test_environment_connections(void **state)
+{
+	static const struct {
+		const char *reason, *file, *variable, *name;
+		bool account;
+		const char *message;
+	} cases[] = {
+		{ "by the environment alone", "", "PMRELAY_CONNECTION_EU_WEST_TOKEN=x", "eu-west",
+		    false, NULL },
+		{ "of the file", "connection Eu-West { token-file = /a }",
+		    "PMRELAY_CONNECTION_EU_WEST_TOKEN=x", "Eu-West", false, NULL },
+		{ "the longer option", "", "PMRELAY_CONNECTION_MY_ACCOUNT_TOKEN=x", "my", true,
+		    NULL },
+		{ "the one of the file", "connection my-account { }",
+		    "PMRELAY_CONNECTION_MY_ACCOUNT_TOKEN=x", "my-account", false, NULL },
+		{ "the other one of the file", "connection my { }",
+		    "PMRELAY_CONNECTION_MY_ACCOUNT_TOKEN=x", "my", true, NULL },
+		{ "no title is left", "", "PMRELAY_CONNECTION_ACCOUNT_TOKEN=x", "account", false,
+		    NULL },
+		{ "which one?", "connection my { }\nconnection my-account { }",
+		    "PMRELAY_CONNECTION_MY_ACCOUNT_TOKEN=x", NULL, false,
+		    "environment: PMRELAY_CONNECTION_MY_ACCOUNT_TOKEN: found a name that "
+		    "connection.my-account.token and connection.my.account-token share, wanted it "
+		    "in the file\n" },
+		{ "nothing of ours", "", "PMRELAY_CONNECTION_EU_SERVICE_HOST=10.0.0.1", NULL, false,
+		    NULL },
+		{ "nothing of ours, either", "", "PMRELAY_CONNECTION_EU_PORT_25_TCP_ADDR=1", NULL,
+		    false, NULL },
+		{ "empty", "", "PMRELAY_CONNECTION_EU_TOKEN=", NULL, false, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char variable[100], path[] = "/tmp/pmrelay-config-XXXXXX";
+		char *const environment[] = { variable, NULL };
+		const struct connection *found;
+		struct config *c;
+		struct buf why;
+		int fd = mkstemp(path);
+
+		assert_true(fd >= 0);
+		assert_int_equal(write(fd, cases[i].file, strlen(cases[i].file)),
+		    (ssize_t)strlen(cases[i].file));
+		close(fd);
+		snprintf(variable, sizeof(variable), "%s", cases[i].variable);
+		buf_init(&why, 10000);
+		c = config_load(path, environment, &why);
+		unlink(path);
+		if (cases[i].message != NULL) {
+			assert_null(c);
+			if (strcmp(why.data, cases[i].message) != 0)
+				fail_msg("%s: %s", cases[i].reason, why.data);
+			buf_free(&why);
+			continue;
+		}
+		if (c == NULL)
+			fail_msg("%s: %s", cases[i].reason, why.data);
+		found = config_connection_at(c, 1);
+		assert_null(config_connection_at(c, 2));
+		if (cases[i].name == NULL) {
+			assert_null(found);
+		} else {
+			const struct secret *secret =
+			    cases[i].account ? found->account_token : found->server_token;
+
+			if (strcmp(found->name, cases[i].name) != 0 || secret == NULL)
+				fail_msg("%s: %s", cases[i].reason, found->name);
+			assert_string_equal(secret_text(secret), "x");
+			assert_string_equal(found->server_token_file, "");
+			assert_string_equal(found->message_stream, "outbound");
+		}
+		config_free(&c);
+		buf_free(&why);
+	}
+}
+
 /* ---- secrets ----------------------------------------------------------------------------- */
 
 static void
@@ -534,8 +701,8 @@ static void
 test_secret_files(void **state)
 {
 	char folder[] = "/tmp/pmrelay-config-XXXXXX";
-	char path[100], variable[120], settings[200];
-	char *const environment[] = { variable, NULL };
+	char path[100], file[200], variable[120], other[100] = "x", settings[200];
+	char *const environment[] = { variable, other, NULL };
 	struct config *c;
 	struct buf why, text;
 
@@ -549,16 +716,16 @@ test_secret_files(void **state)
 	c = config_load(NULL, environment, &why);
 	assert_non_null(c);
 	assert_int_equal(config_load_secrets(c, &why), 0);
-	assert_null(c->postmark_token);
+	assert_null(c->postmark.server_token);
 	config_free(&c);
 
 	/* The systemd credential. */
 	write_file(path, "server-token\nsecond line\n");
 	c = config_load(NULL, environment, &why);
 	assert_non_null(c);
-	assert_null(c->postmark_token);
+	assert_null(c->postmark.server_token);
 	assert_int_equal(config_load_secrets(c, &why), 0);
-	assert_string_equal(secret_text(c->postmark_token), "server-token");
+	assert_string_equal(secret_text(c->postmark.server_token), "server-token");
 
 	/* Printed by value for the process that must have it, and not at all for the others. */
 	buf_init(&text, 100000);
@@ -572,6 +739,36 @@ test_secret_files(void **state)
 	buf_free(&text);
 	config_free(&c);
 
+	/* Those of the account and of another connection. */
+	unlink(path);
+	for (size_t i = 0; i < 2; i++) {
+		static const char *const names[] = { "postmark-account-token",
+			"connection.eu.account-token" };
+
+		snprintf(file, sizeof(file), "%s/%s", folder, names[i]);
+		write_file(file, names[i]);
+	}
+	snprintf(other, sizeof(other), "PMRELAY_CONNECTION_EU_TOKEN=eu-token");
+	c = config_load(NULL, environment, &why);
+	assert_non_null(c);
+	assert_int_equal(config_load_secrets(c, &why), 0);
+	assert_null(c->postmark.server_token);
+	assert_string_equal(secret_text(c->postmark.account_token), "postmark-account-token");
+	assert_string_equal(secret_text(c->connections[0].server_token), "eu-token");
+	assert_string_equal(
+	    secret_text(c->connections[0].account_token), "connection.eu.account-token");
+	config_free(&c);
+	unlink(file);
+	snprintf(file, sizeof(file), "%s/postmark-account-token", folder);
+	unlink(file);
+	snprintf(settings, sizeof(settings), "connection eu { token-file = \"%s/gone\" }", folder);
+	c = config_parse(settings, strlen(settings), "test.conf", &why);
+	assert_non_null(c);
+	assert_int_equal(config_load_secrets(c, &why), -1);
+	assert_non_null(strstr(why.data, "connection.eu.token-file: /"));
+	config_free(&c);
+	buf_clear(&why);
+
 	/* What is no token. */
 	write_file(path, "two words\n");
 	snprintf(settings, sizeof(settings), "postmark { token-file = \"%s\" }", path);
@@ -580,7 +777,7 @@ test_secret_files(void **state)
 	assert_int_equal(config_load_secrets(c, &why), -1);
 	assert_non_null(strstr(why.data, "its first line is not a server token"));
 	assert_null(strstr(why.data, "two words"));
-	assert_null(c->postmark_token);
+	assert_null(c->postmark.server_token);
 	buf_clear(&why);
 
 	/* Gone. */
@@ -639,6 +836,66 @@ test_print(void **state)
 	buf_free(&why);
 }
 
+static void
+test_connections(void **state)
+{
+	static const char text[] = "connection eu { token = eu-token message-stream = eu-stream }\n"
+				   "postmark { account-token = all }\n"
+				   "connection us-2 {\n account-token = us-account }\n";
+	const struct connection *found;
+	struct config *c, *copy;
+	struct buf why, print, printed;
+
+	(void)state;
+	c = parse(text, &why);
+	if (c == NULL)
+		fail_msg("%s", why.data);
+	assert_survives(c);
+	copy = config_copy(c);
+	buf_init(&print, 100000);
+	buf_init(&printed, 100000);
+	config_print(c, true, &print);
+	config_free(&c);
+	config_print(copy, true, &printed);
+	assert_string_equal(print.data, printed.data);
+
+	found = config_connection_at(copy, 0);
+	assert_ptr_equal(found, &copy->postmark);
+	assert_string_equal(found->name, "default");
+	assert_null(found->server_token);
+	assert_string_equal(secret_text(found->account_token), "all");
+	assert_string_equal(found->message_stream, "outbound");
+	assert_ptr_equal(config_connection(copy, NULL), found);
+	assert_ptr_equal(config_connection(copy, ""), found);
+	assert_ptr_equal(config_connection(copy, "default"), found);
+	found = config_connection(copy, "eu");
+	assert_ptr_equal(found, config_connection_at(copy, 1));
+	assert_string_equal(secret_text(found->server_token), "eu-token");
+	assert_string_equal(found->message_stream, "eu-stream");
+	found = config_connection(copy, "US-2");
+	assert_ptr_equal(found, config_connection_at(copy, 2));
+	assert_null(found->server_token);
+	assert_string_equal(secret_text(found->account_token), "us-account");
+	assert_null(config_connection_at(copy, 3));
+	assert_null(config_connection(copy, "us"));
+
+	/* For people and for processes that must not have them. */
+	buf_clear(&printed);
+	config_print(copy, false, &printed);
+	assert_null(strstr(printed.data, "token"));
+	assert_null(strstr(printed.data, "us-account"));
+	assert_non_null(strstr(printed.data, "connection us-2 {\n"));
+	c = config_parse(printed.data, printed.len, "printed", &why);
+	assert_non_null(c);
+	assert_int_equal(c->connection_count, 2);
+	assert_string_equal(c->connections[0].message_stream, "eu-stream");
+	config_free(&c);
+	config_free(&copy);
+	buf_free(&print);
+	buf_free(&printed);
+	buf_free(&why);
+}
+
 /* Every option of the sample can be uncommented and means its default. */
 static void
 test_sample(void **state)
@@ -655,6 +912,7 @@ test_sample(void **state)
 	c = parse("", &why);
 	config_print(c, true, &preset);
 	config_free(&c);
+	buf_free(&why);
 
 	c = config_parse(sample.data, sample.len, "sample", &why);
 	if (c == NULL)
@@ -663,14 +921,23 @@ test_sample(void **state)
 	assert_string_equal(printed.data, preset.data);
 	config_free(&c);
 	buf_clear(&printed);
+	buf_clear(&preset);
+	buf_free(&why);
 
+	/* A section with a title is there once it is uncommented. */
+	c = parse("connection NAME { }", &why);
+	config_print(c, true, &preset);
+	config_free(&c);
 	for (const char *line = sample.data; *line != '\0';) {
 		size_t len = strcspn(line, "\n") + 1;
 
 		if (line[0] == '\t' && line[1] == '#' && line[2] != ' ') {
 			/* A token is given by value or by file. */
-			if (strncmp(line + 2, "token-file", 10) != 0)
+			if (strncmp(line + 2, "token-file", 10) != 0 &&
+			    strncmp(line + 2, "account-token-file", 18) != 0)
 				buf_add(&open, line + 2, len - 2);
+		} else if (line[0] == '#' && line[1] != ' ') {
+			buf_add(&open, line + 1, len - 1);
 		} else {
 			buf_add(&open, line, len);
 		}
@@ -720,11 +987,10 @@ test_keep_fixed(void **state)
 /* ---- the table --------------------------------------------------------------------------- */
 
 static void
-test_table(void **state)
+check_group(const struct option_group *g)
 {
-	(void)state;
-	for (size_t i = 0; i < option_count(); i++) {
-		const struct option_row *o = &option_table[i];
+	for (size_t i = 0; i < g->row_count; i++) {
+		const struct option_row *o = &g->rows[i];
 
 		if (option_section_text(o->section) == NULL)
 			fail_msg("%s: section without a text", o->section);
@@ -733,23 +999,37 @@ test_table(void **state)
 		if (o->kind == OPTION_CHOICE)
 			assert_non_null(o->choices);
 		if (o->kind == OPTION_SECRET_FILE)
-			assert_int_equal(option_table[i - 1].kind, OPTION_SECRET);
+			assert_int_equal(o[-1].kind, OPTION_SECRET);
+		if (o->kind == OPTION_SECRET)
+			assert_int_equal(o[1].kind, OPTION_SECRET_FILE);
 		if (o->least > o->most)
 			fail_msg("%s.%s: empty range", o->section, o->name);
 		assert_non_null(o->text);
+		assert_ptr_equal(option_find(o->section, o->name), o);
 		for (size_t j = 0; j < i; j++) {
-			if (option_table[j].at == o->at)
+			const struct option_row *other = &g->rows[j];
+
+			if (other->at == o->at)
 				fail_msg("%s.%s: same place as %s.%s", o->section, o->name,
-				    option_table[j].section, option_table[j].name);
-			if (strcmp(option_table[j].section, o->section) == 0 &&
-			    strcmp(option_table[j].name, o->name) == 0)
-				fail_msg("%s.%s: twice", o->section, o->name);
+				    other->section, other->name);
 			/* Rows of a section stand together. */
-			if (strcmp(option_table[j].section, o->section) == 0 &&
-			    strcmp(option_table[i - 1].section, o->section) != 0)
+			if (strcmp(other->section, o->section) == 0 &&
+			    strcmp(o[-1].section, o->section) != 0)
 				fail_msg("%s: in two places", o->section);
 		}
 	}
+	assert_null(g->rows[g->row_count].section);
+}
+
+static void
+test_table(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < OPTION_GROUPS; i++)
+		check_group(&option_groups[i]);
+	assert_null(option_groups[OPTION_GROUPS].rows);
+	assert_int_equal(option_groups[0].row_count, option_count());
+	assert_null(option_groups[0].section);
 }
 
 int
@@ -768,8 +1048,10 @@ main(void)
 		cmocka_unit_test(test_missing_file),
 		cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_environment_refused),
+		cmocka_unit_test(test_environment_connections),
 		cmocka_unit_test(test_secret_files),
 		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_sample),
 		cmocka_unit_test(test_keep_fixed),
 		cmocka_unit_test(test_table),
