@@ -1,0 +1,42 @@
+#include <limits.h>
+#include <stdlib.h>
+
+#include <openssl/evp.h>
+
+#include "base/mem.h"
+
+#include "control/base64.h"
+
+char *
+base64_encode(const char *bytes, size_t len)
+{
+	char *text;
+
+	if (len > INT_MAX / 2) /* far above any body that is let in */
+		return mem_string("");
+	text = mem_array(4 * ((len + 2) / 3) + 1, 1);
+	EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)bytes, (int)len);
+	return text;
+}
+
+char *
+base64_decode(const char *text, size_t len, size_t *len_r)
+{
+	char *bytes;
+	int got;
+
+	if (len % 4 != 0 || len > INT_MAX / 2)
+		return NULL;
+	bytes = mem_array(len / 4 * 3 + 1, 1);
+	got = EVP_DecodeBlock((unsigned char *)bytes, (const unsigned char *)text, (int)len);
+	if (got < 0) {
+		free(bytes);
+		return NULL;
+	}
+	/* It counts the padding's zero bytes. */
+	for (size_t i = len; i > 0 && i + 2 > len && text[i - 1] == '='; i--)
+		got--;
+	*len_r = (size_t)got;
+	bytes[got] = '\0';
+	return bytes;
+}
