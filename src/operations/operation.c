@@ -281,12 +281,12 @@ operation_nearest(const char *words)
 	unsigned least = UINT_MAX;
 	size_t len = strlen(words);
 
+	/* The noun alone: the first thing that can be done with it. */
+	for (const struct operation *o = operation_table; o->name != NULL; o++)
+		if (strncmp(o->name, words, len) == 0 && o->name[len] == ' ')
+			return o->name;
 	for (const struct operation *o = operation_table; o->name != NULL; o++)
 		if (is_nearer(words, o->name, &least))
-			nearest = o->name;
-	/* The noun alone: the first thing that can be done with it. */
-	for (const struct operation *o = operation_table; nearest == NULL && o->name != NULL; o++)
-		if (len > 0 && strncmp(o->name, words, len) == 0)
 			nearest = o->name;
 	return nearest;
 }
