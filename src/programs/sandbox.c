@@ -22,15 +22,15 @@
 
 #include "config.h"
 
-#define USUAL_TOKEN "sandbox-server-token"
-
 struct settings {
 	const char *address;
 	uint64_t port;
 	bool allow_remote;
 	struct strlist tokens;
+	struct strlist account_tokens;
 	struct strlist sender_domains;
 	const char *base_path;
+	const char *config_file;
 	uint64_t most_messages;
 	uint64_t most_bytes;
 	uint64_t search_lag_ms;
@@ -47,8 +47,11 @@ static const char help[] =
     "  --port N               port to listen on; 0, the default, takes one that is free\n"
     "  --address IP           address to listen on, default 127.0.0.1\n"
     "  --allow-remote         allow an address that is not of the loopback\n"
-    "  --token TOKEN          a server token that is valid, instead of " USUAL_TOKEN ";\n"
+    "  --config FILE          what there is at the start, and how strict: JSON\n"
+    "  --token TOKEN          a token of the first server, instead of sandbox-server-token;\n"
     "                         may be repeated.  POSTMARK_API_TEST is valid in any case\n"
+    "  --account-token TOKEN  one of the account, instead of sandbox-account-token;\n"
+    "                         may be repeated\n"
     "  --sender-domain NAME   a domain that From may have, default any; may be repeated\n"
     "  --allow-empty-to       take messages with Cc or Bcc only\n"
     "  --base-path PATH       a path that may stand before those of the API\n"
@@ -105,7 +108,9 @@ read_options(int argc, char **argv, struct settings *settings)
 		OPTION_PORT = 1,
 		OPTION_ADDRESS,
 		OPTION_ALLOW_REMOTE,
+		OPTION_CONFIG,
 		OPTION_TOKEN,
+		OPTION_ACCOUNT_TOKEN,
 		OPTION_SENDER_DOMAIN,
 		OPTION_ALLOW_EMPTY_TO,
 		OPTION_BASE_PATH,
@@ -121,7 +126,9 @@ read_options(int argc, char **argv, struct settings *settings)
 		{ "port", required_argument, NULL, OPTION_PORT },
 		{ "address", required_argument, NULL, OPTION_ADDRESS },
 		{ "allow-remote", no_argument, NULL, OPTION_ALLOW_REMOTE },
+		{ "config", required_argument, NULL, OPTION_CONFIG },
 		{ "token", required_argument, NULL, OPTION_TOKEN },
+		{ "account-token", required_argument, NULL, OPTION_ACCOUNT_TOKEN },
 		{ "sender-domain", required_argument, NULL, OPTION_SENDER_DOMAIN },
 		{ "allow-empty-to", no_argument, NULL, OPTION_ALLOW_EMPTY_TO },
 		{ "base-path", required_argument, NULL, OPTION_BASE_PATH },
@@ -148,8 +155,14 @@ read_options(int argc, char **argv, struct settings *settings)
 		case OPTION_ALLOW_REMOTE:
 			settings->allow_remote = true;
 			break;
+		case OPTION_CONFIG:
+			settings->config_file = optarg;
+			break;
 		case OPTION_TOKEN:
 			strlist_add(&settings->tokens, optarg);
+			break;
+		case OPTION_ACCOUNT_TOKEN:
+			strlist_add(&settings->account_tokens, optarg);
 			break;
 		case OPTION_SENDER_DOMAIN:
 			strlist_add(&settings->sender_domains, optarg);
@@ -223,21 +236,24 @@ static int
 run(const struct settings *settings)
 {
 	const char **tokens = with_end(&settings->tokens);
+	const char **account_tokens = with_end(&settings->account_tokens);
 	const char **domains = with_end(&settings->sender_domains);
 	struct sandbox_params params = {
 		.loop = loop_new(),
 		.address = settings->address,
 		.port = (uint16_t)settings->port,
 		.server_tokens = tokens,
+		.account_tokens = account_tokens,
+		.config_file = settings->config_file,
 		.most_messages = (size_t)settings->most_messages,
 		.most_bytes = settings->most_bytes,
-		.sender_domains = domains[0] != NULL ? domains : NULL,
+		.sender_domains = domains,
 		.base_path = settings->base_path,
 		.search_lag_ms = (int64_t)settings->search_lag_ms,
 		.to_optional = settings->to_optional,
 	};
 	struct sandbox *sandbox = NULL;
-	char why[256];
+	char why[512];
 	int status = EXIT_FAILURE;
 
 	if (params.loop == NULL || loop_signal(params.loop, SIGTERM, on_signal, params.loop) != 0 ||
@@ -266,6 +282,7 @@ free_loop:
 	loop_free(&params.loop);
 free_lists:
 	free(domains);
+	free(account_tokens);
 	free(tokens);
 	return status;
 }
@@ -286,10 +303,9 @@ main(int argc, char **argv)
 	log_setup("sandbox", LOG_LEVEL_INFO, LOG_FORMAT_TEXT, STDERR_FILENO);
 	read_options(argc, argv, &settings);
 	log_setup("sandbox", settings.log_level, settings.log_format, STDERR_FILENO);
-	if (settings.tokens.count == 0)
-		strlist_add(&settings.tokens, USUAL_TOKEN);
 	status = run(&settings);
 	strlist_free(&settings.tokens);
+	strlist_free(&settings.account_tokens);
 	strlist_free(&settings.sender_domains);
 	return status;
 }

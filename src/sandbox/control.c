@@ -13,6 +13,8 @@
 #include "sandbox/api.h"
 #include "sandbox/faults.h"
 #include "sandbox/messages.h"
+#include "sandbox/query.h"
+#include "sandbox/server.h"
 #include "sandbox/state.h"
 #include "sandbox/control.h"
 
@@ -84,8 +86,8 @@ add_message(struct buf *out, const struct message *message)
 	add_text(out, "Bounce", message->bounce);
 	add_list(out, "Recipients", &message->recipients);
 	add_list(out, "Suppressed", &message->suppressed);
-	buf_addf(out, ",\"TokenNumber\":%zu,\"BatchSize\":%zu,\"Bytes\":%zu", message->token,
-	    message->batch_size, message->bytes);
+	buf_addf(out, ",\"ServerID\":%lld,\"TokenNumber\":%zu,\"BatchSize\":%zu,\"Bytes\":%zu",
+	    (long long)message->server, message->token, message->batch_size, message->bytes);
 	json_add_name(out, "Request");
 	buf_add(out, message->json, message->json_len);
 	buf_addc(out, '}');
@@ -240,41 +242,70 @@ delete_faults(struct state *state, const struct api_request *request, struct api
 	buf_adds(&answer->body, "[]\n");
 }
 
+/* The server that ?server=ID names, else the first.  NULL: there is none. */
+static struct server *
+query_server(struct state *state, const struct api_request *request)
+{
+	const char *id = query_text(request, "server");
+
+	if (id != NULL)
+		return account_server(&state->account, (int64_t)query_id(id));
+	return state->account.server_count > 0 ? state->account.servers[0] : NULL;
+}
+
 static void
 get_suppressions(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
-	json_t *list = json_array(), *one;
+	const struct server *server = query_server(state, request);
+	json_t *list = json_array(), *one, *copy;
 	const char *key;
 
-	(void)request;
-	json_object_foreach(state->suppressions, key, one) json_array_append(list, one);
+	for (size_t i = 0; server != NULL && i < server->stream_count; i++) {
+		json_object_foreach(server->streams[i]->suppressions, key, one)
+		{
+			copy = json_copy(one);
+			json_object_set_new(
+			    copy, "MessageStream", json_string(server->streams[i]->id));
+			json_array_append_new(list, copy);
+		}
+	}
 	answer_json(answer, list);
 }
 
 /* A list of addresses, or of objects with EmailAddress, MessageStream and SuppressionReason. */
 static bool
-suppressions_ok(const json_t *list)
+suppressions_ok(const struct server *server, const json_t *list)
 {
 	size_t i;
 	json_t *one;
 
-	if (!json_is_array(list))
+	if (server == NULL || !json_is_array(list))
 		return false;
 	json_array_foreach(list, i, one)
 	{
-		const char *address, *stream = "", *reason = "";
+		const char *address, *stream = STATE_DEFAULT_STREAM, *reason = "";
 
 		if (!json_is_string(one) &&
 		    json_unpack(one, "{s:s, s?s, s?s}", "EmailAddress", &address, "MessageStream",
 			&stream, "SuppressionReason", &reason) != 0)
+			return false;
+		if (server_stream(server, stream) == NULL)
 			return false;
 	}
 	return true;
 }
 
 static void
+clear_suppressions(struct server *server)
+{
+	for (size_t i = 0; server != NULL && i < server->stream_count; i++)
+		json_object_clear(server->streams[i]->suppressions);
+}
+
+static void
 put_suppressions(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
+	struct server *server = query_server(state, request);
 	json_error_t unreadable;
 	json_t *list = api_request_json(request, &unreadable);
 	json_t *one;
@@ -284,13 +315,13 @@ put_suppressions(struct state *state, const struct api_request *request, struct 
 		answer_wrong(answer, 400, unreadable.text);
 		return;
 	}
-	if (!suppressions_ok(list)) {
+	if (!suppressions_ok(server, list)) {
 		answer_wrong(answer, 422,
 		    "wanted a list of addresses, or of objects with EmailAddress and perhaps "
 		    "MessageStream and SuppressionReason");
 		goto free_list;
 	}
-	json_object_clear(state->suppressions);
+	clear_suppressions(server);
 	json_array_foreach(list, i, one)
 	{
 		const char *address = json_string_value(one), *stream = STATE_DEFAULT_STREAM;
@@ -299,7 +330,8 @@ put_suppressions(struct state *state, const struct api_request *request, struct 
 		if (address == NULL)
 			(void)json_unpack(one, "{s:s, s?s, s?s}", "EmailAddress", &address,
 			    "MessageStream", &stream, "SuppressionReason", &reason);
-		state_suppress(state, stream, address, reason);
+		stream_suppress(server_stream(server, stream), address, reason,
+		    strcmp(reason, "ManualSuppression") == 0 ? "Customer" : "Recipient");
 	}
 	get_suppressions(state, request, answer);
 
@@ -311,8 +343,7 @@ static void
 delete_suppressions(
     struct state *state, const struct api_request *request, struct api_answer *answer)
 {
-	(void)request;
-	json_object_clear(state->suppressions);
+	clear_suppressions(query_server(state, request));
 	buf_adds(&answer->body, "[]\n");
 }
 

@@ -1,14 +1,33 @@
 noinst_LIBRARIES += libsandbox.a
 libsandbox_a_SOURCES = \
+	src/sandbox/account.c src/sandbox/account.h \
 	src/sandbox/api.c src/sandbox/api.h \
+	src/sandbox/bounces.c src/sandbox/bounces.h \
 	src/sandbox/control.c src/sandbox/control.h \
+	src/sandbox/domains.c src/sandbox/domains.h \
 	src/sandbox/faults.c src/sandbox/faults.h \
+	src/sandbox/fields.c src/sandbox/fields.h \
 	src/sandbox/messages.c src/sandbox/messages.h \
+	src/sandbox/query.c src/sandbox/query.h \
+	src/sandbox/records.c src/sandbox/records.h \
+	src/sandbox/routes.c src/sandbox/routes.h \
 	src/sandbox/rules.c src/sandbox/rules.h \
 	src/sandbox/sandbox.c src/sandbox/sandbox.h \
 	src/sandbox/search.c src/sandbox/search.h \
+	src/sandbox/senders.c src/sandbox/senders.h \
+	src/sandbox/send.c src/sandbox/send.h \
+	src/sandbox/server.c src/sandbox/server.h \
+	src/sandbox/servers.c src/sandbox/servers.h \
+	src/sandbox/setup.c src/sandbox/setup.h \
 	src/sandbox/state.c src/sandbox/state.h \
-	src/sandbox/uuid.c src/sandbox/uuid.h
+	src/sandbox/stream.c src/sandbox/stream.h \
+	src/sandbox/streams.c src/sandbox/streams.h \
+	src/sandbox/suppressions.c src/sandbox/suppressions.h \
+	src/sandbox/switches.c src/sandbox/switches.h \
+	src/sandbox/templates.c src/sandbox/templates.h \
+	src/sandbox/url.c src/sandbox/url.h \
+	src/sandbox/uuid.c src/sandbox/uuid.h \
+	src/sandbox/webhooks.c src/sandbox/webhooks.h
 
 sandbox_test_libs = libsandbox.a libbase.a $(CMOCKA_LIBS) $(JANSSON_LIBS) $(EVENT_LIBS) \
 	$(SECCOMP_LIBS)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 #include "sandbox/messages.h"
 
@@ -287,6 +288,20 @@ messages_find(const struct messages *messages, const char *id)
 	while (message != NULL && (message->hash != hash || strcmp(message->id, id) != 0))
 		message = message->next_hashed;
 	return message;
+}
+
+const struct message *
+messages_of_server(const struct messages *messages, int64_t server, const char *id)
+{
+	char lower[UUID_SIZE];
+	const struct message *message;
+
+	if (strlen(id) != UUID_LEN)
+		return NULL;
+	memcpy(lower, id, UUID_SIZE);
+	text_lower(lower);
+	message = messages_find(messages, lower);
+	return message != NULL && message->server == server ? message : NULL;
 }
 
 const struct message *

@@ -19,6 +19,7 @@ struct relay;
 
 struct message {
 	char id[UUID_SIZE];
+	int64_t server;  /* ID of the server that it was sent with */
 	uint64_t number; /* 1 for the first that was accepted; given by messages_add() */
 	int64_t wall_ms;
 	int64_t mono_ms;
@@ -35,7 +36,11 @@ struct message {
 	struct strlist recipients; /* addresses of To, Cc and Bcc */
 	struct strlist suppressed; /* those of them that were not mailed */
 	size_t batch_size;         /* 0: came alone */
-	size_t token;              /* which of the tokens, from 1 */
+	size_t token;              /* which of the server's tokens, from 1 */
+	bool track_opens;          /* as the message and the server together say */
+	bool track_html_links;
+	bool track_text_links;
+	bool sandboxed;
 
 	/* of messages.c */
 	uint64_t hash;
@@ -58,6 +63,8 @@ uint64_t messages_bytes(const struct messages *);
 /* index 0 is the oldest that is kept; NULL past the newest. */
 const struct message *messages_at(const struct messages *, size_t index);
 const struct message *messages_find(const struct messages *, const char *id);
+/* NULL also where the message is another server's. */
+const struct message *messages_of_server(const struct messages *, int64_t server, const char *id);
 /* The newest message with this relay-id; the others by ->next_same, newest first. */
 const struct message *messages_by_relay_id(const struct messages *, const char *relay_id);
 

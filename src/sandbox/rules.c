@@ -208,25 +208,36 @@ check_types(const json_t *message, struct rules_refusal *refusal)
 
 /* ---- streams: codes 1235 and 1236 ---- */
 
-static int
-check_stream(struct rules_message *message, struct rules_refusal *refusal)
+static enum rules_stream
+usual_stream(const char *id)
 {
+	if (strcmp(id, "outbound") == 0 || strcmp(id, "broadcast") == 0)
+		return RULES_STREAM_SENDS;
+	return strcmp(id, "inbound") == 0 ? RULES_STREAM_INBOUND : RULES_STREAM_UNKNOWN;
+}
+
+static int
+check_stream(
+    struct rules_message *message, const struct rules_params *params, struct rules_refusal *refusal)
+{
+	enum rules_stream kind;
 	char *name;
-	int rc;
 
 	if (message->stream[0] == '\0')
 		message->stream = "outbound";
-	if (strcmp(message->stream, "outbound") == 0 || strcmp(message->stream, "broadcast") == 0)
+	kind = params->stream != NULL ? params->stream(params->ctx, message->stream)
+				      : usual_stream(message->stream);
+	if (kind == RULES_STREAM_SENDS)
 		return 0;
 	name = echo(message->stream, strlen(message->stream));
-	if (strcmp(message->stream, "inbound") == 0)
-		rc = refuse(refusal, 1236,
+	if (kind == RULES_STREAM_INBOUND)
+		(void)refuse(refusal, 1236,
 		    "The stream provided: '%s' does not support sending messages.", name);
 	else
-		rc = refuse(refusal, 1235,
+		(void)refuse(refusal, 1235,
 		    "The stream provided: '%s' does not exist on this server.", name);
 	free(name);
-	return rc;
+	return -1;
 }
 
 /* ---- addresses: code 300 ---- */
@@ -703,23 +714,15 @@ check_attachments(
 
 /* ---- sender: code 400 ---- */
 
-static int
-check_sender(const struct rules_message *message, const struct rules_params *params,
-    struct rules_refusal *refusal)
+int
+rules_refuse_sender(const char *from, struct rules_refusal *refusal)
 {
-	const char *domain = strrchr(message->from, '@') + 1;
-
-	if (params->sender_domains == NULL)
-		return 0;
-	for (size_t i = 0; params->sender_domains[i] != NULL; i++) {
-		if (text_same(params->sender_domains[i], domain))
-			return 0;
-	}
+	memset(refusal, 0, sizeof(*refusal));
 	return refuse(refusal, 400,
 	    "The 'From' address you supplied (%s) is not a Sender Signature on your account. "
 	    "Please add and confirm this address in order to be able to use it in the 'From' field "
 	    "of your messages.",
-	    message->from);
+	    from);
 }
 
 int
@@ -740,12 +743,13 @@ rules_judge(const json_t *json, const struct rules_params *params, struct rules_
 	message->html_body = string_of(json, "HtmlBody");
 	message->metadata = absent(metadata) ? NULL : metadata;
 
-	if (check_stream(message, refusal_r) != 0 ||
+	if (check_stream(message, params, refusal_r) != 0 ||
 	    check_from(string_of(json, "From"), message, refusal_r) != 0 ||
 	    check_recipients(json, message, refusal_r) != 0 ||
 	    check_recipient_count(message, params, refusal_r) != 0)
 		goto refused;
-	if (message->text_body[0] == '\0' && message->html_body[0] == '\0') {
+	if (!params->body_optional && message->text_body[0] == '\0' &&
+	    message->html_body[0] == '\0') {
 		(void)refuse(refusal_r, 300, "Provide either email TextBody or HtmlBody or both.");
 		goto refused;
 	}
@@ -756,8 +760,6 @@ rules_judge(const json_t *json, const struct rules_params *params, struct rules_
 		goto refused;
 	if (message->lists[RULES_TO].addresses.count > 0)
 		message->to = string_of(json, "To");
-	if (check_sender(message, params, refusal_r) != 0)
-		goto refused;
 	return 0;
 
 refused:

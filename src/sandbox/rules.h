@@ -26,9 +26,19 @@
 #define RULES_MOST_METADATA_VALUE 80
 #define RULES_INACTIVE_SEPARATOR  ", "
 
+/* What a server makes of the name of a stream. */
+enum rules_stream {
+	RULES_STREAM_SENDS,
+	RULES_STREAM_INBOUND,
+	RULES_STREAM_UNKNOWN, /* or archived */
+};
+
 struct rules_params {
-	const char *const *sender_domains; /* NULL-terminated; NULL: every From is confirmed */
-	bool to_optional;                  /* a message may have Cc or Bcc only */
+	/* NULL: "outbound" and "broadcast" send, "inbound" does not, there are no others. */
+	enum rules_stream (*stream)(const void *ctx, const char *id);
+	const void *ctx;
+	bool to_optional;   /* a message may have Cc or Bcc only */
+	bool body_optional; /* a template will make the bodies */
 };
 
 enum rules_field {
@@ -71,6 +81,8 @@ struct rules_refusal {
  */
 int rules_judge(const json_t *message, const struct rules_params *, struct rules_message *message_r,
     struct rules_refusal *refusal_r) __attribute__((warn_unused_result));
+/* The sender's 400, which comes after all that rules_judge() refuses.  Returns -1. */
+int rules_refuse_sender(const char *from, struct rules_refusal *refusal_r);
 void rules_message_deinit(struct rules_message *);
 void rules_refusal_deinit(struct rules_refusal *);
 

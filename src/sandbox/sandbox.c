@@ -23,12 +23,13 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/strlist.h"
 #include "base/text.h"
 
 #include "sandbox/api.h"
 #include "sandbox/control.h"
 #include "sandbox/faults.h"
-#include "sandbox/messages.h"
+#include "sandbox/setup.h"
 #include "sandbox/state.h"
 #include "sandbox/uuid.h"
 #include "sandbox/sandbox.h"
@@ -39,8 +40,9 @@
 #define BACKLOG      1024
 
 enum job_state {
-	JOB_BEFORE, /* not obeyed yet */
-	JOB_AFTER,  /* obeyed, the answer is ready */
+	JOB_BEFORE,  /* not obeyed yet */
+	JOB_WAITING, /* obeyed, what the answer waits for is under way */
+	JOB_AFTER,   /* obeyed, the answer is ready */
 };
 
 struct job {
@@ -65,25 +67,55 @@ struct sandbox {
 
 /* ---- requests ---- */
 
-/* Decoded, lower case, no slash at the end; "" for the root.  The caller frees. */
-static char *
-path_of(const struct sandbox *sandbox, struct evhttp_request *request)
+/* The path of a request, in the two forms in which it is asked for. */
+struct path {
+	char *lower;             /* decoded, lower case, no slash at the end; "" for the root */
+	struct strlist segments; /* decoded, as they came */
+};
+
+static void
+path_init(struct path *path, const struct sandbox *sandbox, struct evhttp_request *request)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
 	const char *raw = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
-	char *path = evhttp_uridecode(raw != NULL ? raw : "", 0, NULL);
-	size_t len, base = strlen(sandbox->base_path);
+	size_t len, base = strlen(sandbox->base_path), raw_len;
 
-	if (path == NULL)
-		path = mem_string("");
-	text_lower(path);
-	len = strlen(path);
-	while (len > 0 && path[len - 1] == '/')
-		path[--len] = '\0';
-	if (base > 0 && strncmp(path, sandbox->base_path, base) == 0 &&
-	    (path[base] == '/' || path[base] == '\0'))
-		memmove(path, path + base, len - base + 1);
-	return path;
+	raw = raw != NULL ? raw : "";
+	memset(path, 0, sizeof(*path));
+	raw_len = strlen(raw);
+	while (raw_len > 0 && raw[raw_len - 1] == '/')
+		raw_len--;
+	if (base > 0 && raw_len >= base && text_same_n(raw, sandbox->base_path, base) &&
+	    (raw[base] == '/' || raw_len == base)) {
+		raw += base;
+		raw_len -= base;
+	}
+	while (raw_len > 0) {
+		char *encoded, *decoded;
+
+		raw++, raw_len--;
+		for (len = 0; len < raw_len && raw[len] != '/';)
+			len++;
+		encoded = mem_bytes(raw, len);
+		decoded = evhttp_uridecode(encoded, 0, NULL);
+		strlist_take(&path->segments, decoded != NULL ? decoded : mem_string(""));
+		free(encoded);
+		raw += len, raw_len -= len;
+	}
+	len = 1;
+	for (size_t i = 0; i < path->segments.count; i++)
+		len += 1 + strlen(path->segments.items[i]);
+	path->lower = mem_new(len);
+	for (size_t i = 0, used = 0; i < path->segments.count; i++)
+		used += (size_t)sprintf(path->lower + used, "/%s", path->segments.items[i]);
+	text_lower(path->lower);
+}
+
+static void
+path_deinit(struct path *path)
+{
+	free(path->lower);
+	strlist_free(&path->segments);
 }
 
 static const char *
@@ -114,7 +146,7 @@ method_of(const struct evhttp_request *request)
 
 /* Obeys the request; fault: what to get wrong in the answer, or NULL. */
 static void
-obey(struct sandbox *sandbox, struct evhttp_request *request, const char *path,
+obey(struct sandbox *sandbox, struct evhttp_request *request, const struct path *path,
     const struct fault *fault, struct api_answer *answer)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
@@ -124,7 +156,8 @@ obey(struct sandbox *sandbox, struct evhttp_request *request, const char *path,
 	struct evkeyvalq query;
 	struct api_request wanted = {
 		.method = method_of(request),
-		.path = path,
+		.path = path->lower,
+		.segments = &path->segments,
 		.query = &query,
 		.server_token = evhttp_find_header(headers, "X-Postmark-Server-Token"),
 		.account_token = evhttp_find_header(headers, "X-Postmark-Account-Token"),
@@ -138,7 +171,7 @@ obey(struct sandbox *sandbox, struct evhttp_request *request, const char *path,
 		wanted.body = (const char *)evbuffer_pullup(input, -1);
 	if (query_text == NULL || evhttp_parse_query_str(query_text, &query) != 0)
 		TAILQ_INIT(&query);
-	if (control_wants(path))
+	if (control_wants(path->lower))
 		control_handle(&sandbox->state, &wanted, answer);
 	else
 		api_handle(&sandbox->state, &wanted, answer);
@@ -256,7 +289,7 @@ send_answer(struct evhttp_request *request, const struct fault *fault, struct ap
 	evbuffer_free(out);
 }
 
-/* ---- requests with a fault ---- */
+/* ---- requests that wait ---- */
 
 static void
 job_free(struct job *job)
@@ -283,11 +316,39 @@ cut(struct evhttp_request *request)
 }
 
 static void
+job_obeyed(struct job *job)
+{
+	if (job->fault.status != 0 || job->fault.error_code != 0)
+		api_answer_fault(&job->sandbox->state, &job->fault, &job->answer);
+	job->state = JOB_AFTER;
+	loop_timer_set(job->timer, job->fault.delay_after_ms);
+}
+
+static void
+on_ready(void *ctx)
+{
+	struct job *job = ctx;
+	struct api_wait *wait = job->answer.wait;
+
+	job->answer.wait = NULL;
+	wait->finish(wait, &job->sandbox->state, &job->answer);
+	wait->free(wait);
+	job_obeyed(job);
+}
+
+static void
+job_wait(struct job *job)
+{
+	job->state = JOB_WAITING;
+	job->answer.wait->start(job->answer.wait, job->sandbox->loop, on_ready, job);
+}
+
+static void
 job_step(void *ctx)
 {
 	struct job *job = ctx;
 	struct evhttp_request *request = job->request;
-	char *path;
+	struct path path;
 
 	switch (job->state) {
 	case JOB_BEFORE:
@@ -296,17 +357,17 @@ job_step(void *ctx)
 			cut(request);
 			return;
 		}
-		if (fault_refuses(&job->fault)) {
-			api_refuse(&job->sandbox->state, &job->fault, &job->answer);
-		} else {
-			path = path_of(job->sandbox, request);
-			obey(job->sandbox, request, path, &job->fault, &job->answer);
-			free(path);
-			if (job->fault.status != 0 || job->fault.error_code != 0)
-				api_refuse(&job->sandbox->state, &job->fault, &job->answer);
+		if (!fault_refuses(&job->fault)) {
+			path_init(&path, job->sandbox, request);
+			obey(job->sandbox, request, &path, &job->fault, &job->answer);
+			path_deinit(&path);
 		}
-		job->state = JOB_AFTER;
-		loop_timer_set(job->timer, job->fault.delay_after_ms);
+		if (job->answer.wait != NULL)
+			job_wait(job);
+		else
+			job_obeyed(job);
+		return;
+	case JOB_WAITING:
 		return;
 	case JOB_AFTER:
 		if (job->fault.cut == FAULT_CUT_AFTER) {
@@ -320,8 +381,9 @@ job_step(void *ctx)
 	}
 }
 
-static void
-job_start(struct sandbox *sandbox, struct evhttp_request *request, const struct fault *fault)
+/* Takes what the fault owns. */
+static struct job *
+job_new(struct sandbox *sandbox, struct evhttp_request *request, const struct fault *fault)
 {
 	struct job *job = mem_new(sizeof(*job));
 
@@ -335,30 +397,42 @@ job_start(struct sandbox *sandbox, struct evhttp_request *request, const struct 
 	sandbox->jobs = job;
 	api_answer_init(&job->answer);
 	job->timer = loop_timer_new(sandbox->loop, job_step, job);
-	loop_timer_set(job->timer, fault->delay_before_ms);
+	return job;
 }
 
 static void
 on_request(struct evhttp_request *request, void *ctx)
 {
+	static const struct fault none = { .retry_after_seconds = -1 };
 	struct sandbox *sandbox = ctx;
 	struct api_answer answer;
 	struct fault fault;
-	char *path = path_of(sandbox, request);
+	struct path path;
+	struct job *job;
 
-	if (!control_wants(path) &&
-	    faults_pick(sandbox->state.faults, method_of(request), path, &fault)) {
+	path_init(&path, sandbox, request);
+	if (!control_wants(path.lower) &&
+	    faults_pick(sandbox->state.faults, method_of(request), path.lower, &fault)) {
 		sandbox->state.counts.faults++;
-		log_info("fault", log_str("path", path), log_num("status", fault.status),
+		log_info("fault", log_str("path", path.lower), log_num("status", fault.status),
 		    log_num("code", fault.error_code));
-		job_start(sandbox, request, &fault);
-	} else {
-		api_answer_init(&answer);
-		obey(sandbox, request, path, NULL, &answer);
-		send_answer(request, NULL, &answer);
-		api_answer_deinit(&answer);
+		job = job_new(sandbox, request, &fault);
+		loop_timer_set(job->timer, fault.delay_before_ms);
+		path_deinit(&path);
+		return;
 	}
-	free(path);
+	api_answer_init(&answer);
+	obey(sandbox, request, &path, NULL, &answer);
+	path_deinit(&path);
+	if (answer.wait != NULL) {
+		job = job_new(sandbox, request, &none);
+		api_answer_deinit(&job->answer);
+		job->answer = answer;
+		job_wait(job);
+		return;
+	}
+	send_answer(request, NULL, &answer);
+	api_answer_deinit(&answer);
 }
 
 /* ---- life ---- */
@@ -422,13 +496,10 @@ sandbox_new(const struct sandbox_params *params, char *why, size_t why_size)
 	len = strlen(sandbox->base_path);
 	while (len > 0 && sandbox->base_path[len - 1] == '/')
 		sandbox->base_path[--len] = '\0';
-	state->tokens = params->server_tokens;
-	state->rules.sender_domains = params->sender_domains;
-	state->rules.to_optional = params->to_optional;
+	state_init(state, params->most_messages, params->most_bytes);
 	state->search_lag_ms = params->search_lag_ms;
-	state->messages = messages_new(params->most_messages, params->most_bytes);
-	state->faults = faults_new();
-	state->suppressions = json_object();
+	if (setup_apply(state, params, why, why_size) != 0)
+		goto free_sandbox;
 
 	sandbox->http = evhttp_new(loop_base(params->loop));
 	if (sandbox->http == NULL) {
@@ -473,9 +544,7 @@ sandbox_free(struct sandbox **sandbox_p)
 	}
 	if (sandbox->http != NULL)
 		evhttp_free(sandbox->http);
-	messages_free(&sandbox->state.messages);
-	faults_free(&sandbox->state.faults);
-	json_decref(sandbox->state.suppressions);
+	state_deinit(&sandbox->state);
 	free(sandbox->base_path);
 	free(sandbox);
 	*sandbox_p = NULL;

@@ -16,12 +16,16 @@ struct sandbox;
 
 struct sandbox_params {
 	struct loop *loop;
-	const char *address;               /* "127.0.0.1" */
-	uint16_t port;                     /* 0: one that is free, see sandbox_port() */
-	const char *const *server_tokens;  /* NULL-terminated; besides POSTMARK_API_TEST */
+	const char *address; /* "127.0.0.1" */
+	uint16_t port;       /* 0: one that is free, see sandbox_port() */
+	/* NULL-terminated.  Tokens of the first server, besides POSTMARK_API_TEST, and of the
+	 * account; empty: what the config says, else the usual ones. */
+	const char *const *server_tokens;
+	const char *const *account_tokens;
+	const char *config_file;           /* JSON, pmrelay-sandbox(8); NULL: none */
 	size_t most_messages;              /* the oldest are dropped beyond */
 	uint64_t most_bytes;               /* of what is kept */
-	const char *const *sender_domains; /* NULL-terminated; NULL: every From is confirmed */
+	const char *const *sender_domains; /* NULL-terminated; empty: every From is confirmed */
 	const char *base_path; /* "/postmark": may stand before the paths of the API; or NULL */
 	int64_t search_lag_ms; /* how long after acceptance a search finds a message */
 	bool to_optional;      /* a message may have Cc or Bcc only */

@@ -1,6 +1,6 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
@@ -13,15 +13,12 @@
 
 #include "sandbox/api.h"
 #include "sandbox/messages.h"
+#include "sandbox/query.h"
+#include "sandbox/records.h"
 #include "sandbox/rules.h"
+#include "sandbox/server.h"
 #include "sandbox/state.h"
 #include "sandbox/search.h"
-
-#define MOST_COUNT  500
-#define MOST_WINDOW 10000
-
-/* Answers about messages show times as in New York in winter, as Postmark does. */
-#define EASTERN_MINUTES (-300)
 
 /* ---- a message as JSON ---- */
 
@@ -73,6 +70,8 @@ member_or(const json_t *object, const char *key, json_t *otherwise)
 static json_t *
 summary_json(const struct message *message, const json_t *request)
 {
+	static const char *const links[2][2] = { { "None", "TextOnly" },
+		{ "HtmlOnly", "HtmlAndText" } };
 	char time[STATE_TIME_SIZE];
 	json_t *names = json_array();
 	size_t i;
@@ -86,11 +85,11 @@ summary_json(const struct message *message, const json_t *request)
 	    mailboxes_json(request, "To"), "Cc", mailboxes_json(request, "Cc"), "Bcc",
 	    mailboxes_json(request, "Bcc"), "Recipients", strings_json(&message->recipients),
 	    "ReceivedAt",
-	    state_time_text(time, message->wall_ms, message->fraction, EASTERN_MINUTES), "From",
-	    message->from, "Subject", message->subject, "Attachments", names, "Status", "Sent",
-	    "TrackOpens", member_or(request, "TrackOpens", json_false()), "TrackLinks",
-	    member_or(request, "TrackLinks", json_string("None")), "Metadata",
-	    member_or(request, "Metadata", json_object()), "Sandboxed", 0);
+	    state_time_text(time, message->wall_ms, message->fraction, STATE_EASTERN_MINUTES),
+	    "From", message->from, "Subject", message->subject, "Attachments", names, "Status",
+	    "Sent", "TrackOpens", json_boolean(message->track_opens), "TrackLinks",
+	    json_string(links[message->track_html_links][message->track_text_links]), "Metadata",
+	    member_or(request, "Metadata", json_object()), "Sandboxed", message->sandboxed);
 }
 
 static json_t *
@@ -102,8 +101,7 @@ request_json(const struct message *message)
 /* ---- the search ---- */
 
 struct search {
-	size_t count;
-	size_t offset;
+	struct query_page page;
 	const char *recipient;
 	const char *from;
 	const char *tag;
@@ -116,59 +114,18 @@ struct search {
 	int64_t most_ms;
 };
 
-static const char *
-query_text(const struct api_request *request, const char *key)
-{
-	const char *value = evhttp_find_header(request->query, key);
-
-	return value != NULL && value[0] != '\0' ? value : NULL;
-}
-
-/* "2026-09-05" or "2026-09-05T10:00:00", US Eastern.  A day alone as an end means its end. */
-static bool
-query_time(const struct api_request *request, const char *key, bool is_end, int64_t *ms_r)
-{
-	const char *text = query_text(request, key);
-	const char *rest;
-	struct tm tm = { 0 };
-	int64_t ms;
-
-	if (text == NULL)
-		return true;
-	rest = strptime(text, "%Y-%m-%d", &tm);
-	if (rest == NULL)
-		return false;
-	if (*rest == '\0') {
-		ms = (int64_t)timegm(&tm) * 1000 + (is_end ? 86400000 - 1 : 0);
-	} else {
-		rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-		if (rest == NULL || *rest != '\0')
-			return false;
-		ms = (int64_t)timegm(&tm) * 1000 + (is_end ? 999 : 0);
-	}
-	*ms_r = ms - (int64_t)EASTERN_MINUTES * 60000;
-	return true;
-}
-
 /* NULL, or what is wrong with the query. */
 static const char *
 search_read(const struct api_request *request, struct search *search)
 {
 	static const char metadata[] = "metadata_";
-	const char *count = query_text(request, "count");
-	const char *offset = query_text(request, "offset");
 	const struct evkeyval *pair;
-	uint64_t number;
+	const char *wrong;
 
 	memset(search, 0, sizeof(*search));
-	if (count == NULL || text_number(count, strlen(count), 1, MOST_COUNT, &number) != 0)
-		return "The 'count' parameter is required, from 1 to 500.";
-	search->count = (size_t)number;
-	if (offset == NULL || text_number(offset, strlen(offset), 0, MOST_WINDOW, &number) != 0)
-		return "The 'offset' parameter is required, from 0.";
-	search->offset = (size_t)number;
-	if (search->count + search->offset > MOST_WINDOW)
-		return "The sum of 'count' and 'offset' may not exceed 10,000.";
+	wrong = query_page(request, true, &search->page);
+	if (wrong != NULL)
+		return wrong;
 	search->recipient = query_text(request, "recipient");
 	search->from = query_text(request, "fromemail");
 	search->tag = query_text(request, "tag");
@@ -189,8 +146,8 @@ search_read(const struct api_request *request, struct search *search)
 		search->metadata_value = pair->value;
 	}
 	search->most_ms = INT64_MAX;
-	if (!query_time(request, "fromdate", false, &search->least_ms) ||
-	    !query_time(request, "todate", true, &search->most_ms))
+	if (query_time(request, "fromdate", false, &search->least_ms) != 0 ||
+	    query_time(request, "todate", true, &search->most_ms) != 0)
 		return "A date is not valid.";
 	return NULL;
 }
@@ -222,10 +179,11 @@ has_metadata(const struct message *message, const char *key, const char *value)
 }
 
 static bool
-search_matches(
-    const struct state *state, const struct search *search, const struct message *message)
+search_matches(const struct state *state, const struct server *server, const struct search *search,
+    const struct message *message)
 {
-	return clock_mono_ms() - message->mono_ms >= state->search_lag_ms &&
+	return message->server == server->id &&
+	       clock_mono_ms() - message->mono_ms >= state->search_lag_ms &&
 	       message->wall_ms >= search->least_ms && message->wall_ms <= search->most_ms &&
 	       text_same(message->stream, search->stream) &&
 	       (search->status == NULL || !text_same(search->status, "queued")) &&
@@ -239,26 +197,23 @@ search_matches(
 }
 
 void
-search_messages(struct state *state, const struct api_request *request, struct api_answer *answer)
+search_messages(struct state *state, struct server *server, const struct api_request *request,
+    struct api_answer *answer)
 {
 	const struct message *message;
 	struct search search;
-	const char *wrong;
-	size_t token, index = messages_count(state->messages), total = 0;
+	const char *wrong = search_read(request, &search);
+	size_t index = messages_count(state->messages), total = 0;
 	json_t *list, *sent;
 	bool by_relay_id;
 
-	if (!api_token_ok(state, request, false, answer, &token))
-		return;
-	wrong = search_read(request, &search);
 	if (wrong != NULL) {
-		api_refuse_request(state, answer, 422, 700, wrong);
+		api_refuse(state, answer, 700, wrong);
 		return;
 	}
-	if (!text_same(search.stream, "outbound") && !text_same(search.stream, "broadcast") &&
-	    !text_same(search.stream, "inbound")) {
-		api_refuse_request(state, answer, 422, 1226,
-		    "The message stream for the provided 'ID' was not found.");
+	if (server_stream(server, search.stream) == NULL) {
+		api_refuse(
+		    state, answer, 1226, "The message stream for the provided 'ID' was not found.");
 		return;
 	}
 
@@ -269,13 +224,11 @@ search_messages(struct state *state, const struct api_request *request, struct a
 	else
 		message = index > 0 ? messages_at(state->messages, --index) : NULL;
 	while (message != NULL) {
-		if (search_matches(state, &search, message)) {
-			if (total >= search.offset && total < search.offset + search.count) {
-				sent = request_json(message);
-				json_array_append_new(list, summary_json(message, sent));
-				json_decref(sent);
-			}
-			total++;
+		if (search_matches(state, server, &search, message) &&
+		    query_page_has(&search.page, &total)) {
+			sent = request_json(message);
+			json_array_append_new(list, summary_json(message, sent));
+			json_decref(sent);
 		}
 		if (by_relay_id)
 			message = message->next_same;
@@ -290,49 +243,102 @@ search_messages(struct state *state, const struct api_request *request, struct a
 
 /* Which message /messages/outbound/{id}/... is about; NULL: refused. */
 static const struct message *
-path_message(struct state *state, const struct api_request *request, struct api_answer *answer)
+path_message(struct state *state, const struct server *server, const struct api_request *request,
+    struct api_answer *answer)
 {
-	const struct message *message = NULL;
-	const char *id = request->path + strlen("/messages/outbound/");
-	char *copy;
-	size_t token;
+	const struct message *message =
+	    messages_of_server(state->messages, server->id, request->parts[0]);
 
-	if (!api_token_ok(state, request, false, answer, &token))
-		return NULL;
-	copy = mem_bytes(id, strcspn(id, "/"));
-	message = messages_find(state->messages, copy);
-	free(copy);
 	if (message == NULL)
-		api_refuse_request(state, answer, 422, 701, "This message was not found.");
+		api_refuse(state, answer, 701, "This message was not found.");
 	return message;
 }
 
-static json_t *
-events_json(const struct message *message)
+static void
+add_event(json_t *events, const char *recipient, const char *type, int64_t wall_ms, json_t *details)
 {
 	char time[STATE_TIME_SIZE];
+
+	json_array_append_new(
+	    events, json_pack("{s:s, s:s, s:s, s:o}", "Recipient", recipient, "Type", type,
+			"ReceivedAt", state_time_eastern(time, wall_ms), "Details", details));
+}
+
+static const char *
+text_of(const struct record *record, const char *key)
+{
+	return json_string_value(json_object_get(record->json, key));
+}
+
+/* true: this recipient's mail came back for good. */
+static bool
+add_bounces(
+    json_t *events, const struct state *state, const struct message *message, const char *recipient)
+{
+	bool came_back = false;
+	char id[32];
+
+	for (size_t i = 0; i < records_count(state->bounces); i++) {
+		const struct record *record = records_at(state->bounces, i);
+		const char *type = text_of(record, "Type");
+
+		if (strcmp(record->message, message->id) != 0 ||
+		    !text_same(text_of(record, "Email"), recipient))
+			continue;
+		if (strcmp(type, "Transient") == 0) {
+			add_event(events, recipient, "Transient", record->wall_ms,
+			    json_pack("{s:s, s:s, s:s}", "DeliveryMessage",
+				text_of(record, "Details"), "DestinationServer",
+				strrchr(recipient, '@') + 1, "DestinationIP", "192.0.2.25"));
+			continue;
+		}
+		snprintf(id, sizeof(id), "%llu", (unsigned long long)record->number);
+		add_event(events, recipient, "Bounced", record->wall_ms,
+		    json_pack("{s:s, s:s}", "Summary", text_of(record, "Details"), "BounceID", id));
+		if (strcmp(type, "HardBounce") == 0 || strcmp(type, "SpamComplaint") == 0)
+			add_event(events, recipient, "SubscriptionChanged", record->wall_ms,
+			    json_pack(
+				"{s:s, s:s}", "Origin", "Recipient", "SuppressSending", "True"));
+		came_back |= strcmp(type, "SpamComplaint") != 0;
+	}
+	return came_back;
+}
+
+static void
+add_tracks(json_t *events, const struct records *records, const char *type,
+    const struct message *message, const char *recipient)
+{
+	for (size_t i = 0; i < records_count(records); i++) {
+		const struct record *record = records_at(records, i);
+		const char *link = text_of(record, "OriginalLink");
+
+		if (strcmp(record->message, message->id) != 0 ||
+		    !text_same(text_of(record, "Recipient"), recipient))
+			continue;
+		if (link == NULL)
+			link = text_of(record, "UserAgent");
+		add_event(
+		    events, recipient, type, record->wall_ms, json_pack("{s:s}", "Summary", link));
+	}
+}
+
+static json_t *
+events_json(const struct state *state, const struct message *message)
+{
 	json_t *events = json_array();
 
-	state_time_text(time, message->wall_ms, message->fraction, EASTERN_MINUTES);
 	for (size_t i = 0; i < message->recipients.count; i++) {
 		const char *recipient = message->recipients.items[i];
-		const char *type = "Delivered";
-		json_t *details;
 
 		if (strlist_has(&message->suppressed, recipient))
 			continue;
-		if (message->bounce != NULL && rules_bounce_type(recipient, NULL) != NULL) {
-			type = "Bounced";
-			details =
-			    json_pack("{s:s, s:s}", "Summary", message->bounce, "BounceID", "0");
-		} else {
-			details = json_pack("{s:s, s:s, s:s}", "DeliveryMessage", "250 OK",
-			    "DestinationServer", strrchr(recipient, '@') + 1, "DestinationIP",
-			    "192.0.2.25");
-		}
-		json_array_append_new(
-		    events, json_pack("{s:s, s:s, s:s, s:o}", "Recipient", recipient, "Type", type,
-				"ReceivedAt", time, "Details", details));
+		if (!add_bounces(events, state, message, recipient))
+			add_event(events, recipient, "Delivered", message->wall_ms,
+			    json_pack("{s:s, s:s, s:s}", "DeliveryMessage", "250 OK",
+				"DestinationServer", strrchr(recipient, '@') + 1, "DestinationIP",
+				"192.0.2.25"));
+		add_tracks(events, state->opens, "Opened", message, recipient);
+		add_tracks(events, state->clicks, "LinkClicked", message, recipient);
 	}
 	return events;
 }
@@ -368,9 +374,10 @@ source_json(const struct message *message, const json_t *request)
 }
 
 void
-search_details(struct state *state, const struct api_request *request, struct api_answer *answer)
+search_details(struct state *state, struct server *server, const struct api_request *request,
+    struct api_answer *answer)
 {
-	const struct message *message = path_message(state, request, answer);
+	const struct message *message = path_message(state, server, request, answer);
 	json_t *sent, *out;
 
 	if (message == NULL)
@@ -380,15 +387,16 @@ search_details(struct state *state, const struct api_request *request, struct ap
 	json_object_set_new(out, "TextBody", member_or(sent, "TextBody", json_string("")));
 	json_object_set_new(out, "HtmlBody", member_or(sent, "HtmlBody", json_string("")));
 	json_object_set_new(out, "Body", source_json(message, sent));
-	json_object_set_new(out, "MessageEvents", events_json(message));
+	json_object_set_new(out, "MessageEvents", events_json(state, message));
 	json_decref(sent);
 	api_answer_json(answer, out);
 }
 
 void
-search_dump(struct state *state, const struct api_request *request, struct api_answer *answer)
+search_dump(struct state *state, struct server *server, const struct api_request *request,
+    struct api_answer *answer)
 {
-	const struct message *message = path_message(state, request, answer);
+	const struct message *message = path_message(state, server, request, answer);
 	json_t *sent;
 
 	if (message == NULL)

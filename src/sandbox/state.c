@@ -1,12 +1,22 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
-#include "base/clock.h"
-#include "base/mem.h"
-#include "base/text.h"
-
+#include "sandbox/domains.h"
+#include "sandbox/faults.h"
+#include "sandbox/messages.h"
+#include "sandbox/records.h"
+#include "sandbox/senders.h"
 #include "sandbox/state.h"
+
+/* What of each kind of event is kept; a list of Postmark's ends at 10,000. */
+#define MOST_EVENTS        20000
+#define MOST_EVENT_BYTES   (64ULL << 20)
+#define MOST_INBOUND       10000
+#define MOST_INBOUND_BYTES (128ULL << 20)
+#define MOST_REMOVALS      1000
+#define FIRST_BOUNCE       9000000001u
 
 static const struct {
 	size_t most;
@@ -22,6 +32,34 @@ static const struct {
 	{ 499, "251-499" },
 	{ SIZE_MAX, "500" },
 };
+
+void
+state_init(struct state *state, size_t most_messages, uint64_t most_bytes)
+{
+	memset(state, 0, sizeof(*state));
+	account_init(&state->account);
+	state->switches.delete_servers = true;
+	state->messages = messages_new(most_messages, most_bytes);
+	state->bounces = records_new(MOST_EVENTS, MOST_EVENT_BYTES, FIRST_BOUNCE);
+	state->opens = records_new(MOST_EVENTS, MOST_EVENT_BYTES, 1);
+	state->clicks = records_new(MOST_EVENTS, MOST_EVENT_BYTES, 1);
+	state->inbound = records_new(MOST_INBOUND, MOST_INBOUND_BYTES, 1);
+	state->removals = records_new(MOST_REMOVALS, MOST_EVENT_BYTES, 1);
+	state->faults = faults_new();
+}
+
+void
+state_deinit(struct state *state)
+{
+	account_deinit(&state->account);
+	messages_free(&state->messages);
+	records_free(&state->bounces);
+	records_free(&state->opens);
+	records_free(&state->clicks);
+	records_free(&state->inbound);
+	records_free(&state->removals);
+	faults_free(&state->faults);
+}
 
 void
 state_count_refusal(struct state *state, int code)
@@ -48,41 +86,14 @@ state_bucket_name(size_t bucket)
 	return buckets[bucket].name;
 }
 
-/* The key under which a suppression stands: no stream and no address has a line end in it. */
-static char *
-suppression_key(const char *stream, const char *address)
-{
-	char *key = mem_format("%s\n%s", stream, address);
-
-	text_lower(key);
-	return key;
-}
-
 bool
-state_suppressed(const struct state *state, const char *stream, const char *address)
+state_sender_ok(const struct state *state, const char *address)
 {
-	char *key;
-	bool found;
+	const char *at = strrchr(address, '@');
 
-	if (json_object_size(state->suppressions) == 0)
-		return false;
-	key = suppression_key(stream, address);
-	found = json_object_get(state->suppressions, key) != NULL;
-	free(key);
-	return found;
-}
-
-void
-state_suppress(struct state *state, const char *stream, const char *address, const char *reason)
-{
-	char *key = suppression_key(stream, address);
-	char time[STATE_TIME_SIZE];
-
-	json_object_set_new(state->suppressions, key,
-	    json_pack("{s:s, s:s, s:s, s:s}", "EmailAddress", address, "MessageStream", stream,
-		"SuppressionReason", reason, "CreatedAt",
-		state_time_text(time, clock_wall_ms(), 0, 0)));
-	free(key);
+	return !state->switches.check_senders ||
+	       senders_confirmed(state->account.senders, address) ||
+	       (at != NULL && domains_verified(state->account.domains, at + 1));
 }
 
 char *
@@ -103,4 +114,10 @@ state_time_text(char out[STATE_TIME_SIZE], int64_t wall_ms, unsigned fraction, i
 		snprintf(out + used, STATE_TIME_SIZE - used, "%c%02d:%02d",
 		    offset_minutes < 0 ? '-' : '+', away / 60, away % 60);
 	return out;
+}
+
+char *
+state_time_eastern(char out[STATE_TIME_SIZE], int64_t wall_ms)
+{
+	return state_time_text(out, wall_ms, 0, STATE_EASTERN_MINUTES);
 }

@@ -5,18 +5,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <jansson.h>
-
-#include "sandbox/rules.h"
+#include "sandbox/account.h"
 
 struct messages;
 struct faults;
+struct records;
 
 /* What the two sides of the sandbox, Postmark's API and its own control, both work on. */
 #define STATE_CODES          2048 /* ErrorCodes are below */
-#define STATE_ROUTES         8
+#define STATE_ROUTES         128
 #define STATE_BUCKETS        9
 #define STATE_DEFAULT_STREAM "outbound"
+
+/* Postmark shows most times as in New York in winter, and reads dates so. */
+#define STATE_EASTERN_MINUTES (-300)
 
 struct counts {
 	uint64_t requests[STATE_ROUTES]; /* by route of the API */
@@ -27,28 +29,46 @@ struct counts {
 	uint64_t faults;
 };
 
+/* How the sandbox answers where Postmark's ways depend on an account, or are not known. */
+struct switches {
+	bool verify_webhooks;          /* webhooks are probed when they are made and edited */
+	bool delete_servers;           /* servers may be deleted, else 604 */
+	bool to_optional;              /* a message may have Cc or Bcc only */
+	bool check_senders;            /* From must be a confirmed signature or at such a domain */
+	bool custom_unsubscribe;       /* streams may have the handling type Custom, else 1238 */
+	bool refuse_partly_suppressed; /* 406 already where one of several is suppressed */
+	bool pending_approval;         /* recipients must be at From's domain, else 412 */
+};
+
 struct state {
-	const char *const *tokens;
-	struct rules_params rules;
+	struct account account;
+	struct switches switches;
 	int64_t search_lag_ms; /* accepted messages are not found by a search before */
 	struct messages *messages;
+	struct records *bounces;
+	struct records *opens;
+	struct records *clicks;
+	struct records *inbound;
+	struct records *removals;
 	struct faults *faults;
-	json_t *suppressions; /* an object, see state_suppress() */
 	struct counts counts;
 };
+
+void state_init(struct state *, size_t most_messages, uint64_t most_bytes);
+void state_deinit(struct state *);
+/* Mail may be from here. */
+bool state_sender_ok(const struct state *, const char *address);
 
 void state_count_refusal(struct state *, int code);
 void state_count_batch(struct state *, size_t messages);
 const char *state_bucket_name(size_t bucket);
-
-/* Suppressed addresses, per stream; addresses are compared without regard to case. */
-bool state_suppressed(const struct state *, const char *stream, const char *address);
-void state_suppress(struct state *, const char *stream, const char *address, const char *reason);
 
 /* "2026-09-05T22:01:01.0615102Z", or with the offset: "2026-09-05T17:01:01.0615102-05:00".
  * fraction is what comes below the millisecond, in units of 100 ns. */
 #define STATE_TIME_SIZE 64
 char *state_time_text(
     char out[STATE_TIME_SIZE], int64_t wall_ms, unsigned fraction, int offset_minutes);
+/* The latter, for the offset of STATE_EASTERN_MINUTES. */
+char *state_time_eastern(char out[STATE_TIME_SIZE], int64_t wall_ms);
 
 #endif

@@ -360,33 +360,6 @@ keeps_limits(void **state)
 }
 
 static void
-knows_senders(void **state)
-{
-	static const char *const domains[] = { "b.example", "other.example", NULL };
-	static const struct rules_params strict = { .sender_domains = domains };
-	static const struct {
-		const char *from;
-		int code;
-	} cases[] = {
-		{ "a@b.example", 0 },
-		{ "Ann <any.body@B.Example>", 0 },
-		{ "a@sub.b.example", 400 },
-		{ "a@xb.example", 400 },
-	};
-	char *text;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		json_t *json = json_of("{" TO "," BODY "}");
-
-		json_object_set_new(json, "From", json_string(cases[i].from));
-		assert_int_equal(judge(json, &strict, &text), cases[i].code);
-		free(text);
-		json_decref(json);
-	}
-}
-
-static void
 may_do_without_to(void **state)
 {
 	static const struct rules_params optional = { .to_optional = true };
@@ -517,7 +490,6 @@ main(void)
 		cmocka_unit_test(judges_messages),
 		cmocka_unit_test(parses_lists),
 		cmocka_unit_test(keeps_limits),
-		cmocka_unit_test(knows_senders),
 		cmocka_unit_test(may_do_without_to),
 		cmocka_unit_test(fills_message),
 		cmocka_unit_test(knows_base64),

@@ -1,0 +1,373 @@
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#include "sandbox/messages.h"
+#include "sandbox/query.h"
+#include "sandbox/records.h"
+#include "sandbox/server.h"
+#include "sandbox/state.h"
+#include "sandbox/bounces.h"
+
+/* For how long Postmark keeps the source of a bounce. */
+#define DUMP_MS (30LL * 86400 * 1000)
+
+static const struct bounce_type types[] = {
+	{ "HardBounce", 1, "Hard bounce",
+	    "The server was unable to deliver the message: the address does not exist, or takes no "
+	    "mail.",
+	    "HardBounce", true },
+	{ "Transient", 2, "Message delayed/Undeliverable",
+	    "The server could not deliver the message for now and will try again.", NULL, false },
+	{ "Unsubscribe", 16, "Unsubscribe request", "The reader asked not to be mailed.", NULL,
+	    false },
+	{ "Subscribe", 32, "Subscribe request", "The reader asked to be mailed.", NULL, false },
+	{ "AutoResponder", 64, "Auto responder", "The mailbox answered by itself.", NULL, false },
+	{ "AddressChange", 128, "Address change", "The reader has another address now.", NULL,
+	    false },
+	{ "DnsError", 256, "DNS error", "The reader's domain cannot be looked up.", NULL, false },
+	{ "SpamNotification", 512, "Spam notification", "The message was taken for spam.", NULL,
+	    false },
+	{ "OpenRelayTest", 1024, "Open relay test", "The message is a test for open relays.", NULL,
+	    false },
+	{ "Unknown", 2048, "Unknown", "The reason of the bounce is not clear.", NULL, false },
+	{ "SoftBounce", 4096, "Soft bounce",
+	    "The mailbox is full, or does not take the message for now.", NULL, false },
+	{ "VirusNotification", 8192, "Virus notification", "The message was taken for a virus.",
+	    NULL, false },
+	{ "ChallengeVerification", 16384, "Spam challenge verification",
+	    "The reader's server wants the sender to prove itself.", NULL, false },
+	{ "BadEmailAddress", 100000, "Invalid email address", "The address is not valid.", NULL,
+	    false },
+	{ "SpamComplaint", 100001, "Spam complaint", "The reader reported the message as spam.",
+	    "SpamComplaint", false },
+	{ "ManuallyDeactivated", 100002, "Manually deactivated",
+	    "The address was deactivated by hand.", "ManualSuppression", true },
+	{ "Unconfirmed", 100003, "Registration not confirmed",
+	    "The reader has not confirmed a registration.", NULL, false },
+	{ "Blocked", 100006, "ISP block", "The reader's provider blocks the message.", NULL,
+	    false },
+	{ "SMTPApiError", 100007, "SMTP API error",
+	    "The message was taken by SMTP and cannot be processed.", NULL, false },
+	{ "InboundError", 100008, "Processing failed", "The inbound hook cannot be reached.", NULL,
+	    false },
+	{ "DMARCPolicy", 100009, "DMARC Policy",
+	    "The message was refused for the policy of the sender's domain.", NULL, false },
+	{ "TemplateRenderingFailed", 100010, "Template rendering failed",
+	    "The template could not be rendered with its model.", NULL, false },
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool
+same_name(const char *name, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '_')
+			continue;
+		if (*name == '\0' || !text_same_n(name, text, 1))
+			return false;
+		name++;
+	}
+	return *name == '\0';
+}
+
+const struct bounce_type *
+bounces_type(const char *name)
+{
+	for (size_t i = 0; i < COUNT(types); i++) {
+		if (same_name(types[i].name, name))
+			return &types[i];
+	}
+	return NULL;
+}
+
+/* What a server would have sent back. */
+static char *
+source_of(const struct bounce_type *type, const char *email, const char *details,
+    const struct message *message)
+{
+	return mem_format("Return-Path: <>\r\n"
+			  "From: Mail Delivery System <mailer-daemon@sandbox.example>\r\n"
+			  "To: <pm_bounces@pm.mtasv.net>\r\n"
+			  "Subject: Undelivered mail\r\n"
+			  "Content-Type: text/plain; charset=utf-8\r\n"
+			  "X-PM-Message-Id: %s\r\n"
+			  "\r\n"
+			  "%s\r\n"
+			  "\r\n"
+			  "<%s>: %s\r\n",
+	    message != NULL ? message->id : "", type->description, email, details);
+}
+
+static json_t *
+metadata_of(const struct message *message)
+{
+	json_t *request, *metadata;
+
+	if (message == NULL)
+		return json_object();
+	request = json_loadb(message->json, message->json_len, 0, NULL);
+	metadata = json_incref(json_object_get(request, "Metadata"));
+	json_decref(request);
+	if (json_is_object(metadata))
+		return metadata;
+	json_decref(metadata);
+	return json_object();
+}
+
+struct record *
+bounces_add(struct state *state, struct server *server, const struct message *message,
+    const char *email, const char *name, const char *details)
+{
+	const struct bounce_type *type = bounces_type(name);
+	const char *stream_id = message != NULL ? message->stream : STATE_DEFAULT_STREAM;
+	struct stream *stream = server_stream(server, stream_id);
+	char time[STATE_TIME_SIZE];
+	struct record *record;
+	json_t *json;
+
+	if (details == NULL)
+		details = type->reason != NULL ? "smtp;550 5.1.1 no such user here"
+					       : "smtp;450 4.2.0 not taken by the sandbox";
+	json = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:o, s:I, s:s, s:s, s:s, s:s, s:s,"
+			 " s:b, s:b, s:b, s:s}",
+	    "RecordType", type->code == 100001 ? "SpamComplaint" : "Bounce", "MessageStream",
+	    stream_id, "Type", type->name, "TypeCode", type->code, "Name", type->title, "Tag",
+	    message != NULL ? message->tag : "", "MessageID", message != NULL ? message->id : "",
+	    "Metadata", metadata_of(message), "ServerID", (json_int_t)server->id, "Description",
+	    type->description, "Details", details, "Email", email, "From",
+	    message != NULL ? message->from : "", "BouncedAt",
+	    state_time_eastern(time, clock_wall_ms()), "DumpAvailable", 1, "Inactive",
+	    type->reason != NULL, "CanActivate", type->can_activate, "Subject",
+	    message != NULL ? message->subject : "");
+	record = records_add(state->bounces, server->id, message != NULL ? message->id : NULL, json,
+	    source_of(type, email, details, message));
+	json_object_set_new(json, "ID", json_integer((json_int_t)record->number));
+	if (type->reason != NULL && stream != NULL)
+		stream_suppress(stream, email, type->reason,
+		    strcmp(type->reason, "ManualSuppression") == 0 ? "Customer" : "Recipient");
+	return record;
+}
+
+/* ---- calls ---- */
+
+static bool
+dump_available(const struct record *record)
+{
+	return record->source != NULL && clock_wall_ms() - record->wall_ms < DUMP_MS;
+}
+
+/* Whether the dump is there depends on the time; a new reference. */
+static json_t *
+shown(const struct record *record)
+{
+	json_t *json = json_copy(record->json);
+
+	json_object_set_new(json, "DumpAvailable", json_boolean(dump_available(record)));
+	return json;
+}
+
+void
+bounces_stats(struct state *state, struct server *server, const struct api_request *request,
+    struct api_answer *answer)
+{
+	json_int_t counts[COUNT(types)] = { 0 }, all = 0, inactive = 0;
+	json_t *list = json_array();
+
+	(void)request;
+	for (size_t i = 0; i < records_count(state->bounces); i++) {
+		const struct record *record = records_at(state->bounces, i);
+
+		if (record->server != server->id)
+			continue;
+		counts[bounces_type(json_string_value(json_object_get(record->json, "Type"))) -
+		       types]++;
+		all++;
+	}
+	for (size_t i = 0; i < server->stream_count; i++)
+		inactive += (json_int_t)json_object_size(server->streams[i]->suppressions);
+	json_array_append_new(list, json_pack("{s:s, s:I}", "Name", "All", "Count", all));
+	for (size_t i = 0; i < COUNT(types); i++) {
+		if (counts[i] > 0)
+			json_array_append_new(
+			    list, json_pack("{s:s, s:s, s:I}", "Type", types[i].name, "Name",
+				      types[i].title, "Count", counts[i]));
+	}
+	api_answer_json(
+	    answer, json_pack("{s:I, s:o}", "InactiveMails", inactive, "Bounces", list));
+}
+
+struct filter {
+	struct query_page page;
+	const struct bounce_type *type; /* NULL: any, as for those below */
+	const char *email;
+	const char *tag;
+	const char *message;
+	const char *stream;
+	bool by_inactive;
+	bool inactive;
+	int64_t least_ms;
+	int64_t most_ms;
+};
+
+/* NULL, or what is wrong with the query. */
+static const char *
+filter_read(const struct api_request *request, struct filter *filter)
+{
+	const char *wrong, *type = query_text(request, "type");
+
+	memset(filter, 0, sizeof(*filter));
+	wrong = query_page(request, true, &filter->page);
+	if (wrong != NULL)
+		return wrong;
+	filter->type = type != NULL ? bounces_type(type) : NULL;
+	if (type != NULL && filter->type == NULL)
+		return "The 'type' parameter is not a type of bounce.";
+	if (query_flag(request, "inactive", &filter->inactive) != 0)
+		return "The 'inactive' parameter must be true or false.";
+	filter->by_inactive = query_text(request, "inactive") != NULL;
+	filter->email = query_text(request, "emailFilter");
+	filter->tag = query_text(request, "tag");
+	filter->message = query_text(request, "messageID");
+	filter->stream = query_text(request, "messagestream");
+	if (filter->stream == NULL)
+		filter->stream = STATE_DEFAULT_STREAM;
+	filter->most_ms = INT64_MAX;
+	if (query_time(request, "fromdate", false, &filter->least_ms) != 0 ||
+	    query_time(request, "todate", true, &filter->most_ms) != 0)
+		return "A date is not valid.";
+	return NULL;
+}
+
+static const char *
+text_of(const struct record *record, const char *key)
+{
+	return json_string_value(json_object_get(record->json, key));
+}
+
+static bool
+filter_matches(const struct filter *filter, const struct record *record)
+{
+	return record->wall_ms >= filter->least_ms && record->wall_ms <= filter->most_ms &&
+	       text_same(text_of(record, "MessageStream"), filter->stream) &&
+	       (filter->type == NULL || strcmp(text_of(record, "Type"), filter->type->name) == 0) &&
+	       (!filter->by_inactive ||
+		   json_is_true(json_object_get(record->json, "Inactive")) == filter->inactive) &&
+	       (filter->email == NULL ||
+		   text_find_same(text_of(record, "Email"), filter->email) != NULL) &&
+	       (filter->tag == NULL || strcmp(text_of(record, "Tag"), filter->tag) == 0) &&
+	       (filter->message == NULL || text_same(record->message, filter->message));
+}
+
+void
+bounces_list(struct state *state, struct server *server, const struct api_request *request,
+    struct api_answer *answer)
+{
+	struct filter filter;
+	const char *wrong = filter_read(request, &filter);
+	size_t total = 0;
+	json_t *list;
+
+	if (wrong != NULL) {
+		api_refuse(state, answer, 1000, wrong);
+		return;
+	}
+	if (server_stream(server, filter.stream) == NULL) {
+		api_refuse(
+		    state, answer, 1226, "The message stream for the provided 'ID' was not found.");
+		return;
+	}
+	list = json_array();
+	for (size_t i = records_count(state->bounces); i-- > 0;) {
+		const struct record *record = records_at(state->bounces, i);
+
+		if (record->server == server->id && filter_matches(&filter, record) &&
+		    query_page_has(&filter.page, &total))
+			json_array_append_new(list, shown(record));
+	}
+	api_answer_json(
+	    answer, json_pack("{s:I, s:o}", "TotalCount", (json_int_t)total, "Bounces", list));
+}
+
+/* NULL: refused. */
+static struct record *
+wanted(struct state *state, const struct server *server, const struct api_request *request,
+    struct api_answer *answer)
+{
+	struct record *record;
+
+	if (request->parts[0][0] == '\0') {
+		api_refuse_request(state, answer, 400, 1002, "The ID of the bounce is missing.");
+		return NULL;
+	}
+	record = records_find(state->bounces, server->id, query_id(request->parts[0]));
+	if (record == NULL)
+		api_refuse(state, answer, 1001, "The bounce was not found.");
+	return record;
+}
+
+void
+bounces_get(struct state *state, struct server *server, const struct api_request *request,
+    struct api_answer *answer)
+{
+	const struct record *record = wanted(state, server, request, answer);
+	json_t *json;
+
+	if (record == NULL)
+		return;
+	json = shown(record);
+	json_object_set_new(
+	    json, "Content", json_string(dump_available(record) ? record->source : ""));
+	api_answer_json(answer, json);
+}
+
+void
+bounces_dump(struct state *state, struct server *server, const struct api_request *request,
+    struct api_answer *answer)
+{
+	const struct record *record = wanted(state, server, request, answer);
+
+	if (record != NULL)
+		api_answer_json(answer,
+		    json_pack("{s:s}", "Body", dump_available(record) ? record->source : ""));
+}
+
+/* The address may be mailed to again: so say all bounces of it on this stream. */
+static void
+reactivate(struct state *state, struct server *server, const char *stream_id, const char *email)
+{
+	struct stream *stream = server_stream(server, stream_id);
+
+	if (stream != NULL)
+		stream_unsuppress(stream, email);
+	for (size_t i = 0; i < records_count(state->bounces); i++) {
+		struct record *record = records_at(state->bounces, i);
+
+		if (record->server == server->id && text_same(text_of(record, "Email"), email) &&
+		    text_same(text_of(record, "MessageStream"), stream_id))
+			json_object_set_new(record->json, "Inactive", json_false());
+	}
+}
+
+void
+bounces_activate(struct state *state, struct server *server, const struct api_request *request,
+    struct api_answer *answer)
+{
+	const struct record *record = wanted(state, server, request, answer);
+	const struct bounce_type *type;
+
+	if (record == NULL)
+		return;
+	type = bounces_type(text_of(record, "Type"));
+	if (!type->can_activate) {
+		api_refuse(state, answer, 1003, "This type of bounce cannot be reactivated.");
+		return;
+	}
+	reactivate(state, server, text_of(record, "MessageStream"), text_of(record, "Email"));
+	api_answer_json(answer, json_pack("{s:s, s:o}", "Message", "OK", "Bounce", shown(record)));
+}
