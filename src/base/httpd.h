@@ -17,11 +17,11 @@ struct httpd;
 struct httpd_request;
 
 struct httpd_limits {
-	size_t most_header_bytes;    /* request line and headers: 431 */
-	size_t most_body_bytes;      /* 413 */
-	unsigned most_connections;   /* at once; more are closed at accept */
-	int64_t request_timeout_ms;  /* from the first byte to the last of one request: 408 or cut */
-	int64_t idle_timeout_ms;     /* between requests, and while an answer is not read */
+	size_t most_header_bytes;   /* request line and headers: 431 */
+	size_t most_body_bytes;     /* 413 */
+	unsigned most_connections;  /* at once; more are closed at accept */
+	int64_t request_timeout_ms; /* from the first byte to the last of one request: 408 or cut */
+	int64_t idle_timeout_ms;    /* between requests, and while an answer is not read */
 };
 
 /* Who is at the other end. */
@@ -45,7 +45,8 @@ struct httpd_params {
 	struct httpd_limits limits;
 	/*
 	 * A whole request has come.  It is answered once, now or later, by httpd_answer() or by
-	 * httpd_begin() and what follows it.
+	 * httpd_begin() and what follows it.  What is no request, or past a limit, is answered in
+	 * here: {"error":{"status":413,"code":"too-large","message":"…"}}.
 	 */
 	void (*request)(void *ctx, struct httpd_request *);
 	void *ctx;
@@ -53,33 +54,43 @@ struct httpd_params {
 
 struct httpd *httpd_new(const struct httpd_params *);
 /* A listening socket, taken.  tls NULL: plain.  -1 and why: certificate or key unusable. */
-int httpd_listen(
-    struct httpd *, int fd, const struct httpd_tls *tls, char *why, size_t why_size);
+int httpd_listen(struct httpd *, int fd, const struct httpd_tls *tls, char *why, size_t why_size);
 /* New certificates for listeners with TLS, for connections from now on.  -1: the old ones stay. */
 int httpd_reload_tls(struct httpd *, const struct httpd_tls *, char *why, size_t why_size);
-void httpd_stop_listening(struct httpd *); /* what is under way goes on */
-size_t httpd_open_requests(const struct httpd *);
-/* Cuts what is under way: requests are gone without being answered, their gone() runs. */
+/* For connections from now on; the number of them at once counts from the next one. */
+void httpd_set_limits(struct httpd *, const struct httpd_limits *);
+/* What is under way goes on; connections without a request are closed. */
+void httpd_stop_listening(struct httpd *);
+size_t httpd_open_requests(const struct httpd *); /* handed up, and not answered and sent yet */
+/* Cuts what is under way: requests are gone without being answered, their gone() runs.  Requests
+ * without a gone() are dead, too. */
 void httpd_free(struct httpd **);
 
 /* --- a request ------------------------------------------------------------------------- */
 
 const struct httpd_peer *httpd_peer(const struct httpd_request *);
 const char *httpd_method(const struct httpd_request *); /* "GET"; "" for none we know */
-const char *httpd_path(const struct httpd_request *);   /* still encoded; without the query */
-const char *httpd_query(const struct httpd_request *);  /* still encoded; "" if none */
+/* Still encoded, each escape whole and none of them %00; path without the query, query "" if none.
+ */
+const char *httpd_path(const struct httpd_request *);
+const char *httpd_query(const struct httpd_request *);
 const char *httpd_header(const struct httpd_request *, const char *name); /* NULL: not there */
 /* The body, contiguous, not NUL-terminated; lent until it is answered. */
 const char *httpd_body(struct httpd_request *, size_t *len_r);
 
-/* The client has gone before the answer was complete: stop working for it.  gone(ctx) runs at
- * most once, never after the request was answered; the request is dead then.  NULL: nobody. */
+/*
+ * The client has gone before the answer was complete: stop working for it.  gone(ctx) runs from the
+ * loop, at most once, never after the request was answered; the request is dead then.  NULL:
+ * nobody, and the request is to be answered all the same.  A client on a Unix socket that has
+ * closed its writing side only is there still; one on TCP cannot be told from one that has left.
+ */
 void httpd_on_gone(struct httpd_request *, void (*gone)(void *ctx), void *ctx);
 /* A header of the answer, before it is begun.  Copies; a value with control characters is left
  * out. */
 void httpd_add_header(struct httpd_request *, const char *name, const char *value);
 /* The whole answer; frees the request.  Copies the body. */
-void httpd_answer(struct httpd_request *, int status, const char *type, const void *body, size_t len);
+void httpd_answer(
+    struct httpd_request *, int status, const char *type, const void *body, size_t len);
 /* An answer in pieces (chunked).  httpd_unsent(): what the client has not taken yet, for whoever
  * has more to say than a slow reader may cost. */
 void httpd_begin(struct httpd_request *, int status, const char *type);

@@ -2,6 +2,8 @@ noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	src/base/buf.c src/base/buf.h \
 	src/base/clock.c src/base/clock.h \
+	src/base/http_frame.c src/base/http_frame.h \
+	src/base/httpd.c src/base/httpd.h \
 	src/base/json.c src/base/json.h \
 	src/base/log.c src/base/log.h \
 	src/base/loop.c src/base/loop.h \
@@ -11,6 +13,7 @@ libbase_a_SOURCES = \
 	src/base/stream.c src/base/stream.h \
 	src/base/strlist.c src/base/strlist.h \
 	src/base/text.c src/base/text.h \
+	src/base/tls.c src/base/tls.h \
 	src/base/ulid.c src/base/ulid.h
 
 base_test_libs = libbase.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
@@ -74,3 +77,13 @@ check_PROGRAMS += tests/unit/base/ulid_test
 TESTS += tests/unit/base/ulid_test
 tests_unit_base_ulid_test_SOURCES = tests/unit/base/ulid_test.c
 tests_unit_base_ulid_test_LDADD = $(base_test_libs)
+
+check_PROGRAMS += tests/unit/base/http_frame_test
+TESTS += tests/unit/base/http_frame_test
+tests_unit_base_http_frame_test_SOURCES = tests/unit/base/http_frame_test.c
+tests_unit_base_http_frame_test_LDADD = $(base_test_libs)
+
+check_PROGRAMS += tests/unit/base/httpd_test
+TESTS += tests/unit/base/httpd_test
+tests_unit_base_httpd_test_SOURCES = tests/unit/base/httpd_test.c
+tests_unit_base_httpd_test_LDADD = $(base_test_libs) $(TLS_LIBS)

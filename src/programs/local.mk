@@ -8,7 +8,7 @@ pmrelayd_SOURCES = \
 pmrelayd_LDADD = libintake.a libdispatch.a libsmtp.a libconvert.a libchannel.a \
 	libstore.a libpostmark.a libmail.a libconfig.a libbase.a \
 	$(GMIME_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CONFUSE_LIBS) \
-	$(EVENT_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS)
+	$(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS)
 
 bin_PROGRAMS += pmrelay-sandbox
 pmrelay_sandbox_SOURCES = src/programs/sandbox.c
