@@ -85,10 +85,10 @@ take_settings(void *ctx)
 		log_error("control-reload", log_str("why", why));
 	} else if (strcmp(old->postmark_url, control->config->postmark_url) != 0 ||
 		   strcmp(old->postmark_ca_file, control->config->postmark_ca_file) != 0) {
-		/* Calls under way are cut with the old one: their requests say so. */
-		remote_cut(control);
+		/* Calls under way end with the old one, and nobody will answer their requests. */
 		postmark_client_free(&control->client);
 		control->client = client;
+		tickets_cut(control);
 	} else {
 		postmark_client_free(&client);
 	}

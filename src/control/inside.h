@@ -58,10 +58,13 @@ struct ticket {
 	struct control *control;
 	struct request *request;
 	void (*asked)(struct request *, struct ask *); /* of an ask */
-	void *more;                     /* of who made it: freed with it */
+	void *more;                     /* of who made it, freed with it */
+	void (*more_free)(void *);
 };
 struct ticket *ticket_new(struct request *);
 void ticket_free(struct ticket **);
+/* The calls to Postmark were cut: requests that wait for one fail. */
+void tickets_cut(struct control *);
 
 /* --- a request (request.c) ---------------------------------------------------------------- */
 
@@ -169,6 +172,9 @@ bool remote_is_good(struct request *, const struct postmark_answer *, json_t *js
 char *remote_path(struct request *); /* caller frees; NULL after request_fail() */
 json_t *remote_body(struct request *); /* by .remote of the arguments, dots nest */
 void remote_mask(struct request *, json_t *answer); /* tokens and passwords */
+struct secret;
+/* NULL after request_fail(). */
+const struct secret *remote_token(struct request *, const struct connection *, bool account);
 
 /* --- waiting for items (waits.c) ---------------------------------------------------------- */
 

@@ -76,9 +76,29 @@ ticket_free(struct ticket **ticket)
 		t->control->tickets = t->next;
 	if (t->next != NULL)
 		t->next->prev = t->prev;
-	free(t->more);
+	if (t->more_free != NULL)
+		t->more_free(t->more);
 	free(t);
 	*ticket = NULL;
+}
+
+void
+tickets_cut(struct control *control)
+{
+	struct ticket *next;
+
+	for (struct ticket *t = control->tickets; t != NULL; t = next) {
+		next = t->next;
+		if (t->asked != NULL)
+			continue; /* of an ask */
+		if (t->request != NULL) {
+			request_fail(t->request, 503, "reloaded", "ask again",
+			    "the settings changed while Postmark was asked");
+			next = control->tickets; /* some may have gone with the request */
+		}
+		ticket_free(&t);
+		next = control->tickets;
+	}
 }
 
 static void
