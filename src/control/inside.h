@@ -91,6 +91,7 @@ struct request {
 struct request *request_new(struct control *, struct httpd_request *);
 /* Each of these ends the request and frees it. */
 void request_answer(struct request *, json_t *answer); /* takes; 200 */
+void request_answer_status(struct request *, int status, json_t *answer);
 void request_answer_bytes(struct request *, const char *type, const void *bytes, size_t len);
 /* code: a word for programs; todo: what to do next, or NULL. */
 void request_fail(struct request *, int status, const char *code, const char *todo,
@@ -98,7 +99,8 @@ void request_fail(struct request *, int status, const char *code, const char *to
 /* postmark: the envelope {"ErrorCode","Message"} or NULL; taken. */
 void request_fail_postmark(struct request *, int status, const char *code, const char *todo,
     json_t *postmark, const char *message);
-void request_end_lines(struct request *); /* of a stream */
+void request_begin_lines(struct request *); /* of a stream, before there is one to tell */
+void request_end_lines(struct request *);
 void request_drop(struct request *);      /* without an answer: at the end of the thread */
 
 /* A line of an answer that streams, or of progress; takes.  Nothing when the client has gone. */

@@ -85,19 +85,18 @@ ticket_free(struct ticket **ticket)
 void
 tickets_cut(struct control *control)
 {
-	struct ticket *next;
+	struct ticket *t = control->tickets;
 
-	for (struct ticket *t = control->tickets; t != NULL; t = next) {
-		next = t->next;
-		if (t->asked != NULL)
-			continue; /* of an ask */
-		if (t->request != NULL) {
+	while (t != NULL) {
+		if (t->asked != NULL) { /* of an ask, which comes back */
+			t = t->next;
+			continue;
+		}
+		if (t->request != NULL)
 			request_fail(t->request, 503, "reloaded", "ask again",
 			    "the settings changed while Postmark was asked");
-			next = control->tickets; /* some may have gone with the request */
-		}
 		ticket_free(&t);
-		next = control->tickets;
+		t = control->tickets;
 	}
 }
 
@@ -213,6 +212,12 @@ request_answer(struct request *r, json_t *answer)
 }
 
 void
+request_answer_status(struct request *r, int status, json_t *answer)
+{
+	finish(r, status, "result", answer);
+}
+
+void
 request_answer_bytes(struct request *r, const char *type, const void *bytes, size_t len)
 {
 	log_end_of(r, 200);
@@ -257,8 +262,7 @@ void
 request_end_lines(struct request *r)
 {
 	log_end_of(r, 200);
-	if (r->http != NULL && !r->begun)
-		httpd_begin(r->http, 200, LINES_TYPE);
+	request_begin_lines(r);
 	if (r->http != NULL)
 		httpd_end(r->http);
 	request_free(r);
@@ -273,6 +277,15 @@ request_drop(struct request *r)
 /* --- lines ---------------------------------------------------------------------------------- */
 
 void
+request_begin_lines(struct request *r)
+{
+	if (r->http != NULL && !r->begun) {
+		r->begun = true;
+		httpd_begin(r->http, 200, LINES_TYPE);
+	}
+}
+
+void
 request_line(struct request *r, json_t *line)
 {
 	size_t len;
@@ -282,10 +295,7 @@ request_line(struct request *r, json_t *line)
 		json_decref(line);
 		return;
 	}
-	if (!r->begun) {
-		r->begun = true;
-		httpd_begin(r->http, 200, LINES_TYPE);
-	}
+	request_begin_lines(r);
 	text = json_bytes(line, &len);
 	json_decref(line);
 	text[len] = '\n'; /* the NUL's place: the piece is counted */
