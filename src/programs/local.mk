@@ -2,6 +2,7 @@ sbin_PROGRAMS += pmrelayd
 pmrelayd_SOURCES = \
 	src/programs/pmrelayd.c \
 	src/programs/supervisor.c src/programs/supervisor.h \
+	src/programs/sockets.c src/programs/sockets.h \
 	src/programs/front.c src/programs/front.h \
 	src/programs/core.c src/programs/core.h \
 	src/programs/handover.c src/programs/handover.h

@@ -8,15 +8,12 @@
 
 #include "config.h"
 
-#include <arpa/inet.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -40,10 +37,10 @@
 #include "config/config.h"
 
 #include "programs/handover.h"
+#include "programs/sockets.h"
 #include "programs/supervisor.h"
 
 #define SETTINGS_MOST (1024U * 1024U)
-#define BACKLOG       1024
 #define MOST_FRONTS   64U
 #define HIGH_FD       64 /* where descriptors are parked on their way to a child's fixed numbers */
 #define SHORT_LIFE_MS 2000 /* a child that lives shorter is started again with a pause */
@@ -71,7 +68,7 @@ struct supervisor {
 	char *const *environment;
 	bool foreground;
 	char program[4096];
-	int *listen_fds; /* front_count of them for each smtp.listen */
+	struct sockets *sockets;
 	struct child core;
 	struct child *fronts;
 	unsigned front_count;
@@ -89,189 +86,6 @@ struct supervisor {
 };
 
 static void child_start(void *ctx);
-
-/* --- sockets ------------------------------------------------------------------------------ */
-
-static int
-bind_unix(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (strlen(path) >= sizeof(address.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -1;
-	/* A socket that nobody listens on any more is in the way; one that answers is in use. */
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
-		close(fd);
-		errno = EADDRINUSE;
-		return -1;
-	}
-	if (errno == ECONNREFUSED)
-		unlink(path);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || chmod(path, 0666) != 0 ||
-	    listen(fd, BACKLOG) != 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-struct endpoint {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} address;
-	socklen_t len;
-};
-
-/* "127.0.0.1:2525" or "[::1]:2525"; the configuration has checked the form. */
-static int
-read_endpoint(const char *name, struct endpoint *e)
-{
-	char host[64] = "";
-	const char *colon = strrchr(name, ':');
-	bool v6 = name[0] == '[';
-	size_t host_len = (size_t)(colon - name) - (v6 ? 2 : 0);
-	uint16_t port = htons((uint16_t)atoi(colon + 1));
-
-	memset(e, 0, sizeof(*e));
-	if (host_len >= sizeof(host))
-		return -1;
-	memcpy(host, name + (v6 ? 1 : 0), host_len);
-	if (v6) {
-		e->len = sizeof(e->address.v6);
-		e->address.v6.sin6_family = AF_INET6;
-		e->address.v6.sin6_port = port;
-		return inet_pton(AF_INET6, host, &e->address.v6.sin6_addr) == 1 ? 0 : -1;
-	}
-	e->len = sizeof(e->address.v4);
-	e->address.v4.sin_family = AF_INET;
-	e->address.v4.sin_port = port;
-	return inet_pton(AF_INET, host, &e->address.v4.sin_addr) == 1 ? 0 : -1;
-}
-
-static int
-bind_endpoint(const struct endpoint *e, bool one_of_several)
-{
-	const int on = 1;
-	int fd = socket(e->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (one_of_several)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-	if (e->address.any.sa_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, &e->address.any, e->len) != 0 || listen(fd, BACKLOG) != 0) {
-		int why = errno;
-
-		close(fd);
-		errno = why;
-		return -1;
-	}
-	return fd;
-}
-
-/*
- * A socket for each front, and the kernel spreads the connections evenly: of one that they all
- * accept from, the front that is awake takes nearly everything.  The sockets stay here, so what
- * waits in one whose front has died is served by the next front.
- */
-static int
-bind_inet(const char *name, int *fds, unsigned count)
-{
-	struct endpoint e;
-	int fd;
-
-	if (read_endpoint(name, &e) != 0) {
-		errno = EINVAL;
-		return -1;
-	}
-	/* Alone first: sharing would let a second pmrelayd take half of the first one's mail. */
-	fd = bind_endpoint(&e, false);
-	if (fd < 0)
-		return -1;
-	close(fd);
-	for (unsigned i = 0; i < count; i++) {
-		fds[i] = bind_endpoint(&e, true);
-		if (fds[i] < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-bind_name(const char *name, int *fds, unsigned count)
-{
-	if (strncmp(name, "unix:", 5) != 0)
-		return bind_inet(name, fds, count);
-	fds[0] = bind_unix(name + 5);
-	for (unsigned i = 1; fds[0] >= 0 && i < count; i++)
-		fds[i] = fcntl(fds[0], F_DUPFD_CLOEXEC, 3);
-	return fds[0] >= 0 ? 0 : -1;
-}
-
-/* A machine without IPv6 is no reason not to start, as long as something listens. */
-static bool
-is_absent_ipv6(const char *name)
-{
-	return name[0] == '[' && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
-}
-
-static int
-bind_all(struct supervisor *s)
-{
-	struct strlist *listen = &s->config->listen;
-	size_t bound = 0;
-
-	s->listen_fds = mem_array((listen->count + 1) * s->front_count, sizeof(*s->listen_fds));
-	for (size_t i = 0; i < listen->count; i++) {
-		char *name = listen->items[i];
-		int result =
-		    bind_name(name, s->listen_fds + bound * s->front_count, s->front_count);
-
-		if (result != 0 && is_absent_ipv6(name)) {
-			log_warning("listen", log_str("address", name),
-			    log_str("why", strerror(errno)), log_str("todo", "left out"));
-			free(name);
-			continue;
-		}
-		if (result != 0) {
-			log_error("listen", log_str("address", name),
-			    log_str("why", strerror(errno)),
-			    log_str(
-				"todo", errno == EACCES
-					    ? "a port below 1024 needs root or CAP_NET_BIND_SERVICE"
-					    : "another program may hold it; see smtp listen in the "
-					      "configuration"));
-			return -1;
-		}
-		listen->items[bound++] = name;
-	}
-	listen->count = bound;
-	if (bound == 0)
-		log_error("listen", log_str("why", "nothing to listen on"),
-		    log_str("todo", "set smtp listen in the configuration"));
-	return bound > 0 ? 0 : -1;
-}
-
-static void
-close_listeners(struct supervisor *s)
-{
-	for (size_t i = 0; i < s->config->listen.count * s->front_count; i++) {
-		if (s->listen_fds[i] >= 0)
-			close(s->listen_fds[i]);
-		s->listen_fds[i] = -1;
-	}
-}
 
 /* --- children ----------------------------------------------------------------------------- */
 
@@ -341,8 +155,8 @@ child_exec(const struct supervisor *s, const struct child *child, char **environ
 	char number[16];
 	char *argv[] = { (char *)child->name, (char *)"--role",
 		(char *)(is_core(child) ? "core" : "front"), (char *)"--number", number, NULL };
-	size_t listeners = is_core(child) ? 0 : s->config->listen.count;
-	int *own_listen_fds = s->listen_fds + (is_core(child) ? 0 : child->number - 1);
+	size_t listeners = is_core(child) ? 0 : sockets_count(s->sockets);
+	int *fds = mem_array(listeners + 1, sizeof(*fds));
 	sigset_t none;
 
 	snprintf(number, sizeof(number), "%u", child->number);
@@ -352,12 +166,11 @@ child_exec(const struct supervisor *s, const struct child *child, char **environ
 	control = fcntl(control, F_DUPFD_CLOEXEC, HIGH_FD);
 	settings = fcntl(settings, F_DUPFD_CLOEXEC, HIGH_FD);
 	for (size_t i = 0; i < listeners; i++)
-		own_listen_fds[i * s->front_count] =
-		    fcntl(own_listen_fds[i * s->front_count], F_DUPFD_CLOEXEC, HIGH_FD);
+		fds[i] = fcntl(sockets_fd(s->sockets, i, child->number), F_DUPFD_CLOEXEC, HIGH_FD);
 	dup2(control, HANDOVER_FD_CONTROL);
 	dup2(settings, HANDOVER_FD_SETTINGS);
 	for (size_t i = 0; i < listeners; i++)
-		dup2(own_listen_fds[i * s->front_count], HANDOVER_FD_LISTEN + (int)i);
+		dup2(fds[i], HANDOVER_FD_LISTEN + (int)i);
 	execve(s->program, argv, environment);
 }
 
@@ -541,7 +354,7 @@ drain_fronts(struct supervisor *s)
 
 	s->stage = STAGE_FRONTS;
 	/* Whoever comes now is refused by the kernel, and need not wait for nobody. */
-	close_listeners(s);
+	sockets_close(s->sockets);
 	for (unsigned i = 0; i < s->front_count; i++) {
 		struct child *front = &s->fronts[i];
 
@@ -882,15 +695,6 @@ free_children(struct supervisor *s)
 	free(s->fronts);
 }
 
-static void
-remove_unix_sockets(const struct config *config)
-{
-	for (size_t i = 0; i < config->listen.count; i++) {
-		if (strncmp(config->listen.items[i], "unix:", 5) == 0)
-			unlink(config->listen.items[i] + 5);
-	}
-}
-
 /* Large mails are descriptors on their way, beside the connections; 1024 are soon gone. */
 static void
 raise_descriptor_limit(void)
@@ -923,7 +727,8 @@ supervisor_main(const struct supervisor_params *params)
 		goto free_config;
 	}
 	count_fronts(&s);
-	if (bind_all(&s) != 0) {
+	s.sockets = sockets_open(&s.config->listen, s.front_count);
+	if (s.sockets == NULL) {
 		s.status = EX_UNAVAILABLE;
 		goto free_config;
 	}
@@ -962,10 +767,10 @@ supervisor_main(const struct supervisor_params *params)
 free_loop:
 	loop_free(&s.loop);
 remove_sockets:
-	remove_unix_sockets(s.config);
+	sockets_unlink(&s.config->listen);
 free_config:
 	tell_waiting(&s, s.status);
-	free(s.listen_fds);
+	sockets_free(&s.sockets);
 	config_free(&s.config);
 	return s.status;
 }
