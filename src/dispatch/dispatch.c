@@ -20,20 +20,18 @@
 #include "postmark/verdict.h"
 #include "store/store.h"
 
-#include "dispatch/breaker.h"
 #include "dispatch/dispatch.h"
-#include "dispatch/pace.h"
+#include "dispatch/outcome.h"
 #include "dispatch/pending.h"
+#include "dispatch/route.h"
 #include "dispatch/schedule.h"
 #include "dispatch/settle.h"
 
 #define FILL_MS        INT64_C(40)
 #define STORE_AGAIN_MS INT64_C(1000)
 #define MOST_TIMER_MS  INT64_C(60000) /* the wall clock may jump: look again by then */
-#define GATE_MS        INT64_C(60000)
 /* Payloads held in memory by requests under way, per route; those in files do not count. */
 #define MOST_MEMORY_BYTES (32U * 1024U * 1024U)
-#define SENDERS_IN_A_ROW  3U /* see route_operator() */
 /* An answer repeats the To of each item: fifty addresses and their names. */
 #define ANSWER_BYTES          (64U * 1024U)
 #define ANSWER_BYTES_PER_ITEM (24U * 1024U)
@@ -55,8 +53,7 @@ struct route {
 	char *name;
 	char *message_stream;
 	const struct secret *token;
-	struct pace pace;
-	struct breaker breaker;
+	struct route_state state;
 	struct settle *settle;
 
 	struct request *out;   /* in flight */
@@ -70,17 +67,9 @@ struct route {
 	int64_t claimed_at_ms; /* monotonic: the last claim for sending */
 	int64_t fill_until_ms; /* monotonic; 0: nobody waits for company */
 
-	/* Paused by us: an operator must act. */
-	bool paused;
-	int64_t probe_at_ms; /* monotonic */
-	int64_t paused_at_ms;
-	struct pauses pauses;
-	unsigned senders_row; /* see route_operator() */
-
 	struct loop_timer *gate_timer; /* something that holds us back is over */
 	struct loop_timer *due_timer;
 	int64_t due_at_ms; /* wall; INT64_MAX: off */
-	struct log_gate paused_gate, breaker_gate, throttled_gate;
 };
 
 struct dispatch {
@@ -158,24 +147,6 @@ note_new(struct route *route)
 	return pending_new(&dispatch->pending, dispatch->store, dispatch, route);
 }
 
-static struct store_outcome
-outcome_of(const struct store_item *item, enum item_state to)
-{
-	int64_t now_ms = clock_wall_ms();
-
-	return (struct store_outcome){
-		.key = item->key, .to = to, .at_ms = now_ms, .due_ms = now_ms, .keeps_history = true
-	};
-}
-
-static void
-items_free(struct store_item *items, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		store_item_free(&items[i]);
-	free(items);
-}
-
 /* --- outcomes ----------------------------------------------------------------------------- */
 
 static void
@@ -209,174 +180,14 @@ outcomes_put(
 	store_settle(route->dispatch->store, outcomes, count, outcomes_durable, pending);
 }
 
-/* Untried: the attempt does not count.  done may be NULL. */
-static void
-items_untried(struct store *store, const struct store_item *items, size_t count,
-    store_done_fn *done, void *ctx)
-{
-	struct store_outcome *outcomes = mem_array(count, sizeof(*outcomes));
-
-	for (size_t i = 0; i < count; i++) {
-		outcomes[i] = outcome_of(&items[i], ITEM_SPOOLED);
-		outcomes[i].keeps_history = false;
-	}
-	store_settle(store, outcomes, count, done, ctx);
-	free(outcomes);
-}
-
 static void
 items_give_back(struct route *route, const struct store_item *items, size_t count)
 {
 	log_debug("given-back", log_str("route", route->name), log_num("items", (int64_t)count));
 	route->maybe_due = true;
 	due_at(route, clock_wall_ms());
-	items_untried(route->dispatch->store, items, count, outcomes_durable, note_new(route));
-}
-
-/* --- the state of a route ----------------------------------------------------------------- */
-
-static void
-route_pause(struct route *route, const struct item_verdict *verdict, int status)
-{
-	int64_t now_ms = clock_mono_ms(), left_out;
-
-	route->probe_at_ms = now_ms + route->dispatch->options.probe_ms;
-	if (!route->paused) {
-		route->paused = true;
-		route->paused_at_ms = now_ms;
-		pauses_begin(&route->pauses, clock_wall_ms());
-		memset(&route->paused_gate, 0, sizeof(route->paused_gate));
-	}
-	if (log_gate_pass(&route->paused_gate, GATE_MS, &left_out))
-		log_error("route-paused", log_str("route", route->name), log_num("status", status),
-		    log_num("code", verdict->error_code),
-		    log_num("for_ms", now_ms - route->paused_at_ms),
-		    log_str("why", verdict->message), log_num("left_out", left_out));
-}
-
-static void
-route_resume(struct route *route)
-{
-	route->senders_row = 0;
-	if (!route->paused)
-		return;
-	route->paused = false;
-	pauses_end(&route->pauses, clock_wall_ms());
-	log_warning("route-resumed", log_str("route", route->name),
-	    log_num("for_ms", clock_mono_ms() - route->paused_at_ms));
-}
-
-/*
- * Postmark wants an operator.  A wrong token or stream stops every mail of the route; a From that
- * is no signature may be one application's mistake, and would hold up all the others' mail each
- * time it is tried.  So answers of the second kind pause the route only when some have come in a
- * row, with nothing sent in between.
- */
-static void
-route_operator(struct route *route, const struct item_verdict *verdict, int status)
-{
-	if (verdict_code_is_one_senders(verdict->error_code)) {
-		if (++route->senders_row < SENDERS_IN_A_ROW) {
-			log_error("operator", log_str("route", route->name),
-			    log_num("status", status), log_num("code", verdict->error_code),
-			    log_str("why", verdict->message));
-			return;
-		}
-		route->senders_row = SENDERS_IN_A_ROW;
-	} else {
-		route->senders_row = 0;
-	}
-	route_pause(route, verdict, status);
-}
-
-static void
-breaker_note(struct route *route, enum breaker_change change, const char *why)
-{
-	int64_t left_out;
-
-	switch (change) {
-	case BREAKER_SAME:
-		return;
-	case BREAKER_OPENED:
-		memset(&route->breaker_gate, 0, sizeof(route->breaker_gate));
-		/* fall through */
-	case BREAKER_REOPENED:
-		if (log_gate_pass(&route->breaker_gate, GATE_MS, &left_out))
-			log_warning("breaker-open", log_str("route", route->name),
-			    log_str("why", why), log_num("left_out", left_out));
-		return;
-	case BREAKER_RECLOSED:
-		log_warning("breaker-closed", log_str("route", route->name));
-		return;
-	}
-}
-
-/* What an answer tells about the route, by the verdicts of all its items. */
-struct tally {
-	size_t of[VERDICT_COUNT];
-	const struct item_verdict *first[VERDICT_COUNT];
-};
-
-static struct tally
-verdicts_tally(const struct item_verdict *verdicts, size_t count)
-{
-	struct tally tally = { 0 };
-
-	for (size_t i = count; i > 0; i--) {
-		tally.of[verdicts[i - 1].verdict]++;
-		tally.first[verdicts[i - 1].verdict] = &verdicts[i - 1];
-	}
-	return tally;
-}
-
-static void
-route_learn(struct route *route, const struct request *request, const struct tally *tally,
-    const struct item_verdict *verdicts, const struct postmark_answer *answer)
-{
-	int64_t now_ms = clock_mono_ms(), left_out;
-	size_t storms = tally->of[VERDICT_WEATHER] + tally->of[VERDICT_UNSURE];
-
-	/* The breaker: Postmark is there as soon as it judged one item. */
-	if (storms == request->count) {
-		enum verdict which =
-		    tally->of[VERDICT_WEATHER] > 0 ? VERDICT_WEATHER : VERDICT_UNSURE;
-
-		breaker_note(route, breaker_failure(&route->breaker, request->probe, now_ms),
-		    tally->first[which]->message);
-		if (answer->retry_after_ms >= 0)
-			pace_throttled(
-			    &route->pace, request->started_ms, now_ms, answer->retry_after_ms);
-		if (answer->end == POSTMARK_LOST)
-			pace_shrink(&route->pace, request->count);
-		return;
-	}
-	breaker_note(route, breaker_success(&route->breaker), NULL);
-
-	if (tally->of[VERDICT_THROTTLED] > 0) {
-		pace_throttled(&route->pace, request->started_ms, now_ms, answer->retry_after_ms);
-		if (log_gate_pass(&route->throttled_gate, GATE_MS, &left_out))
-			log_warning("throttled", log_str("route", route->name),
-			    log_num("retry_after_ms", answer->retry_after_ms),
-			    log_num("window", (int64_t)route->pace.window),
-			    log_num("left_out", left_out));
-	} else if (tally->of[VERDICT_SPLIT] > 0) {
-		pace_shrink(&route->pace, request->count);
-	} else if (tally->of[VERDICT_SENT] > 0) {
-		pace_answered(&route->pace, request->count, answer->elapsed_ms);
-	}
-
-	/* Sent, refused or found faulty by itself: nothing is wrong with the route. */
-	if (tally->of[VERDICT_SENT] > 0 ||
-	    (tally->of[VERDICT_REFUSED] > 0 && tally->of[VERDICT_OPERATOR] == 0))
-		route_resume(route);
-	for (size_t i = 0; i < request->count && tally->of[VERDICT_OPERATOR] > 0; i++) {
-		if (verdicts[i].verdict != VERDICT_OPERATOR)
-			continue;
-		if (tally->of[VERDICT_SENT] == 0)
-			route_operator(route, &verdicts[i], answer->status);
-		if (!verdict_code_is_one_senders(verdicts[i].error_code))
-			break;
-	}
+	outcome_give_back(
+	    route->dispatch->store, items, count, ITEM_SPOOLED, outcomes_durable, note_new(route));
 }
 
 /* --- verdicts to outcomes ----------------------------------------------------------------- */
@@ -426,7 +237,7 @@ outcome_waits(struct route *route, const struct store_item *item,
 {
 	struct dispatch *dispatch = route->dispatch;
 
-	if (schedule_lifetime_over(&route->pauses, item->accepted_ms, outcome->at_ms,
+	if (schedule_lifetime_over(&route->state.pauses, item->accepted_ms, outcome->at_ms,
 		dispatch->options.queue_lifetime_ms)) {
 		outcome->to = ITEM_FAILED;
 		dispatch->counts.refused++;
@@ -493,7 +304,7 @@ outcome_judged(struct route *route, const struct store_item *item,
 	case VERDICT_OPERATOR:
 		/* Beside a route that goes on, an item alone has no business to be tried each time.
 		 */
-		delay_ms = route->paused ? 0 : retry_delay(route, item->attempt);
+		delay_ms = route->state.paused ? 0 : retry_delay(route, item->attempt);
 		if (dispatch->options.probe_ms > delay_ms)
 			delay_ms = dispatch->options.probe_ms;
 		outcome_waits(route, item, verdict, answer->status, delay_ms, &outcome);
@@ -590,7 +401,7 @@ static void
 request_free(struct request *request)
 {
 	batch_free(&request->batch);
-	items_free(request->items, request->count);
+	outcome_items_free(request->items, request->count);
 	free(request);
 }
 
@@ -641,7 +452,8 @@ request_answered(void *ctx, const struct postmark_answer *answer)
 	struct item_verdict *verdicts = mem_array(request->count, sizeof(*verdicts));
 	const struct strlist **recipients = mem_array(request->count, sizeof(*recipients));
 	size_t count = request->count;
-	struct tally tally;
+	struct route_tally tally;
+	struct route_lesson lesson;
 
 	request->job = NULL;
 	request_unlink(&route->out, request);
@@ -652,10 +464,14 @@ request_answered(void *ctx, const struct postmark_answer *answer)
 		recipients[i] = &request->items[i].recipients;
 	verdict_judge(answer, count > 1, recipients, count, verdicts);
 	judge_own_streams(route, request, verdicts);
-	tally = verdicts_tally(verdicts, count);
-	route_learn(route, request, &tally, verdicts, answer);
-	if (route->paused && request->probe)
-		route->probe_at_ms = clock_mono_ms() + route->dispatch->options.probe_ms;
+	tally = route_tally(verdicts, count);
+	lesson = (struct route_lesson){ .verdicts = verdicts,
+		.count = count,
+		.tally = &tally,
+		.answer = answer,
+		.started_ms = request->started_ms,
+		.probe = request->probe };
+	route_learn(&route->state, &lesson);
 	if (tally.of[VERDICT_SPLIT] == count && count > 1)
 		request_split(request);
 	else
@@ -697,50 +513,21 @@ request_submit(struct request *request)
 
 /* --- claims ------------------------------------------------------------------------------- */
 
-enum leave {
-	LEAVE_GO,
-	LEAVE_PROBE, /* one item, to see */
-	LEAVE_SIEVE, /* a batch, to see whether some of it is taken */
-	LEAVE_NOT,   /* an answer or the gate timer, which is set, will pump again */
-};
-
-static enum leave
-leave_at(struct route *route, int64_t now_ms, int64_t at_ms)
+/* May a request leave now?  If not, an answer or the gate timer, which is set, will pump again. */
+static enum route_leave
+request_may_leave(struct route *route)
 {
-	if (at_ms != INT64_MAX)
-		loop_timer_set(route->gate_timer, at_ms - now_ms);
-	return LEAVE_NOT;
-}
+	int64_t until_ms;
+	enum route_leave leave;
 
-/* May a request leave now? */
-static enum leave
-route_may_leave(struct route *route)
-{
-	int64_t now_ms = clock_mono_ms(), until_ms;
-
-	if (route->token == NULL || route->dispatch->draining)
-		return LEAVE_NOT;
-	if (now_ms < route->pace.not_before_ms)
-		return leave_at(route, now_ms, route->pace.not_before_ms);
-	if (route->paused && now_ms < route->probe_at_ms)
-		return leave_at(route, now_ms, route->probe_at_ms);
-	switch (breaker_ask(&route->breaker, now_ms, &until_ms)) {
-	case BREAKER_WAIT:
-		return leave_at(route, now_ms, until_ms);
-	case BREAKER_PROBE:
-		return LEAVE_PROBE;
-	case BREAKER_GO:
-		break;
-	}
-	if (route->paused && route->in_flight > 0)
-		return LEAVE_NOT;
-	/* Mails with a wrong From are tried with others behind them, or a thousand of them at the
-	 * head of the queue would take a thousand probes. */
-	if (route->paused)
-		return route->senders_row >= SENDERS_IN_A_ROW ? LEAVE_SIEVE : LEAVE_PROBE;
-	if (route->memory_bytes >= MOST_MEMORY_BYTES)
-		return LEAVE_NOT;
-	return pace_has_room(&route->pace, route->in_flight) ? LEAVE_GO : LEAVE_NOT;
+	if (route->dispatch->draining)
+		return ROUTE_WAIT;
+	leave = route_may_leave(&route->state, route->in_flight, &until_ms);
+	if (leave == ROUTE_WAIT && until_ms != INT64_MAX)
+		loop_timer_set(route->gate_timer, until_ms - clock_mono_ms());
+	if (leave == ROUTE_LEAVE && route->memory_bytes >= MOST_MEMORY_BYTES)
+		return ROUTE_WAIT;
+	return leave;
 }
 
 static void
@@ -765,22 +552,22 @@ items_leave(struct route *route, struct store_item *items, size_t count, bool pr
 
 	request->probe = probe;
 	if (probe)
-		breaker_probe(&route->breaker);
+		breaker_probe(&route->state.breaker);
 	request_submit(request);
 }
 
 static void
 claim_used(struct route *route, struct store_item *items, size_t count)
 {
-	enum leave leave = route_may_leave(route);
+	enum route_leave leave = request_may_leave(route);
 
 	/* The breaker, a pause or the end may have come since: what does not fit goes back. */
-	if (leave == LEAVE_NOT || (leave == LEAVE_PROBE && count > 1)) {
+	if (leave == ROUTE_WAIT || (leave == ROUTE_PROBE && count > 1)) {
 		items_give_back(route, items, count);
-		items_free(items, count);
+		outcome_items_free(items, count);
 		return;
 	}
-	items_leave(route, items, count, leave != LEAVE_GO);
+	items_leave(route, items, count, leave != ROUTE_LEAVE);
 }
 
 static void
@@ -794,14 +581,14 @@ items_claimed(
 
 	if (dispatch == NULL) {
 		if (count > 0)
-			items_untried(store, items, count, NULL, NULL);
-		items_free(items, count);
+			outcome_give_back(store, items, count, ITEM_SPOOLED, NULL, NULL);
+		outcome_items_free(items, count);
 		return;
 	}
 	route->claiming = false;
 	route->backlog = result == STORE_OK && more;
 	if (result != STORE_OK) {
-		items_free(items, count);
+		outcome_items_free(items, count);
 		route->maybe_due = true;
 		if (!dispatch->draining)
 			loop_timer_set(route->gate_timer, STORE_AGAIN_MS);
@@ -819,11 +606,11 @@ items_claimed(
 }
 
 static void
-route_claim(struct route *route, enum leave leave)
+route_claim(struct route *route, enum route_leave leave)
 {
 	struct store *store = route->dispatch->store;
 	uint64_t most_bytes = route->dispatch->options.most_batch_bytes;
-	size_t most_items = leave == LEAVE_PROBE ? 1 : route->pace.items;
+	size_t most_items = leave == ROUTE_PROBE ? 1 : route->state.pace.items;
 	uint64_t frame_bytes = BATCH_FRAME_BYTES(most_items);
 	struct store_claim claim = {
 		.route = route->name,
@@ -873,13 +660,12 @@ route_pump_split(struct route *route)
 {
 	while (route->split != NULL) {
 		struct request *request = route->split;
-		enum leave leave = route_may_leave(route);
+		enum route_leave leave = request_may_leave(route);
 
-		if (leave == LEAVE_GO) {
+		if (leave == ROUTE_LEAVE) {
 			request_unlink(&route->split, request);
 			request_submit(request);
-		} else if (route->dispatch->draining || route->paused ||
-			   route->breaker.state != BREAKER_CLOSED) {
+		} else if (route->dispatch->draining || route_is_shut(&route->state)) {
 			request_unlink(&route->split, request);
 			items_give_back(route, request->items, request->count);
 			request_free(request);
@@ -893,13 +679,13 @@ route_pump_split(struct route *route)
 static void
 route_pump(struct route *route)
 {
-	enum leave leave;
+	enum route_leave leave;
 
 	route_pump_split(route);
 	if (route->claiming || !route->maybe_due)
 		return;
-	leave = route_may_leave(route);
-	if (leave == LEAVE_NOT || (leave == LEAVE_GO && route_fills(route)))
+	leave = request_may_leave(route);
+	if (leave == ROUTE_WAIT || (leave == ROUTE_LEAVE && route_fills(route)))
 		return;
 	route_claim(route, leave);
 }
@@ -957,9 +743,7 @@ route_init(struct dispatch *dispatch, struct route *route, const struct dispatch
 	route->maybe_due = true;
 	route->asks_next = true;
 	route->due_at_ms = INT64_MAX;
-	pace_init(&route->pace, options->most_in_flight, options->most_batch_items,
-	    options->batch_target_ms);
-	breaker_init(&route->breaker, options->breaker_failures, options->probe_ms);
+	route_state_init(&route->state, route->name, given->token != NULL, options);
 	route->gate_timer = loop_timer_new(dispatch->loop, gate_fired, route);
 	route->due_timer = loop_timer_new(dispatch->loop, due_fired, route);
 	params = (struct settle_params){
@@ -970,7 +754,7 @@ route_init(struct dispatch *dispatch, struct route *route, const struct dispatch
 		.token = route->token,
 		.message_stream = route->message_stream,
 		.options = options,
-		.pauses = &route->pauses,
+		.pauses = &route->state.pauses,
 		.random = &dispatch->random,
 		.hooks = &hooks,
 		.ctx = route,
@@ -1059,7 +843,8 @@ route_deinit(struct route *route)
 	while (route->split != NULL) {
 		struct request *request = route->split;
 
-		items_untried(route->dispatch->store, request->items, request->count, NULL, NULL);
+		outcome_give_back(route->dispatch->store, request->items, request->count,
+		    ITEM_SPOOLED, NULL, NULL);
 		request_unlink(&route->split, request);
 		request_free(request);
 	}

@@ -11,6 +11,7 @@
 #include "store/store.h"
 
 #include "dispatch/dispatch.h"
+#include "dispatch/outcome.h"
 #include "dispatch/pending.h"
 #include "dispatch/schedule.h"
 #include "dispatch/settle.h"
@@ -112,16 +113,6 @@ outcomes_put(struct settle *settle, const struct store_outcome *outcomes, size_t
 	for (size_t i = 0; i < count; i++)
 		pending->flag = pending->flag || outcomes[i].to == ITEM_WAITING;
 	store_settle(settle->params.store, outcomes, count, outcomes_durable, pending);
-}
-
-static struct store_outcome
-outcome_of(const struct store_item *item, enum item_state to)
-{
-	int64_t now_ms = clock_wall_ms();
-
-	return (struct store_outcome){
-		.key = item->key, .to = to, .at_ms = now_ms, .due_ms = now_ms, .keeps_history = true
-	};
 }
 
 /* --- one item ----------------------------------------------------------------------------- */
@@ -324,21 +315,6 @@ ask_start(struct settle *settle, const struct store_item *item)
 
 /* --- claims ------------------------------------------------------------------------------- */
 
-/* Back to the store as they were. */
-static void
-items_give_back(struct store *store, const struct store_item *items, size_t count,
-    store_done_fn *done, void *ctx)
-{
-	struct store_outcome *outcomes = mem_array(count, sizeof(*outcomes));
-
-	for (size_t i = 0; i < count; i++) {
-		outcomes[i] = outcome_of(&items[i], ITEM_UNSURE);
-		outcomes[i].keeps_history = false;
-	}
-	store_settle(store, outcomes, count, done, ctx);
-	free(outcomes);
-}
-
 /* unsure = retry or hold. */
 static void
 items_move(struct settle *settle, const struct store_item *items, size_t count)
@@ -358,14 +334,6 @@ items_move(struct settle *settle, const struct store_item *items, size_t count)
 	}
 	outcomes_put(settle, outcomes, count);
 	free(outcomes);
-}
-
-static void
-items_free(struct store_item *items, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		store_item_free(&items[i]);
-	free(items);
 }
 
 static void
@@ -391,8 +359,8 @@ items_claimed(
 
 	if (settle == NULL) {
 		if (count > 0)
-			items_give_back(store, items, count, NULL, NULL);
-		items_free(items, count);
+			outcome_give_back(store, items, count, ITEM_UNSURE, NULL, NULL);
+		outcome_items_free(items, count);
 		return;
 	}
 	settle->claiming = false;
@@ -400,7 +368,8 @@ items_claimed(
 		settle->maybe_due = true;
 		timer_within(settle, STORE_AGAIN_MS);
 	} else if (count > 0 && settle->draining) {
-		items_give_back(store, items, count, outcomes_durable, note_new(settle));
+		outcome_give_back(
+		    store, items, count, ITEM_UNSURE, outcomes_durable, note_new(settle));
 	} else if (count > 0 && settle->params.options->unsure != UNSURE_RECONCILE) {
 		items_move(settle, items, count);
 	} else if (count > 0) {
@@ -410,7 +379,7 @@ items_claimed(
 		items = NULL;
 		count = 0;
 	}
-	items_free(items, count);
+	outcome_items_free(items, count);
 	if (result == STORE_OK && more)
 		settle->maybe_due = true;
 	idle_tell(settle);
@@ -492,7 +461,7 @@ asks_give_back(struct settle *settle, store_done_fn *done, struct pending *pendi
 
 	for (struct ask *ask = settle->asks; ask != NULL; ask = ask->next)
 		items[count++] = ask->item; /* lent */
-	items_give_back(settle->params.store, items, count, done, pending);
+	outcome_give_back(settle->params.store, items, count, ITEM_UNSURE, done, pending);
 	free(items);
 	while (settle->asks != NULL)
 		ask_free(settle->asks);

@@ -1,0 +1,70 @@
+#ifndef PMRELAY_DISPATCH_ROUTE_H
+#define PMRELAY_DISPATCH_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "postmark/verdict.h"
+
+#include "dispatch/breaker.h"
+#include "dispatch/dispatch.h"
+#include "dispatch/pace.h"
+#include "dispatch/schedule.h"
+
+struct postmark_answer;
+
+/*
+ * How a route is: whether something may leave, and what each answer tells about that.  No
+ * requests, no timers and no store; the time is base/clock's.
+ */
+struct route_state {
+	const char *name; /* lent for life */
+	int64_t probe_ms;
+	bool has_token;
+	struct pace pace;
+	struct breaker breaker;
+
+	/* Paused by us: an operator must act. */
+	bool paused;
+	int64_t probe_at_ms; /* monotonic */
+	int64_t paused_at_ms;
+	struct pauses pauses;
+	unsigned senders_row; /* see operator_wanted() in route.c */
+
+	struct log_gate paused_gate, breaker_gate, throttled_gate;
+};
+
+void route_state_init(struct route_state *, const char *name, bool has_token,
+    const struct dispatch_options *);
+
+enum route_leave {
+	ROUTE_LEAVE,
+	ROUTE_PROBE, /* one item, to see */
+	ROUTE_SIEVE, /* a batch, to see whether some of it is taken */
+	ROUTE_WAIT,  /* until *until_ms_r (monotonic); INT64_MAX: until an answer is in */
+};
+enum route_leave route_may_leave(
+    const struct route_state *, unsigned in_flight, int64_t *until_ms_r);
+/* What has been claimed goes back rather than to wait for the route. */
+bool route_is_shut(const struct route_state *);
+
+/* What an answer tells about the route, by the verdicts of all its items. */
+struct route_tally {
+	size_t of[VERDICT_COUNT];
+	const struct item_verdict *first[VERDICT_COUNT];
+};
+struct route_tally route_tally(const struct item_verdict *verdicts, size_t count);
+
+struct route_lesson {
+	const struct item_verdict *verdicts;
+	size_t count;
+	const struct route_tally *tally;
+	const struct postmark_answer *answer;
+	int64_t started_ms; /* of the request; monotonic */
+	bool probe;
+};
+void route_learn(struct route_state *, const struct route_lesson *);
+
+#endif
