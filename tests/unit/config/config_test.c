@@ -402,7 +402,7 @@ test_refused(void **state)
 		    "test.conf:2: connection: found EU (case makes no difference) a second time, "
 		    "wanted each name once\n" },
 		{ "title where none belongs", "smtp eu { }",
-		    "test.conf:1: missing opening brace for option 'smtp'\n" },
+		    "test.conf:1: missing opening brace for section 'smtp'\n" },
 		{ "titled option near another", "connection eu {\n tokn = x }",
 		    "test.conf:2: connection.eu.tokn: no such option, the nearest is token\n" },
 		{ "the other section's word", "connection eu { stream = x }",
@@ -443,8 +443,8 @@ test_refused(void **state)
 		    "/1234567890123456789012345678901234567890123456789012345678901234567890"
 		    "12345678901234567890123456789012345678901 }",
 		    "test.conf:1: control.socket: found "
-		    "\"/123456789012345678901234567890123456789012345678901234567890123456789"
-		    "012345678901234567890123...\", wanted an absolute path of at most 107 "
+		    "\"/12345678901234567890123456789012345678901234567890123456789012345678901"
+		    "234567890123456789012345...\", wanted an absolute path of at most 107 "
 		    "bytes\n" },
 		{ "group alone", "process { group = mail }",
 		    "test.conf:1: process.group: found a group without process.user\n" },
@@ -631,8 +631,7 @@ test_environment_connections(void **state)
 		{ "which one?", "connection my { }\nconnection my-account { }",
 		    "PMRELAY_CONNECTION_MY_ACCOUNT_TOKEN=x", NULL, false,
 		    "environment: PMRELAY_CONNECTION_MY_ACCOUNT_TOKEN: found a name that "
-		    "connection.my-account.token and connection.my.account-token share, wanted it "
-		    "in the file\n" },
+		    "my-account.token and my.account-token share, wanted it in the file\n" },
 		{ "nothing of ours", "", "PMRELAY_CONNECTION_EU_SERVICE_HOST=10.0.0.1", NULL, false,
 		    NULL },
 		{ "nothing of ours, either", "", "PMRELAY_CONNECTION_EU_PORT_25_TCP_ADDR=1", NULL,
