@@ -353,11 +353,17 @@ health_end(struct request *r)
 static void
 health_asked(struct request *r, const struct postmark_answer *answer, json_t *json, void *ctx)
 {
-	const struct connection *connection = ctx;
+	/* By number: the settings may have changed meanwhile. */
+	const struct connection *connection =
+	    config_connection_at(r->control->config, (size_t)(uintptr_t)ctx);
 	char name[128], text[256];
 	const char *message = json_string_value(json_object_get(json, "Message"));
 	bool ok = answer->end == POSTMARK_ANSWERED && answer->status == 200 && json != NULL;
 
+	if (connection == NULL) {
+		health_end(r);
+		return;
+	}
 	snprintf(name, sizeof(name), "connection %s", connection->name);
 	if (ok)
 		snprintf(text, sizeof(text), "the message stream \"%s\" takes mail",
@@ -430,7 +436,7 @@ healthcheck_run(struct request *r)
 		snprintf(path, sizeof(path), "/message-streams/%s",
 		    connection->message_stream[0] != '\0' ? connection->message_stream : "outbound");
 		health->open++;
-		remote_submit(r, connection, &call, health_asked, (void *)(uintptr_t)connection);
+		remote_submit(r, connection, &call, health_asked, (void *)(uintptr_t)i);
 	}
 	request_ask(r, request_ask_new(r, ASK_COUNTS, health_counted));
 }
