@@ -1,5 +1,6 @@
 noinst_LIBRARIES += liboperations.a
 liboperations_a_SOURCES = \
+	src/operations/openapi.c src/operations/openapi.h \
 	src/operations/operation.c src/operations/operation.h \
 	src/operations/table.c \
 	src/operations/values.c src/operations/values.h \

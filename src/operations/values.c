@@ -837,6 +837,41 @@ check_json(const struct argument *argument, const json_t *value, struct buf *why
 	return json_incref((json_t *)value);
 }
 
+/* ---- texts that came one by one --------------------------------------------------------- */
+
+static bool
+has_text(const json_t *array)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(array, i, item) if (json_is_string(item)) return true;
+	return false;
+}
+
+/* A name that was repeated in a query came as an array of texts: joined as values_give() does. */
+static json_t *
+join_texts(const struct argument *argument, const json_t *texts, struct buf *why)
+{
+	json_t *given = json_object(), *joined, *item;
+	size_t i;
+
+	json_array_foreach(texts, i, item)
+	{
+		json_t *value = plain_text(item) == NULL
+				    ? wrong_kind(why, argument, item)
+				    : value_from_text(argument, json_string_value(item), why);
+
+		if (value == NULL || values_give(given, argument, value, why) != 0) {
+			json_decref(given);
+			return NULL;
+		}
+	}
+	joined = json_incref(json_object_get(given, argument->name));
+	json_decref(given);
+	return joined;
+}
+
 /* ---- all kinds --------------------------------------------------------------------------- */
 
 /* The checked form, a new reference; NULL and why. */
@@ -878,6 +913,12 @@ check(const struct argument *argument, const json_t *value, int64_t now_ms, stru
 		if (plain_text(value) == NULL)
 			return wrong_kind(why, argument, value);
 		read = value_from_text(argument, json_string_value(value), why);
+		if (read == NULL)
+			return NULL;
+		value = read;
+	} else if (has_text(value) && argument->kind != ARGUMENT_OBJECT &&
+		   argument->kind != ARGUMENT_ARRAY) {
+		read = join_texts(argument, value, why);
 		if (read == NULL)
 			return NULL;
 		value = read;
