@@ -387,8 +387,13 @@ on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 	case HANDOVER_LOG:
 		dup2(fd, STDERR_FILENO);
 		break;
+	case HANDOVER_LOG_LEVEL:
+		log_set_level((enum log_level)number);
+		break;
 	case HANDOVER_READY:
 	case HANDOVER_BAD_FRONT:
+	case HANDOVER_RELOAD:
+	case HANDOVER_RELOADED:
 		break;
 	}
 	if (fd >= 0)

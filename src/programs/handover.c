@@ -113,6 +113,16 @@ handover_settings_fd(const struct buf *text)
 	return fd;
 }
 
+void
+handover_text_read(int fd, char *text, size_t size)
+{
+	ssize_t got = fd >= 0 ? pread(fd, text, size - 1, 0) : 0;
+
+	text[got > 0 ? got : 0] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
 struct config *
 handover_settings_read(int fd, char *why, size_t why_size)
 {

@@ -18,6 +18,16 @@ enum handover_kind {
 	HANDOVER_DRAIN = 4,     /* supervisor: finish and exit */
 	HANDOVER_BAD_FRONT = 5, /* core: over the channel of that number comes nonsense */
 	HANDOVER_LOG = 6,       /* supervisor: fd is the log file, opened anew */
+	HANDOVER_RELOAD = 7,    /* core: read the configuration again, as on SIGHUP */
+	/*
+	 * supervisor, to the core that asked: number 0 done, 1 refused; fd is a memfd with text for
+	 * people: what is wrong, or the options that wait for a restart, a line each, or nothing.
+	 * New settings come before it.
+	 */
+	HANDOVER_RELOADED = 8,
+	/* core: number is the enum log_level for all processes until the next reload; supervisor:
+	 * it is yours now. */
+	HANDOVER_LOG_LEVEL = 9,
 };
 
 /*
@@ -31,7 +41,11 @@ unsigned handover_front(int channel);
 enum handover_fd {
 	HANDOVER_FD_CONTROL = 3,
 	HANDOVER_FD_SETTINGS = 4,
-	HANDOVER_FD_LISTEN = 5, /* and on, one for each smtp.listen, in its order */
+	/*
+	 * And on.  A front: one for each smtp.listen, in its order.  The core: the Unix socket when
+	 * control.socket in its settings is set, then the one of control.listen when that is.
+	 */
+	HANDOVER_FD_LISTEN = 5,
 };
 
 /* fd -1: none; else it is lent.  -1: errno. */
@@ -42,6 +56,8 @@ int handover_receive(int control, enum handover_kind *kind_r, int *number_r, int
 
 /* A sealed memfd with these bytes; the caller closes it.  -1: errno. */
 int handover_settings_fd(const struct buf *text);
+/* What HANDOVER_RELOADED brought, at most so much of it, with a NUL; fd is closed. */
+void handover_text_read(int fd, char *text, size_t size);
 /* The settings in such a memfd, which is closed.  NULL, and the reason for people in why. */
 struct config *handover_settings_read(int fd, char *why, size_t why_size);
 

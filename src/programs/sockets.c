@@ -4,7 +4,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strlist.h"
+#include "config/config.h"
+#include "config/options.h"
 
 #include "programs/sockets.h"
 
@@ -24,11 +28,30 @@ struct sockets {
 	unsigned front_count;
 };
 
+/* A socket that nobody listens on any more is in the way; one that answers is in use. */
 static int
-bind_unix(const char *path)
+remove_stale(int fd, const struct sockaddr_un *address)
+{
+	struct stat facts;
+
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0) {
+		errno = EADDRINUSE;
+		return -1;
+	}
+	/* A file that is no socket refuses connections, too, and is somebody's. */
+	if (errno == ECONNREFUSED && lstat(address->sun_path, &facts) == 0 &&
+	    S_ISSOCK(facts.st_mode))
+		unlink(address->sun_path);
+	return 0;
+}
+
+/* The mode is there from the start: nothing is done by name to what is there later. */
+static int
+bind_unix(const char *path, mode_t mode)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd;
+	mode_t umask_before;
+	int fd, result, why;
 
 	if (strlen(path) >= sizeof(address.sun_path)) {
 		errno = ENAMETOOLONG;
@@ -38,20 +61,19 @@ bind_unix(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	/* A socket that nobody listens on any more is in the way; one that answers is in use. */
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
-		close(fd);
-		errno = EADDRINUSE;
-		return -1;
-	}
-	if (errno == ECONNREFUSED)
-		unlink(path);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || chmod(path, 0666) != 0 ||
-	    listen(fd, BACKLOG) != 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	if (remove_stale(fd, &address) != 0)
+		goto close_fd;
+	umask_before = umask(~mode & 0777);
+	result = bind(fd, (struct sockaddr *)&address, sizeof(address));
+	umask(umask_before);
+	if (result == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+
+close_fd:
+	why = errno;
+	close(fd);
+	errno = why;
+	return -1;
 }
 
 struct endpoint {
@@ -145,7 +167,7 @@ bind_name(const char *name, int *fds, unsigned count)
 {
 	if (strncmp(name, "unix:", 5) != 0)
 		return bind_inet(name, fds, count);
-	fds[0] = bind_unix(name + 5);
+	fds[0] = bind_unix(name + 5, 0666);
 	for (unsigned i = 1; fds[0] >= 0 && i < count; i++)
 		fds[i] = fcntl(fds[0], F_DUPFD_CLOEXEC, 3);
 	return fds[0] >= 0 ? 0 : -1;
@@ -243,4 +265,199 @@ sockets_free(struct sockets **s)
 	free((*s)->fds);
 	free(*s);
 	*s = NULL;
+}
+
+/* --- control ------------------------------------------------------------------------------ */
+
+struct control_sockets {
+	int unix_fd, tcp_fd; /* -1: none */
+	char *path;          /* of the Unix one, while it is ours to remove; else NULL */
+};
+
+/* Whom the socket belongs to; -1: as it comes. */
+struct owner {
+	uid_t uid;
+	gid_t gid;
+};
+
+/* 0, or -1 and what is wrong. */
+static int
+find_owner(const struct config *config, struct owner *owner_r, const char **why_r)
+{
+	const char *group =
+	    config->control_group[0] != '\0' ? config->control_group : config->group;
+	const struct passwd *user = NULL;
+	const struct group *found;
+
+	*owner_r = (struct owner){ (uid_t)-1, (gid_t)-1 };
+	if (geteuid() == 0 && config->user[0] != '\0') {
+		user = getpwnam(config->user);
+		if (user == NULL) {
+			*why_r = "no such user";
+			return -1;
+		}
+		*owner_r = (struct owner){ user->pw_uid, user->pw_gid };
+	}
+	/* Who is not root is in the daemon's group already, or not at all. */
+	if (group[0] == '\0' || (geteuid() != 0 && group == config->group))
+		return 0;
+	found = getgrnam(group);
+	if (found == NULL) {
+		*why_r = "no such group";
+		return -1;
+	}
+	owner_r->gid = found->gr_gid;
+	return 0;
+}
+
+/* /run is empty after each start of the machine. */
+static void
+make_folder(const char *path, const struct owner *owner)
+{
+	char *folder = mem_string(path);
+	char *slash = strrchr(folder, '/');
+
+	if (slash != NULL && slash != folder) {
+		*slash = '\0';
+		if (mkdir(folder, 0755) == 0 && owner->uid != (uid_t)-1 &&
+		    lchown(folder, owner->uid, owner->gid) != 0)
+			log_warning("control-socket", log_str("path", folder),
+			    log_str("why", strerror(errno)));
+	}
+	free(folder);
+}
+
+/*
+ * As the user that the daemon becomes, who may have the folder to himself: what root did there by
+ * name, he could turn elsewhere.  In a folder that is not his it is root's.
+ */
+static int
+bind_owned(const char *path, const struct owner *owner)
+{
+	int fd, why;
+
+	if (owner->uid == (uid_t)-1) {
+		fd = bind_unix(path, 0660);
+	} else {
+		fd = -1;
+		if (setegid(owner->gid) == 0 && seteuid(owner->uid) == 0)
+			fd = bind_unix(path, 0660);
+		why = errno;
+		if (seteuid(0) != 0 || setegid(0) != 0)
+			abort();
+		errno = why;
+		if (fd >= 0 || errno != EACCES)
+			return fd;
+		fd = bind_unix(path, 0660);
+	}
+	if (fd < 0 || (owner->uid == (uid_t)-1 && owner->gid == (gid_t)-1) ||
+	    lchown(path, owner->uid, owner->gid) == 0)
+		return fd;
+	why = errno;
+	unlink(path);
+	close(fd);
+	errno = why;
+	return -1;
+}
+
+/* Mail is more important than a socket that nobody has asked for. */
+static int
+tell_unix(const struct config *config, const char *why)
+{
+	const char *path = config->control_socket;
+
+	if (strcmp(path, option_find("control", "socket")->preset) == 0) {
+		log_warning("control-socket", log_str("path", path), log_str("why", why),
+		    log_str("todo", "the relay runs without it; set control socket to a path whose "
+				    "folder the daemon may write to, or to nothing"));
+		return 0;
+	}
+	log_error("control-socket", log_str("path", path), log_str("why", why),
+	    log_str("todo", "see control socket and group in the configuration"));
+	return -1;
+}
+
+static int
+open_unix(struct control_sockets *c, const struct config *config)
+{
+	const char *why = NULL;
+	struct owner owner;
+
+	if (find_owner(config, &owner, &why) != 0)
+		return tell_unix(config, why);
+	make_folder(config->control_socket, &owner);
+	c->unix_fd = bind_owned(config->control_socket, &owner);
+	if (c->unix_fd < 0)
+		return tell_unix(config, strerror(errno));
+	c->path = mem_string(config->control_socket);
+	return 0;
+}
+
+static int
+open_tcp(struct control_sockets *c, const struct config *config)
+{
+	struct endpoint e;
+
+	errno = EINVAL;
+	c->tcp_fd = read_endpoint(config->control_listen, &e) == 0 ? bind_endpoint(&e, false) : -1;
+	if (c->tcp_fd >= 0)
+		return 0;
+	log_error("control-listen", log_str("address", config->control_listen),
+	    log_str("why", strerror(errno)),
+	    log_str("todo", "see control listen in the configuration"));
+	return -1;
+}
+
+struct control_sockets *
+control_sockets_open(const struct config *config)
+{
+	struct control_sockets *c = mem_new(sizeof(*c));
+
+	c->unix_fd = c->tcp_fd = -1;
+	if ((config->control_socket[0] != '\0' && open_unix(c, config) != 0) ||
+	    (config->control_listen[0] != '\0' && open_tcp(c, config) != 0))
+		control_sockets_free(&c);
+	return c;
+}
+
+bool
+control_sockets_have_unix(const struct control_sockets *c)
+{
+	return c->unix_fd >= 0;
+}
+
+size_t
+control_sockets_fds(const struct control_sockets *c, int fds[CONTROL_SOCKETS])
+{
+	size_t count = 0;
+
+	if (c->unix_fd >= 0)
+		fds[count++] = c->unix_fd;
+	if (c->tcp_fd >= 0)
+		fds[count++] = c->tcp_fd;
+	return count;
+}
+
+void
+control_sockets_close(struct control_sockets *c)
+{
+	if (c->path != NULL)
+		unlink(c->path);
+	free(c->path);
+	c->path = NULL;
+	if (c->unix_fd >= 0)
+		close(c->unix_fd);
+	if (c->tcp_fd >= 0)
+		close(c->tcp_fd);
+	c->unix_fd = c->tcp_fd = -1;
+}
+
+void
+control_sockets_free(struct control_sockets **c)
+{
+	if (*c == NULL)
+		return;
+	control_sockets_close(*c);
+	free(*c);
+	*c = NULL;
 }

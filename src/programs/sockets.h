@@ -1,8 +1,10 @@
 #ifndef PMRELAY_PROGRAMS_SOCKETS_H
 #define PMRELAY_PROGRAMS_SOCKETS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+struct config;
 struct strlist;
 
 /*
@@ -18,5 +20,19 @@ int sockets_fd(const struct sockets *, size_t listener, unsigned front); /* fron
 void sockets_close(struct sockets *);
 void sockets_unlink(const struct strlist *listen);
 void sockets_free(struct sockets **); /* closes nothing */
+
+/*
+ * Those of the control plane: on a Unix socket of mode 0660, owned by the user that the daemon
+ * becomes and by control.group, and on TCP.  NULL: one that was asked for cannot be had.  The
+ * preset path is asked for by nobody: where it cannot be had the log says so, and it is left out.
+ */
+struct control_sockets;
+struct control_sockets *control_sockets_open(const struct config *);
+bool control_sockets_have_unix(const struct control_sockets *);
+/* In the order in which the core gets them; lent.  Returns how many there are. */
+#define CONTROL_SOCKETS 2
+size_t control_sockets_fds(const struct control_sockets *, int fds[CONTROL_SOCKETS]);
+void control_sockets_close(struct control_sockets *); /* and removes the Unix one's file */
+void control_sockets_free(struct control_sockets **); /* closes first */
 
 #endif

@@ -69,6 +69,9 @@ struct supervisor {
 	bool foreground;
 	char program[4096];
 	struct sockets *sockets;
+	struct control_sockets *control;
+	bool level_set; /* the log's level was changed since the last reload */
+	enum log_level level;
 	struct child core;
 	struct child *fronts;
 	unsigned front_count;
@@ -86,6 +89,7 @@ struct supervisor {
 };
 
 static void child_start(void *ctx);
+static void reload_for_core(struct supervisor *);
 
 /* --- children ----------------------------------------------------------------------------- */
 
@@ -139,12 +143,35 @@ settings_for(const struct supervisor *s, const struct child *child)
 	struct buf text;
 	int fd;
 
+	static char none[] = "";
+	char *path = s->config->control_socket;
+
 	buf_init(&text, SETTINGS_MOST);
+	if (!control_sockets_have_unix(s->control))
+		s->config->control_socket = none; /* as if it had not been asked for */
 	config_print(s->config, is_core(child), &text);
+	s->config->control_socket = path;
 	fd = text.over ? -1 : handover_settings_fd(&text);
 	secret_wipe(text.data, text.len);
 	buf_free(&text);
 	return fd;
+}
+
+/* The caller frees the array. */
+static int *
+listeners_for(const struct supervisor *s, const struct child *child, size_t *count_r)
+{
+	size_t count = is_core(child) ? CONTROL_SOCKETS : sockets_count(s->sockets);
+	int *fds = mem_array(count + 1, sizeof(*fds));
+
+	if (is_core(child)) {
+		*count_r = control_sockets_fds(s->control, fds);
+		return fds;
+	}
+	for (size_t i = 0; i < count; i++)
+		fds[i] = sockets_fd(s->sockets, i, child->number);
+	*count_r = count;
+	return fds;
 }
 
 /* In the child, before exec: everything to its fixed number.  Returns only on failure. */
@@ -155,8 +182,8 @@ child_exec(const struct supervisor *s, const struct child *child, char **environ
 	char number[16];
 	char *argv[] = { (char *)child->name, (char *)"--role",
 		(char *)(is_core(child) ? "core" : "front"), (char *)"--number", number, NULL };
-	size_t listeners = is_core(child) ? 0 : sockets_count(s->sockets);
-	int *fds = mem_array(listeners + 1, sizeof(*fds));
+	size_t listeners;
+	int *fds = listeners_for(s, child, &listeners);
 	sigset_t none;
 
 	snprintf(number, sizeof(number), "%u", child->number);
@@ -166,7 +193,7 @@ child_exec(const struct supervisor *s, const struct child *child, char **environ
 	control = fcntl(control, F_DUPFD_CLOEXEC, HIGH_FD);
 	settings = fcntl(settings, F_DUPFD_CLOEXEC, HIGH_FD);
 	for (size_t i = 0; i < listeners; i++)
-		fds[i] = fcntl(sockets_fd(s->sockets, i, child->number), F_DUPFD_CLOEXEC, HIGH_FD);
+		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, HIGH_FD);
 	dup2(control, HANDOVER_FD_CONTROL);
 	dup2(settings, HANDOVER_FD_SETTINGS);
 	for (size_t i = 0; i < listeners; i++)
@@ -247,6 +274,25 @@ tell_ready(struct supervisor *s)
 }
 
 static void
+tell_level(const struct supervisor *s, const struct child *child)
+{
+	if (child->control != NULL)
+		(void)handover_send(
+		    handover_fd(child->control), HANDOVER_LOG_LEVEL, (int)s->level, -1);
+}
+
+static void
+set_level(struct supervisor *s, enum log_level level)
+{
+	s->level_set = true;
+	s->level = level;
+	log_set_level(level);
+	tell_level(s, &s->core);
+	for (unsigned i = 0; i < s->front_count; i++)
+		tell_level(s, &s->fronts[i]);
+}
+
+static void
 on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 {
 	struct child *child = ctx;
@@ -258,6 +304,8 @@ on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 	switch (kind) {
 	case HANDOVER_READY:
 		child->ready = true;
+		if (s->level_set)
+			tell_level(s, child);
 		if (!is_core(child))
 			connect_child(s, child);
 		else
@@ -276,10 +324,19 @@ on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 			kill(s->fronts[front - 1].pid, SIGKILL);
 		}
 		return;
+	case HANDOVER_RELOAD:
+		if (is_core(child))
+			reload_for_core(s);
+		return;
+	case HANDOVER_LOG_LEVEL:
+		if (is_core(child) && number >= LOG_LEVEL_ERROR && number <= LOG_LEVEL_DEBUG)
+			set_level(s, (enum log_level)number);
+		return;
 	case HANDOVER_CHANNEL:
 	case HANDOVER_SETTINGS:
 	case HANDOVER_DRAIN:
 	case HANDOVER_LOG:
+	case HANDOVER_RELOADED:
 		return;
 	}
 }
@@ -343,6 +400,8 @@ drain_core(struct supervisor *s)
 		loop_stop(s->loop);
 		return;
 	}
+	/* Who asks now is refused; the core ends what it has begun. */
+	control_sockets_close(s->control);
 	handover_send(handover_fd(s->core.control), HANDOVER_DRAIN, 0, -1);
 	loop_timer_set(s->stage_end, s->config->drain_timeout_ms + 5000);
 }
@@ -524,28 +583,31 @@ reopen_log(const struct supervisor *s, int *fd_r)
 		    log_str("why", strerror(errno)));
 }
 
-static void
-on_reload(void *ctx)
+/* 0, and the options that wait for a restart; or -1, and what is wrong. */
+static int
+reload(struct supervisor *s, struct buf *text)
 {
-	struct supervisor *s = ctx;
 	struct strlist restart = { 0 };
 	struct config *next;
-	struct buf why;
 	int log_fd;
 
-	buf_init(&why, SETTINGS_MOST);
-	next = config_load(s->config_path, s->environment, &why);
-	if (next == NULL || config_load_secrets(next, &why) != 0) {
-		log_error("reload-failed", log_str("why", why.data),
+	next = config_load(s->config_path, s->environment, text);
+	if (next == NULL || config_load_secrets(next, text) != 0) {
+		log_error("reload-failed", log_str("why", text->data),
 		    log_str("todo", "the settings before stay in force; check with pmrelayd -n"));
 		config_free(&next);
-		goto free_why;
+		return -1;
 	}
+	buf_clear(text);
 	config_keep_fixed(s->config, next, &restart);
-	for (size_t i = 0; i < restart.count; i++)
+	for (size_t i = 0; i < restart.count; i++) {
 		log_warning("reload-needs-restart", log_str("option", restart.items[i]));
+		buf_addf(text, "%s\n", restart.items[i]);
+	}
+	strlist_free(&restart);
 	config_free(&s->config);
 	s->config = next;
+	s->level_set = false;
 	reopen_log(s, &log_fd);
 	log_set_level(next->log_level);
 	log_info("reloading");
@@ -554,10 +616,35 @@ on_reload(void *ctx)
 		tell_child(s, &s->fronts[i], log_fd);
 	if (log_fd >= 0)
 		close(log_fd);
+	return 0;
+}
 
-free_why:
-	strlist_free(&restart);
-	buf_free(&why);
+static void
+on_reload(void *ctx)
+{
+	struct supervisor *s = ctx;
+	struct buf text;
+
+	buf_init(&text, SETTINGS_MOST);
+	(void)reload(s, &text);
+	buf_free(&text);
+}
+
+static void
+reload_for_core(struct supervisor *s)
+{
+	struct buf text;
+	int result, fd;
+
+	buf_init(&text, SETTINGS_MOST);
+	result = reload(s, &text);
+	fd = handover_settings_fd(&text);
+	if (s->core.control != NULL)
+		(void)handover_send(
+		    handover_fd(s->core.control), HANDOVER_RELOADED, result == 0 ? 0 : 1, fd);
+	if (fd >= 0)
+		close(fd);
+	buf_free(&text);
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -732,6 +819,11 @@ supervisor_main(const struct supervisor_params *params)
 		s.status = EX_UNAVAILABLE;
 		goto free_config;
 	}
+	s.control = control_sockets_open(s.config);
+	if (s.control == NULL) {
+		s.status = EX_UNAVAILABLE;
+		goto remove_sockets;
+	}
 	if (make_spool_folder(s.config) != 0) {
 		s.status = EX_CANTCREAT;
 		goto remove_sockets;
@@ -767,6 +859,7 @@ supervisor_main(const struct supervisor_params *params)
 free_loop:
 	loop_free(&s.loop);
 remove_sockets:
+	control_sockets_free(&s.control);
 	sockets_unlink(&s.config->listen);
 free_config:
 	tell_waiting(&s, s.status);

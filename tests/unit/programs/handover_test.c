@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/loop.h"
 
 #include "programs/handover.h"
@@ -104,6 +105,26 @@ descriptors_do_not_pile_up(void **state)
 	}
 }
 
+static void
+text_travels_as_a_descriptor(void **state)
+{
+	struct buf text;
+	char got[100];
+
+	(void)state;
+	buf_init(&text, 1000);
+	handover_text_read(handover_settings_fd(&text), got, sizeof(got));
+	assert_string_equal(got, "");
+	buf_adds(&text, "spool.folder\ncontrol.socket\n");
+	handover_text_read(handover_settings_fd(&text), got, sizeof(got));
+	assert_string_equal(got, "spool.folder\ncontrol.socket\n");
+	handover_text_read(handover_settings_fd(&text), got, 6);
+	assert_string_equal(got, "spool");
+	handover_text_read(-1, got, sizeof(got));
+	assert_string_equal(got, "");
+	buf_free(&text);
+}
+
 struct seen {
 	struct loop *loop;
 	enum handover_kind kind;
@@ -169,6 +190,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_and_its_descriptor_arrive),
 		cmocka_unit_test(descriptors_do_not_pile_up),
+		cmocka_unit_test(text_travels_as_a_descriptor),
 		cmocka_unit_test(whoever_listens_decides_about_the_log),
 		cmocka_unit_test(channels_have_numbers_of_their_own),
 	};

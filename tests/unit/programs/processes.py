@@ -1,20 +1,27 @@
 """How the processes of pmrelayd look after each other when one dies at a bad time."""
 
+import grp
 import os
+import pwd
+import shutil
 import signal
+import socket
+import stat
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
-from daemons import (Relay, Sandbox, Wire, check, need, role_pid, run, running, sanitized,  # noqa: E402
-                     wait_for)
+from daemons import (Program, Relay, Sandbox, Skip, Wire, check, free_port, need,  # noqa: E402
+                     program, role_pid, run, running, sanitized, wait_for)
 
 SENDER, READER = "shop@sender.example", "ann@reader.example"
 
 
 def one_front(folder):
     sandbox = Sandbox(folder)
-    return sandbox, Relay(folder, sandbox.port, {"process": {"fronts": 1, "drain-timeout": "30s"}})
+    return sandbox, Relay(folder, sandbox.port, {"process": {"fronts": 1, "drain-timeout": "30s"},
+                                                 "control": {"socket": ""}})
 
 
 def begin_mail(wire):
@@ -37,7 +44,10 @@ def late_word_of_a_dead_front(folder):
     new = wait_for("another front", lambda: role_pid(relay, "front") not in (None, old) and
                    role_pid(relay, "front"), step_s=0.0005)
     os.kill(core, signal.SIGCONT)
-    relay.await_log("event=front-lost")
+    with Wire(relay.port) as wire:
+        begin_mail(wire)
+        end_mail(wire, "after it")
+        wire.expect(250)
     time.sleep(0.5)
     check(role_pid(relay, "front") == new, relay.log())
     check("front-replaced" not in relay.log(), relay.log())
@@ -68,7 +78,7 @@ def supervisor_dies(folder):
     with Wire(relay.port) as wire:
         begin_mail(wire)
         os.kill(relay.pid, signal.SIGKILL)
-        relay.await_log("process=core event=supervisor-gone")
+        wait_for("the core to notice", lambda: "process=core event=supervisor-gone" in relay.log())
         time.sleep(0.3)
         end_mail(wire, "orphaned")
         wire.expect(250)
@@ -93,5 +103,199 @@ def secrets_stay_inside(folder):
         check(files[3] == files[4], "process %d has fewer descriptors than it may: %s" % (pid, files))
 
 
+# --- the sockets of the control plane ----------------------------------------------------------
+
+class Place:
+    """A short path for a socket, in a folder that everybody may pass through."""
+
+    def __enter__(self):
+        self.folder = tempfile.mkdtemp(prefix="pmrelay-")
+        os.chmod(self.folder, 0o755)
+        self.path = os.path.join(self.folder, "control.sock")
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def with_control(folder, control, process=None, **more):
+    settings = {"process": dict({"fronts": 1}, **(process or {})), "control": control}
+    return Relay(folder, 1, settings, **more)
+
+
+def connects(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(5)
+        try:
+            s.connect(path)
+        except OSError:
+            return False
+        return True
+
+
+def inode_of(path):
+    """Of the listening socket, as /proc/PID/fd names it."""
+    with open("/proc/net/unix") as f:
+        for line in f:
+            fields = line.split()
+            if len(fields) > 7 and fields[7] == path and fields[3] == "00010000":
+                return "socket:[%s]" % fields[6]
+    return None
+
+
+def has_descriptor(pid, name):
+    folder = "/proc/%d/fd" % pid
+    for fd in os.listdir(folder):
+        try:
+            if os.readlink(os.path.join(folder, fd)) == name:
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def ends_with(relay, status):
+    found = relay.process.wait(30)
+    running.remove(relay)
+    check(found == status, "%s instead of %s: %s" % (found, status, relay.log()))
+
+
+def control_socket_outlives_the_core(folder):
+    """Bound by the supervisor, served by the core and by the next one, gone at the end."""
+    with Place() as place:
+        relay = with_control(folder, {"socket": place.path})
+        facts = os.lstat(place.path)
+        check(stat.S_ISSOCK(facts.st_mode) and stat.S_IMODE(facts.st_mode) == 0o660, oct(facts.st_mode))
+        check((facts.st_uid, facts.st_gid) == (os.geteuid(), os.getegid()), str(facts))
+        inode = inode_of(place.path)
+        core = role_pid(relay, "core")
+        check(has_descriptor(core, inode), "the core has no %s" % inode)
+        check(not has_descriptor(role_pid(relay, "front"), inode), "a front has it")
+        os.kill(core, signal.SIGKILL)
+        check(connects(place.path), "nobody there after the core's death")
+        wait_for("another core", lambda: role_pid(relay, "core") not in (None, core))
+        wait_for("the socket in it", lambda: has_descriptor(role_pid(relay, "core"), inode))
+        check(inode_of(place.path) == inode, "another socket")
+        check(relay.stop() == 0, relay.log())
+        check(not os.path.lexists(place.path), "the file was left behind")
+
+
+def control_socket_in_the_way(folder):
+    """A stale one is replaced; a live one and what is no socket stay, and are errors."""
+    with Place() as place:
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(place.path)
+        relay = with_control(folder, {"socket": place.path})
+        check(connects(place.path), "the stale one was not replaced")
+        second = os.path.join(folder, "second")
+        os.mkdir(second)
+        other = with_control(second, {"socket": place.path}, wait=False)
+        ends_with(other, 69)
+        check("event=control-socket" in other.log(), other.log())
+        check(connects(place.path), "the first one's was taken away")
+        check(relay.stop() == 0, relay.log())
+        with open(place.path, "w") as f:
+            f.write("precious")
+        ends_with(with_control(folder, {"socket": place.path}, wait=False), 69)
+        with open(place.path) as f:
+            check(f.read() == "precious", "a file was removed")
+
+
+def control_socket_of_the_daemons_user(folder):
+    """Root binds it for the user and the group of the settings, in a folder that it makes."""
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+    with Place() as place:
+        path = os.path.join(place.folder, "run", "control.sock")
+        spool = os.path.join(place.folder, "spool")
+        group = grp.getgrgid(1).gr_name
+        relay = with_control(folder, {"socket": path, "group": group}, {"user": "nobody"},
+                             environment={"PMRELAY_SPOOL_FOLDER": spool})
+        facts = os.lstat(path)
+        check(stat.S_IMODE(facts.st_mode) == 0o660, oct(facts.st_mode))
+        check((facts.st_uid, facts.st_gid) == (pwd.getpwnam("nobody").pw_uid, 1), str(facts))
+        check(os.stat(os.path.dirname(path)).st_uid == facts.st_uid, "the folder is not the user's")
+        check(has_descriptor(role_pid(relay, "core"), inode_of(path)), "the core does not have it")
+        check(relay.stop() == 0, relay.log())
+        check(not os.path.lexists(path), "the file was left behind")
+        # In a folder of root's the user may not bind; root does.
+        root_path = os.path.join(place.folder, "root.sock")
+        relay = with_control(folder, {"socket": root_path}, {"user": "nobody"},
+                             environment={"PMRELAY_SPOOL_FOLDER": spool})
+        facts = os.lstat(root_path)
+        check(stat.S_IMODE(facts.st_mode) == 0o660, oct(facts.st_mode))
+        check(facts.st_uid == pwd.getpwnam("nobody").pw_uid, str(facts))
+        check(connects(root_path), "nobody there")
+        check(relay.stop() == 0, relay.log())
+        relay = with_control(folder, {"socket": place.path, "group": "no-such-group"}, wait=False)
+        ends_with(relay, 69)
+        check("no such group" in relay.log(), relay.log())
+
+
+def mail_flows_without_a_control_socket(folder):
+    """The preset path is nobody's wish: where it cannot be had the relay runs without."""
+    nobody = pwd.getpwnam("nobody")
+
+    def become_nobody():
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(nobody.pw_gid)
+            os.setuid(nobody.pw_uid)
+
+    pid = os.fork()
+    if pid == 0:
+        become_nobody()
+        reachable = os.access(program("pmrelayd"), os.X_OK)
+        os._exit(0 if reachable and not os.access("/run/pmrelay", os.W_OK) else 1)
+    if os.waitpid(pid, 0)[1] != 0:
+        raise Skip("the program is out of reach for others, or they may write to /run/pmrelay")
+    with Place() as place:
+        path = os.path.join(place.folder, "pmrelay.conf")
+        with open(path, "w") as f:
+            f.write("postmark { token = t }\n")
+        os.chmod(path, 0o644)
+        for name in ("log", "spool"):
+            os.mkdir(os.path.join(place.folder, name))
+            os.chown(os.path.join(place.folder, name), nobody.pw_uid if os.geteuid() == 0 else -1, -1)
+        environment = {"PMRELAY_SMTP_LISTEN": "127.0.0.1:%d" % free_port(),
+                       "PMRELAY_PROCESS_USER": "", "PMRELAY_PROCESS_FRONTS": "1",
+                       "PMRELAY_SPOOL_FOLDER": os.path.join(place.folder, "spool"),
+                       "PMRELAY_SPOOL_MIN_FREE": "0"}
+        relay = Program("pmrelayd", [program("pmrelayd"), "-f", "-c", path], folder, environment,
+                        become_nobody)
+        relay.await_text(relay.log, "event=ready")
+        check("level=warning process=supervisor event=control-socket" in relay.log(), relay.log())
+        check(relay.stop() == 0, relay.log())
+        # Another path is somebody's wish, and an error.
+        environment["PMRELAY_CONTROL_SOCKET"] = "/run/pmrelay/other.sock"
+        relay = Program("pmrelayd", [program("pmrelayd"), "-f", "-c", path], folder, environment,
+                        become_nobody)
+        ends_with(relay, 69)
+
+
+def control_over_tcp(folder):
+    """Only with all three files, and on an address that is free."""
+    with Place() as place:
+        files = {name: os.path.join(place.folder, name)
+                 for name in ("certificate-file", "key-file", "client-ca-file")}
+        address = "127.0.0.1:%d" % free_port()
+        half = dict(files, socket="", listen=address, admins=["ann"])
+        del half["client-ca-file"]
+        relay = with_control(folder, half, wait=False)
+        ends_with(relay, 78)
+        check("client-ca-file" in relay.log(), relay.log())
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            full = dict(files, socket=place.path, admins=["ann"],
+                        listen="127.0.0.1:%d" % taken.getsockname()[1])
+            relay = with_control(folder, full, wait=False)
+            ends_with(relay, 69)
+            check("event=control-listen" in relay.log(), relay.log())
+            check(not os.path.lexists(place.path), "the socket was left behind")
+
+
 need("pmrelayd", "pmrelay-sandbox")
-run([late_word_of_a_dead_front, core_dies_while_fronts_drain, supervisor_dies, secrets_stay_inside])
+run([late_word_of_a_dead_front, core_dies_while_fronts_drain, supervisor_dies, secrets_stay_inside,
+     control_socket_outlives_the_core, control_socket_in_the_way,
+     control_socket_of_the_daemons_user, mail_flows_without_a_control_socket, control_over_tcp])
