@@ -64,6 +64,16 @@ client_new(struct control *control, char *why, size_t why_size)
 	return postmark_client_new(&params, why, why_size);
 }
 
+static struct httpd_limits
+limits_of(const struct config *c)
+{
+	return (struct httpd_limits){ .most_header_bytes = MOST_HEADER_BYTES,
+		.most_body_bytes = c->control_body_bytes,
+		.most_connections = c->control_connections,
+		.request_timeout_ms = c->control_timeout_ms,
+		.idle_timeout_ms = IDLE_MS };
+}
+
 struct settings {
 	struct control *control;
 	struct config *config;
@@ -76,10 +86,13 @@ take_settings(void *ctx)
 	struct control *control = settings->control;
 	struct config *old = control->config;
 	struct postmark_client *client;
+	struct httpd_limits limits;
 	char why[256];
 
 	control->config = settings->config;
 	free(settings);
+	limits = limits_of(control->config);
+	httpd_set_limits(control->httpd, &limits);
 	client = client_new(control, why, sizeof(why));
 	if (client == NULL) {
 		log_error("control-reload", log_str("why", why));
@@ -133,11 +146,7 @@ listen_on(struct control *control, char *why, size_t why_size)
 	const struct config *c = control->config;
 	const struct httpd_params params = {
 		.loop = control->loop,
-		.limits = { .most_header_bytes = MOST_HEADER_BYTES,
-		    .most_body_bytes = c->control_body_bytes,
-		    .most_connections = c->control_connections,
-		    .request_timeout_ms = c->control_timeout_ms,
-		    .idle_timeout_ms = IDLE_MS },
+		.limits = limits_of(c),
 		.request = serve,
 		.ctx = control,
 	};

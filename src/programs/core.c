@@ -28,6 +28,7 @@
 #include "dispatch/dispatch.h"
 
 #include "programs/core.h"
+#include "programs/desk.h"
 #include "programs/handover.h"
 
 #define MOST_FRONTS    256
@@ -59,6 +60,7 @@ struct core {
 	struct store *store;
 	struct postmark_client *client;
 	struct dispatch *dispatch;
+	struct desk *desk; /* NULL: no control socket */
 	struct loop_timer *purge;
 	struct loop_timer *drain_end;
 	struct loop_timer *reload_end;
@@ -77,6 +79,7 @@ struct asker {
 	unsigned generation;
 	uint64_t serial;
 	uint64_t bytes;
+	char id[ULID_SIZE];
 };
 
 static void
@@ -105,6 +108,7 @@ on_committed(void *ctx, enum store_result result)
 	struct channel *channel = asker->channel;
 	struct refusal refusal;
 
+	desk_mail(channel->core->desk, asker->id, ROUTE, result == STORE_OK);
 	if (result != STORE_OK)
 		refuse_for_store(channel->core, &refusal, result);
 	if (channel->peer != NULL && channel->generation == asker->generation) {
@@ -118,6 +122,18 @@ on_committed(void *ctx, enum store_result result)
 }
 
 static int
+on_explained(struct core *core, const struct frame_head *head, const char *body)
+{
+	const char *json;
+	size_t len;
+
+	if (frame_explained_read(body, head->body_bytes, &json, &len) != 0)
+		return -1;
+	desk_explained(core->desk, head->serial, json, len);
+	return 0;
+}
+
+static int
 on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 {
 	struct channel *channel = ctx;
@@ -126,6 +142,8 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 	struct mail *mail;
 	const char *why;
 
+	if (head->kind == FRAME_EXPLAINED)
+		return on_explained(core, head, body);
 	if (head->kind != FRAME_COMMIT)
 		return -1;
 	mail = frame_commit_read(body, head->body_bytes, fds, head->descriptors, &why);
@@ -154,6 +172,7 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 	asker->generation = channel->generation;
 	asker->serial = head->serial;
 	asker->bytes = head->body_bytes + mail_payload_bytes(mail);
+	memcpy(asker->id, mail->id, sizeof(asker->id));
 	channel->open_bytes += asker->bytes;
 	if (channel->open_bytes > MOST_OPEN_BYTES)
 		peer_rest(channel->peer, true);
@@ -168,6 +187,7 @@ on_lost(void *ctx, const char *why)
 	struct core *core = channel->core;
 
 	peer_free(&channel->peer);
+	desk_front_lost(core->desk);
 	if (core->orphaned)
 		drain_without_fronts(core);
 	if (core->draining)
@@ -211,6 +231,30 @@ on_due(void *ctx)
 		dispatch_wake(core->dispatch);
 }
 
+static void
+on_report(void *ctx, const struct dispatch_event *event)
+{
+	struct core *core = ctx;
+
+	desk_report(core->desk, event);
+}
+
+/* Each connection with a server token is a route of its name; "default" is one in any case. */
+static struct dispatch_route *
+routes_of(const struct config *config, size_t *count_r)
+{
+	struct dispatch_route *routes = mem_array(1 + config->connection_count, sizeof(*routes));
+	const struct connection *connection;
+
+	*count_r = 0;
+	for (size_t i = 0; (connection = config_connection_at(config, i)) != NULL; i++)
+		if (i == 0 || connection->server_token != NULL)
+			routes[(*count_r)++] = (struct dispatch_route){ .name = connection->name,
+				.token = connection->server_token,
+				.message_stream = connection->message_stream };
+	return routes;
+}
+
 static int
 start_dispatching(struct core *core)
 {
@@ -230,15 +274,15 @@ start_dispatching(struct core *core)
 		.breaker_failures = c->retry_breaker_failures,
 		.unsure = (enum dispatch_unsure)c->retry_unsure,
 	};
-	const struct dispatch_route route = { .name = ROUTE,
-		.token = c->postmark.server_token,
-		.message_stream = c->postmark.message_stream };
+	struct dispatch_route *routes;
+	size_t route_count;
 	const struct postmark_client_params client = { .loop = core->loop,
 		.base_url = c->postmark_url,
 		.ca_file = c->postmark_ca_file[0] != '\0' ? c->postmark_ca_file : NULL,
 		.user_agent = "pmrelay/" PACKAGE_VERSION,
 		.connect_timeout_ms = c->postmark_connect_timeout_ms,
-		.most_connections = c->postmark_requests + DISPATCH_SEARCHES };
+		.most_connections = (unsigned)(1 + c->connection_count) *
+				    (c->postmark_requests + DISPATCH_SEARCHES) };
 	char why[256] = "";
 	uint64_t seed;
 
@@ -249,13 +293,17 @@ start_dispatching(struct core *core)
 	}
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		seed = (uint64_t)clock_mono_us();
+	routes = routes_of(c, &route_count);
 	core->dispatch = dispatch_new(&(struct dispatch_params){ .loop = core->loop,
 	    .store = core->store,
 	    .client = core->client,
-	    .routes = &route,
-	    .route_count = 1,
+	    .routes = routes,
+	    .route_count = route_count,
 	    .options = &options,
-	    .seed = seed });
+	    .seed = seed,
+	    .report = on_report,
+	    .ctx = core });
+	free(routes);
 	dispatch_wake(core->dispatch);
 	return 0;
 }
@@ -340,6 +388,7 @@ on_drained_for_reload(void *ctx)
 	core->config = core->next_config;
 	core->next_config = NULL;
 	log_set_level(core->config->log_level);
+	desk_reload(core->desk, core->config);
 	if (start_dispatching(core) != 0) {
 		core->status = EX_CONFIG;
 		loop_stop(core->loop);
@@ -390,10 +439,12 @@ on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 	case HANDOVER_LOG_LEVEL:
 		log_set_level((enum log_level)number);
 		break;
+	case HANDOVER_RELOADED:
+		desk_reloaded(core->desk, number, fd);
+		return;
 	case HANDOVER_READY:
 	case HANDOVER_BAD_FRONT:
 	case HANDOVER_RELOAD:
-	case HANDOVER_RELOADED:
 		break;
 	}
 	if (fd >= 0)
@@ -409,6 +460,74 @@ on_supervisor_gone(void *ctx)
 	core->orphaned = true;
 	loop_timer_set(core->drain_end, core->config->drain_timeout_ms);
 	drain_without_fronts(core);
+}
+
+/* --- the control plane -------------------------------------------------------------------- */
+
+static struct dispatch *
+desk_dispatch(void *ctx)
+{
+	const struct core *core = ctx;
+
+	return core->next_config == NULL ? core->dispatch : NULL;
+}
+
+static unsigned
+desk_fronts(void *ctx)
+{
+	const struct core *core = ctx;
+	unsigned count = 0;
+
+	for (size_t i = 0; i < MOST_FRONTS; i++)
+		count += core->channels[i].peer != NULL;
+	return count;
+}
+
+static int
+desk_explain(void *ctx, uint64_t serial, const char *reverse_path, const struct strlist *recipients,
+    int content_fd)
+{
+	struct core *core = ctx;
+
+	for (size_t i = 0; i < MOST_FRONTS; i++)
+		if (core->channels[i].peer != NULL)
+			return peer_explain(core->channels[i].peer, serial, reverse_path,
+			    recipients, content_fd);
+	return -1;
+}
+
+static int
+desk_supervisor(void *ctx)
+{
+	const struct core *core = ctx;
+
+	return core->supervisor != NULL ? handover_fd(core->supervisor) : -1;
+}
+
+/* Mail matters more: what is wrong here is said, and the relay goes on without. */
+static void
+open_desk(struct core *core)
+{
+	const struct config *c = core->config;
+	int fd = HANDOVER_FD_LISTEN;
+	struct desk_params params = { .loop = core->loop,
+		.config = c,
+		.unix_fd = c->control_socket[0] != '\0' ? fd++ : -1,
+		.tcp_fd = c->control_listen[0] != '\0' ? fd++ : -1,
+		.store = core->store,
+		.dispatch = desk_dispatch,
+		.fronts = desk_fronts,
+		.explain = desk_explain,
+		.supervisor = desk_supervisor,
+		.ctx = core };
+	char why[256] = "";
+
+	if (params.unix_fd < 0 && params.tcp_fd < 0)
+		return;
+	core->desk = desk_open(&params, why, sizeof(why));
+	if (core->desk == NULL)
+		log_error("control", log_str("why", why),
+		    log_str("todo", "mend it and restart; mail flows without the control socket"));
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -463,10 +582,12 @@ core_main(void)
 	loop_timer_set(core.purge, FIRST_PURGE_MS);
 	core.supervisor =
 	    handover_new(core.loop, HANDOVER_FD_CONTROL, on_handover, on_supervisor_gone, &core);
+	open_desk(&core);
 	handover_send(HANDOVER_FD_CONTROL, HANDOVER_READY, 0, -1);
 
 	loop_run(core.loop);
 
+	desk_close(&core.desk);
 	handover_free(&core.supervisor);
 	for (size_t i = 0; i < MOST_FRONTS; i++)
 		peer_free(&core.channels[i].peer);

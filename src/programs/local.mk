@@ -5,9 +5,10 @@ pmrelayd_SOURCES = \
 	src/programs/sockets.c src/programs/sockets.h \
 	src/programs/front.c src/programs/front.h \
 	src/programs/core.c src/programs/core.h \
+	src/programs/desk.c src/programs/desk.h \
 	src/programs/handover.c src/programs/handover.h
-pmrelayd_LDADD = libintake.a libdispatch.a libsmtp.a libconvert.a libchannel.a \
-	libstore.a libpostmark.a libmail.a libconfig.a libbase.a \
+pmrelayd_LDADD = libcontrol.a libintake.a libdispatch.a libsmtp.a libconvert.a libchannel.a \
+	libstore.a libpostmark.a libmail.a libconfig.a liboperations.a libbase.a \
 	$(GMIME_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CONFUSE_LIBS) \
 	$(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS)
 
