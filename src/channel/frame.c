@@ -5,6 +5,9 @@
  * item, in the order of frame_commit_write().  A text is four bytes of length and its bytes.  A
  * payload is one byte that says where it is, four bytes of length and, when it is inline, its
  * bytes.
+ *
+ * An EXPLAIN's body is the reverse-path, the number of recipients and the recipients; an
+ * EXPLAINED's is the object.
  */
 
 #include <sys/mman.h>
@@ -61,23 +64,33 @@ take_number(struct cursor *c, size_t bytes)
 	return number;
 }
 
-/* A text of foreign origin: valid UTF-8 without control characters, within its limit. */
+/* Of foreign origin: valid UTF-8 without control characters, within its limit. */
+static bool
+text_is_right(const char *text, size_t len)
+{
+	if (len > FRAME_MOST_TEXT)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return false;
+	return text_is_utf8(text, len);
+}
+
+bool
+frame_text_is_right(const char *text)
+{
+	return text_is_right(text, strlen(text));
+}
+
 static char *
 take_text(struct cursor *c)
 {
 	size_t len = (size_t)take_number(c, 4);
-	const char *at;
+	const char *at = take(c, len);
 
-	if (len > FRAME_MOST_TEXT)
-		c->bad = true;
-	at = take(c, len);
 	if (at == NULL)
 		return NULL;
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)at[i] < 0x20 || at[i] == 0x7f)
-			c->bad = true;
-	}
-	if (!text_is_utf8(at, len))
+	if (!text_is_right(at, len))
 		c->bad = true;
 	return c->bad ? NULL : mem_bytes(at, len);
 }
@@ -134,7 +147,10 @@ frame_head_read(struct frame_head *head, const unsigned char bytes[FRAME_HEAD_SI
 	case FRAME_COMMIT:
 		return 0;
 	case FRAME_COMMITTED:
+	case FRAME_EXPLAINED:
 		return head->descriptors == 0 ? 0 : -1;
+	case FRAME_EXPLAIN:
+		return head->descriptors == 1 ? 0 : -1;
 	}
 	return -1;
 }
@@ -199,6 +215,7 @@ frame_commit_write(
 	for (size_t i = 0; i < mail->item_count; i++) {
 		const struct item *item = &mail->items[i];
 
+		put_number(out, item->kind, 1);
 		put_number(out, item->recipients.count, 4);
 		for (size_t k = 0; k < item->recipients.count; k++)
 			put_text(out, item->recipients.items[k]);
@@ -329,8 +346,12 @@ static const char *
 take_item(struct cursor *c, struct item *item, enum payload_part part, size_t *recipients,
     struct descriptors *descriptors)
 {
+	unsigned kind = (unsigned)take_number(c, 1);
 	size_t count = (size_t)take_number(c, 4);
 
+	if (kind != ITEM_EMAIL && kind != ITEM_TEMPLATE)
+		return "kind of item";
+	item->kind = (enum item_kind)kind;
 	*recipients += count;
 	if (c->bad || count == 0 || *recipients > FRAME_MOST_RECIPIENTS)
 		return "number of recipients";
@@ -454,4 +475,76 @@ frame_committed_read(const char *body, size_t len, bool *stored_r, struct refusa
 	free(enhanced);
 	free(text);
 	return result;
+}
+
+/* --- EXPLAIN and EXPLAINED ---------------------------------------------------------------- */
+
+int
+frame_explain_write(
+    struct buf *out, uint64_t serial, const char *reverse_path, const struct strlist *recipients)
+{
+	size_t begin = out->len;
+
+	if (recipients->count > FRAME_MOST_RECIPIENTS)
+		return -1;
+	put_head(out, FRAME_EXPLAIN, 1, serial);
+	put_text(out, reverse_path);
+	put_number(out, recipients->count, 4);
+	for (size_t i = 0; i < recipients->count; i++)
+		put_text(out, recipients->items[i]);
+	if (out->over || out->len - begin - FRAME_HEAD_SIZE > FRAME_MOST_BODY)
+		return -1;
+	close_frame(out, begin);
+	return 0;
+}
+
+int
+frame_explain_read(
+    const char *body, size_t len, char **reverse_path_r, struct strlist *recipients_r)
+{
+	struct cursor c = { .at = body, .left = len };
+	char *reverse_path = take_text(&c);
+	size_t count = (size_t)take_number(&c, 4);
+
+	*recipients_r = (struct strlist){ 0 };
+	if (count > FRAME_MOST_RECIPIENTS)
+		c.bad = true;
+	for (size_t i = 0; i < count && !c.bad; i++) {
+		char *recipient = take_text(&c);
+
+		if (recipient != NULL)
+			strlist_take(recipients_r, recipient);
+	}
+	if (c.bad || c.left > 0) {
+		free(reverse_path);
+		strlist_free(recipients_r);
+		return -1;
+	}
+	*reverse_path_r = reverse_path;
+	return 0;
+}
+
+int
+frame_explained_write(struct buf *out, uint64_t serial, const char *json, size_t len)
+{
+	size_t begin = out->len;
+
+	if (len > FRAME_MOST_BODY)
+		return -1;
+	put_head(out, FRAME_EXPLAINED, 0, serial);
+	buf_add(out, json, len);
+	if (out->over)
+		return -1;
+	close_frame(out, begin);
+	return 0;
+}
+
+int
+frame_explained_read(const char *body, size_t len, const char **json_r, size_t *len_r)
+{
+	if (!json_is_one_object(body, len))
+		return -1;
+	*json_r = body;
+	*len_r = len;
+	return 0;
 }

@@ -8,6 +8,7 @@
 struct buf;
 struct mail;
 struct refusal;
+struct strlist;
 
 /*
  * The frames between front and core.  Pure: bytes in, values out.
@@ -64,11 +65,13 @@ struct mail *frame_commit_read(
 
 /*
  * A mail that somebody wants explained: reverse-path and recipients as SMTP would bring them; the
- * content (CRLF or LF line ends) is the one descriptor.  -1: it does not fit.
+ * content (CRLF or LF line ends) is the one descriptor.  A text that is not clean UTF-8, or longer
+ * than FRAME_MOST_TEXT, is one that the other side refuses: the asker looks first
+ * (frame_text_is_right).  -1: it does not fit.
  */
-struct strlist;
-int frame_explain_write(struct buf *, uint64_t serial, const char *reverse_path,
-    const struct strlist *recipients);
+bool frame_text_is_right(const char *text);
+int frame_explain_write(
+    struct buf *, uint64_t serial, const char *reverse_path, const struct strlist *recipients);
 /* The caller frees both.  0, or -1. */
 int frame_explain_read(
     const char *body, size_t len, char **reverse_path_r, struct strlist *recipients_r);

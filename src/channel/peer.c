@@ -330,6 +330,32 @@ on_writable(evutil_socket_t fd, short what, void *ctx)
 	flush(ctx);
 }
 
+/* Lent descriptors that leave with the frame at that place of the output. */
+static void
+add_passage(struct peer *p, size_t at, const int *fds, size_t count)
+{
+	struct passage *passage;
+
+	if (p->passage_count == p->passage_room) {
+		p->passage_room = p->passage_room * 2 + 8;
+		p->passages = mem_resize(p->passages, p->passage_room, sizeof(*p->passages));
+	}
+	passage = &p->passages[p->passage_count++];
+	passage->at = at;
+	passage->count = count;
+	passage->fds = mem_array(count, sizeof(int));
+	for (size_t i = 0; i < count; i++)
+		passage->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+}
+
+/* A frame that was begun there does not fit. */
+static void
+take_back(struct peer *p, size_t at)
+{
+	p->out.len = at;
+	p->out.over = false;
+}
+
 int
 peer_commit(struct peer *p, uint64_t serial, const struct mail *mail)
 {
@@ -337,24 +363,38 @@ peer_commit(struct peer *p, uint64_t serial, const struct mail *mail)
 	size_t at = p->out.len, count;
 
 	if (frame_commit_write(&p->out, serial, mail, fds, &count) != 0) {
-		p->out.len = at;
-		p->out.over = false;
+		take_back(p, at);
 		return -1;
 	}
-	if (count > 0) {
-		struct passage *passage;
+	if (count > 0)
+		add_passage(p, at, fds, count);
+	loop_call_ask(p->flush);
+	return 0;
+}
 
-		if (p->passage_count == p->passage_room) {
-			p->passage_room = p->passage_room * 2 + 8;
-			p->passages =
-			    mem_resize(p->passages, p->passage_room, sizeof(*p->passages));
-		}
-		passage = &p->passages[p->passage_count++];
-		passage->at = at;
-		passage->count = count;
-		passage->fds = mem_array(count, sizeof(int));
-		for (size_t i = 0; i < count; i++)
-			passage->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+int
+peer_explain(struct peer *p, uint64_t serial, const char *reverse_path,
+    const struct strlist *recipients, int content_fd)
+{
+	size_t at = p->out.len;
+
+	if (frame_explain_write(&p->out, serial, reverse_path, recipients) != 0) {
+		take_back(p, at);
+		return -1;
+	}
+	add_passage(p, at, &content_fd, 1);
+	loop_call_ask(p->flush);
+	return 0;
+}
+
+int
+peer_explained(struct peer *p, uint64_t serial, const char *json, size_t len)
+{
+	size_t at = p->out.len;
+
+	if (frame_explained_write(&p->out, serial, json, len) != 0) {
+		take_back(p, at);
+		return -1;
 	}
 	loop_call_ask(p->flush);
 	return 0;

@@ -9,6 +9,7 @@ struct frame_head;
 struct loop;
 struct mail;
 struct refusal;
+struct strlist;
 
 /*
  * One end of the socketpair between a front and the core, on the loop.  Frames that are written
@@ -34,7 +35,6 @@ void peer_free(struct peer **);
 int peer_commit(struct peer *, uint64_t serial, const struct mail *);
 void peer_committed(struct peer *, uint64_t serial, const struct refusal *refusal_or_null);
 /* -1: it fits no frame.  content_fd is lent for the call. */
-struct strlist;
 int peer_explain(struct peer *, uint64_t serial, const char *reverse_path,
     const struct strlist *recipients, int content_fd);
 int peer_explained(struct peer *, uint64_t serial, const char *json, size_t len);

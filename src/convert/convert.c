@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "mail/address.h"
 #include "mail/envelope.h"
 #include "mail/mail.h"
@@ -31,6 +32,8 @@ struct conversion {
 	struct ledger ledger;
 	struct mail *mail;
 	struct guard_item *written;
+	size_t largest_bytes;
+	bool has_headers, has_parts;
 };
 
 void
@@ -151,9 +154,12 @@ convert(struct conversion *c)
 
 	if (envelope_check(c) != 0 || content_parse(c) != 0 ||
 	    headers_read(&c->headers, c->options, &c->mime, input->envelope->reverse_path,
-		&c->ledger, c->refusal) != 0 ||
-	    parts_read(&c->parts, c->options, &c->mime, &c->ledger, c->refusal) != 0)
+		&c->ledger, c->refusal) != 0)
 		return -1;
+	c->has_headers = true;
+	if (parts_read(&c->parts, c->options, &c->mime, &c->ledger, c->refusal) != 0)
+		return -1;
+	c->has_parts = true;
 
 	recipients_split(&c->split, &input->envelope->recipients, &c->headers.to, &c->headers.cc,
 	    c->options->most_recipients);
@@ -166,20 +172,60 @@ convert(struct conversion *c)
 		.headers = &c->headers,
 		.parts = &c->parts,
 		.split = &c->split,
-		.content_len = input->content_len };
+		.content_len = input->content_len,
+		.largest_r = &c->largest_bytes };
 	if (item_make_all(&items, c->mail, &c->written, c->refusal) != 0 || guard_ask(c) != 0)
 		return -1;
 	mail_describe(c);
 	return 0;
 }
 
+static void
+facts_take(struct convert_facts *facts, struct conversion *c)
+{
+	facts->ledger = c->ledger;
+	facts->largest_bytes = c->largest_bytes;
+	facts->has_headers = c->has_headers;
+	if (c->has_headers) {
+		const struct headers *headers = &c->headers;
+
+		facts->from = mem_string(headers->from);
+		facts->subject = mem_string(headers->subject);
+		facts->message_id = mem_string(headers->message_id);
+		facts->subject_units = text_utf16_units(headers->subject, strlen(headers->subject));
+		facts->tag_units = text_utf16_units(headers->tag, strlen(headers->tag));
+		facts->metadata_count = headers->metadata_count + 1;
+	}
+	facts->has_parts = c->has_parts;
+	if (c->has_parts) {
+		facts->text_bytes = c->parts.text.len;
+		facts->html_bytes = c->parts.html.len;
+		facts->attachment_count = c->parts.attachment_count;
+	}
+	facts->written = c->written;
+	facts->written_count = c->written == NULL ? 0 : c->split.item_count;
+	c->written = NULL;
+}
+
+void
+convert_facts_free(struct convert_facts *facts)
+{
+	free(facts->from);
+	free(facts->subject);
+	free(facts->message_id);
+	item_written_free(&facts->written, facts->written_count);
+	*facts = (struct convert_facts){ 0 };
+}
+
 int
-convert_mail(const struct convert_options *options, const struct convert_input *input,
-    struct mail **mail_r, struct refusal *refusal_r)
+convert_mail_with_facts(const struct convert_options *options, const struct convert_input *input,
+    struct convert_facts *facts, struct mail **mail_r, struct refusal *refusal_r)
 {
 	struct conversion c = { .options = options, .input = input, .refusal = refusal_r };
 	int result = convert(&c);
 
+	if (facts != NULL)
+		facts_take(facts, &c);
 	item_written_free(&c.written, c.split.item_count);
 	recipients_free(&c.split);
 	parts_free(&c.parts);
@@ -189,4 +235,11 @@ convert_mail(const struct convert_options *options, const struct convert_input *
 		mail_free(&c.mail);
 	*mail_r = c.mail;
 	return result;
+}
+
+int
+convert_mail(const struct convert_options *options, const struct convert_input *input,
+    struct mail **mail_r, struct refusal *refusal_r)
+{
+	return convert_mail_with_facts(options, input, NULL, mail_r, refusal_r);
 }

@@ -155,6 +155,13 @@ add_head(struct buf *out, const struct item_input *input, const struct guard_ite
 
 /* --- payloads ------------------------------------------------------------- */
 
+static void
+note_size(const struct item_input *input, size_t bytes)
+{
+	if (bytes > *input->largest_r)
+		*input->largest_r = bytes;
+}
+
 static int
 refuse_size(const struct item_input *input, size_t bytes, struct refusal *refusal_r)
 {
@@ -216,6 +223,7 @@ make_only_item(const struct item_input *input, struct mail *mail, const struct g
 	item_id(id, mail->id, mail->items[0].number);
 	add_head(&out, input, written, id);
 	add_tail(&out, input);
+	note_size(input, out.over ? out.most : out.len);
 	if (out.over || out.len > input->options->most_api_bytes)
 		refuse_size(input, out.over ? out.most : out.len, refusal_r);
 	else if (payload_settle(&mail->items[0].payload, &out, most) != 0)
@@ -238,6 +246,7 @@ make_head(const struct item_input *input, struct mail *mail, const struct guard_
 	buf_init(&out, ITEM_MOST_HEAD_BYTES);
 	item_id(id, mail->id, item->number);
 	add_head(&out, input, &written[number], id);
+	note_size(input, (out.over ? out.most : out.len) + tail_bytes);
 	if (out.over || out.len + tail_bytes > input->options->most_api_bytes)
 		refuse_size(input, (out.over ? out.most : out.len) + tail_bytes, refusal_r);
 	else if (payload_settle(&item->payload, &out, ITEM_MOST_HEAD_BYTES) != 0)
@@ -260,6 +269,7 @@ make_several_items(const struct item_input *input, struct mail *mail,
 	buf_addc(&tail, ',');
 	add_tail(&tail, input);
 	tail_bytes = tail.over ? tail.most : tail.len;
+	note_size(input, tail_bytes);
 	if (tail.over || tail_bytes > input->options->most_api_bytes) {
 		refuse_size(input, tail_bytes, refusal_r);
 		goto free_tail;

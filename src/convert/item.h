@@ -30,6 +30,7 @@ struct item_input {
 	const struct parts *parts;
 	const struct recipients_split *split;
 	size_t content_len; /* of the mail: tells how large the JSON will be */
+	size_t *largest_r;  /* JSON bytes of the largest item, also of one that is refused for it */
 };
 
 /*

@@ -3,25 +3,44 @@
 #include "base/buf.h"
 #include "convert/ledger.h"
 
-static const char *const names[LEDGER_ENTRIES] = {
-	[LEDGER_DATE] = "date",
-	[LEDGER_SENDER] = "sender",
-	[LEDGER_AUTHORS] = "authors",
-	[LEDGER_FROM] = "from",
-	[LEDGER_FROM_NAME] = "from-name",
-	[LEDGER_SHOWN] = "shown-recipients",
-	[LEDGER_HEADERS] = "headers",
-	[LEDGER_CONTROLS] = "x-pm",
-	[LEDGER_SIGNED] = "signed",
-	[LEDGER_ENCRYPTED] = "encrypted",
-	[LEDGER_CALENDAR] = "calendar",
-	[LEDGER_ALTERNATIVES] = "alternatives",
-	[LEDGER_HTML_PARTS] = "html-parts",
-	[LEDGER_MESSAGES] = "messages",
-	[LEDGER_TNEF] = "tnef",
-	[LEDGER_NAMES] = "names",
-	[LEDGER_NO_BODY] = "no-body",
+static const struct {
+	const char *word, *sentence;
+} entries[LEDGER_ENTRIES] = {
+	[LEDGER_DATE] = { "date", "The Date is not kept: Postmark sets its own." },
+	[LEDGER_SENDER] = { "sender", "The Sender is not kept beside the author in From." },
+	[LEDGER_AUTHORS] = { "authors", "From has several authors, and only the first is kept." },
+	[LEDGER_FROM] = { "from",
+	    "From is missing or of no use, and another address stands in for it." },
+	[LEDGER_FROM_NAME] = { "from-name", "The name in From is cut to Postmark's limit." },
+	[LEDGER_SHOWN] = { "shown-recipients",
+	    "Addresses of To and Cc that are not in the envelope are not shown." },
+	[LEDGER_HEADERS] = { "headers",
+	    "Header fields that Postmark does not take are not passed on." },
+	[LEDGER_CONTROLS] = { "x-pm", "X-PM fields that are unknown or of no use are left out." },
+	[LEDGER_SIGNED] = { "signed",
+	    "The signature goes along as an attachment and proves nothing any more." },
+	[LEDGER_ENCRYPTED] = { "encrypted", "Encrypted content goes as attachments." },
+	[LEDGER_CALENDAR] = { "calendar", "The calendar part goes as an attachment." },
+	[LEDGER_ALTERNATIVES] = { "alternatives",
+	    "Alternatives beside text and HTML go as attachments." },
+	[LEDGER_HTML_PARTS] = { "html-parts", "Several HTML parts are joined into one." },
+	[LEDGER_MESSAGES] = { "messages", "Messages within the mail go as .eml attachments." },
+	[LEDGER_TNEF] = { "tnef", "winmail.dat goes as it is, unread." },
+	[LEDGER_NAMES] = { "names", "Attachments without a name got one." },
+	[LEDGER_NO_BODY] = { "no-body", "There is no text, and a stand-in is sent as the body." },
 };
+
+const char *
+ledger_word(enum ledger_entry entry)
+{
+	return entries[entry].word;
+}
+
+const char *
+ledger_sentence(enum ledger_entry entry)
+{
+	return entries[entry].sentence;
+}
 
 char *
 ledger_print(const struct ledger *ledger)
@@ -33,7 +52,7 @@ ledger_print(const struct ledger *ledger)
 		if (ledger->set & 1U << i) {
 			if (out.len > 0)
 				buf_addc(&out, ',');
-			buf_adds(&out, names[i]);
+			buf_adds(&out, entries[i].word);
 		}
 	if (ledger->undecodable > 0)
 		buf_addf(&out, "%sundecodable=%zu", out.len > 0 ? "," : "", ledger->undecodable);

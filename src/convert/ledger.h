@@ -39,6 +39,9 @@ ledger_note(struct ledger *ledger, enum ledger_entry entry)
 	ledger->set |= 1U << entry;
 }
 
+const char *ledger_word(enum ledger_entry);     /* "date" */
+const char *ledger_sentence(enum ledger_entry); /* what happened, for people */
+
 /* "date,sender,undecodable=12"; the caller frees. */
 char *ledger_print(const struct ledger *);
 

@@ -6,6 +6,10 @@
  * id makes that safe (store_commit() takes an id once).
  */
 
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +29,17 @@
 #include "convert/convert.h"
 #include "smtp/session.h"
 
+#include "intake/explain.h"
 #include "intake/intake.h"
 
 #define TABLE_SLOTS    1024U /* a power of two */
 #define SWEEP_MS       1000
 #define MOST_KEPT_TEXT 1000U /* of a text in the record; well below FRAME_MOST_TEXT */
+
+/* What an explanation may take for a mail of no size, and what it may say of messages at most: a
+ * frame holds that, the largest message, and all that stands around it. */
+#define EXPLAIN_LEAST_BYTES (512U * 1024U)
+#define EXPLAIN_MOST_BYTES  (24U * 1024U * 1024U)
 
 /* A mail that the core has been, or will be, asked to store. */
 struct pending {
@@ -59,6 +69,7 @@ struct intake {
 };
 
 static void sweep(void *);
+static bool on_memory(void *, int64_t);
 
 struct intake *
 intake_new(const struct intake_params *params)
@@ -247,16 +258,13 @@ ask(struct intake *in, const struct pending *p, struct refusal *refusal_r)
 }
 
 static int
-on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
+on_committed(struct intake *in, const struct frame_head *head, const char *body)
 {
-	struct intake *in = ctx;
 	struct refusal refusal;
 	struct pending *p;
 	bool stored;
 
-	(void)fds;
-	if (head->kind != FRAME_COMMITTED ||
-	    frame_committed_read(body, head->body_bytes, &stored, &refusal) != 0)
+	if (frame_committed_read(body, head->body_bytes, &stored, &refusal) != 0)
 		return -1;
 	p = pending_find(in, head->serial);
 	if (p != NULL)
@@ -265,6 +273,105 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 		log_warning("stored-late", log_str("why", "a mail that was answered 451 is stored "
 							  "after all, and may come twice"));
 	return 0;
+}
+
+/* Sealed: it does not change while it is read.  -1: it is not. */
+static int
+sealed_size(int fd, uint64_t *bytes_r)
+{
+	const int wanted = F_SEAL_SHRINK | F_SEAL_WRITE;
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat facts;
+
+	if (seals < 0 || (seals & wanted) != wanted || fstat(fd, &facts) != 0)
+		return -1;
+	*bytes_r = (uint64_t)facts.st_size;
+	return 0;
+}
+
+static void
+explain_content(struct intake *in, struct explain_input *input, int fd, struct buf *out)
+{
+	/* The content again with other line ends, the items, and the answer with all of them. */
+	uint64_t memory = input->content_len * 8 + EXPLAIN_LEAST_BYTES;
+	struct refusal refusal;
+	void *content = MAP_FAILED;
+
+	if (input->content_len > FRAME_MOST_PAYLOAD) {
+		refusal_set(&refusal, 552, "5.3.4",
+		    "the mail has %zu bytes, and more than %u are not looked at",
+		    input->content_len, FRAME_MOST_PAYLOAD);
+		explain_refused(in->convert, input, &refusal, out);
+		return;
+	}
+	if (!on_memory(in, (int64_t)memory)) {
+		refusal_set(&refusal, 452, "4.3.1", "too many mails at once, try again later");
+		explain_refused(in->convert, input, &refusal, out);
+		return;
+	}
+	input->content = "";
+	input->most_bytes = memory < EXPLAIN_MOST_BYTES ? memory : EXPLAIN_MOST_BYTES;
+	if (input->content_len > 0) {
+		content = mmap(NULL, input->content_len, PROT_READ, MAP_PRIVATE, fd, 0);
+		input->content = content;
+	}
+	if (input->content_len > 0 && content == MAP_FAILED) {
+		refusal_set(&refusal, 451, "4.3.0", "the mail cannot be read: %s", strerror(errno));
+		explain_refused(in->convert, input, &refusal, out);
+	} else {
+		explain(in->convert, input, out);
+	}
+	if (content != MAP_FAILED)
+		munmap(content, input->content_len);
+	on_memory(in, -(int64_t)memory);
+}
+
+static int
+on_explain(struct intake *in, const struct frame_head *head, const char *body, int fd)
+{
+	struct explain_input input = { .content_len = 0 };
+	struct strlist recipients;
+	struct refusal refusal;
+	uint64_t content_bytes;
+	char *reverse_path;
+	struct buf out;
+
+	if (sealed_size(fd, &content_bytes) != 0 ||
+	    frame_explain_read(body, head->body_bytes, &reverse_path, &recipients) != 0)
+		return -1;
+	input.reverse_path = reverse_path;
+	input.recipients = &recipients;
+	input.content_len = content_bytes;
+	buf_init(&out, SIZE_MAX / 4);
+	explain_content(in, &input, fd, &out);
+	if (peer_explained(in->peer, head->serial, out.data, out.len) != 0) {
+		/* Thousands of recipients that are none fit into the question, but not twice. */
+		refusal_set(
+		    &refusal, 552, "5.3.4", "there is too much to tell, ask for fewer recipients");
+		input.recipients = NULL;
+		buf_clear(&out);
+		explain_refused(in->convert, &input, &refusal, &out);
+		peer_explained(in->peer, head->serial, out.data, out.len);
+	}
+	buf_free(&out);
+	strlist_free(&recipients);
+	free(reverse_path);
+	return 0;
+}
+
+static int
+on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
+{
+	switch ((enum frame_kind)head->kind) {
+	case FRAME_COMMITTED:
+		return on_committed(ctx, head, body);
+	case FRAME_EXPLAIN:
+		return on_explain(ctx, head, body, fds[0]);
+	case FRAME_COMMIT:
+	case FRAME_EXPLAINED:
+		break; /* what a front says, not hears */
+	}
+	return -1;
 }
 
 static void

@@ -12,7 +12,8 @@ struct loop;
 /*
  * What a front does with a received mail: converts it, asks the core to store it, and tells the
  * client what came of it.  A mail that waits for the core's answer is kept until it comes: when
- * the core dies meanwhile, the same mail is asked for again under the same id.
+ * the core dies meanwhile, the same mail is asked for again under the same id.  Where the core asks
+ * what would become of a mail, it answers with what explain.h says.
  */
 struct intake;
 
