@@ -9,7 +9,8 @@
 
 /*
  * doc/queue.md explains the tables.  The numbers of enum item_state stand here as they are
- * stored: 1 spooled, 2 sending, 3 waiting, 5 unsure.
+ * stored: 1 spooled, 2 sending, 3 waiting, 4 held, 5 unsure, 6 sent, 7 failed; 8 is what the items
+ * of a mail share.
  */
 const char *const migrate_steps[] = {
 	/* 1 */
@@ -78,6 +79,35 @@ const char *const migrate_steps[] = {
 	"  number INTEGER NOT NULL"
 	") STRICT;"
 	"INSERT INTO tally VALUES (0,0),(1,0),(2,0),(3,0),(4,0),(5,0),(6,0),(7,0),(100,0);",
+
+	/* 2: what an operator sees and does */
+	"ALTER TABLE item ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+	/* 0: since its mail was accepted.  Nothing has to be rewritten, and a new item needs no
+	 * byte for it. */
+	"ALTER TABLE item ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0;"
+	/* Of held and failed: a request may have gone out that nobody has answered. */
+	"ALTER TABLE item ADD COLUMN unanswered INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE item SET unanswered=1 WHERE state=4 AND put_aside=0 AND EXISTS"
+	"  (SELECT 1 FROM attempt AS a WHERE a.item=item.key AND"
+	"   (a.line=item.history AND a.http_status=0 OR a.line=item.history-1 AND a.verdict=5));"
+
+	"ALTER TABLE route ADD COLUMN held INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE route ADD COLUMN why TEXT;"
+	"ALTER TABLE route ADD COLUMN stood_since_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE route ADD COLUMN stood_ms INTEGER NOT NULL DEFAULT 0;"
+
+	/* Every state but sent, each in the order of the keys: the oldest of a state, and a page of
+	 * them, without looking at others. */
+	"DROP INDEX item_sending;"
+	"CREATE INDEX item_state ON item(state) WHERE state NOT IN (6, 8);"
+	"DELETE FROM tally WHERE what=100;"
+
+	/* Ids that are random would each dirty a page of their own among all that is kept.  With
+	 * the age before them only the pages of the newest are written to; whoever looks for one
+	 * asks for it age by age. */
+	"CREATE INDEX mail_message ON mail(key >> 10, message_id) WHERE message_id <> '';"
+	"CREATE INDEX item_postmark ON item(key >> 30, postmark_id)"
+	"  WHERE postmark_id IS NOT NULL;",
 };
 const size_t migrate_step_count = sizeof(migrate_steps) / sizeof(migrate_steps[0]);
 

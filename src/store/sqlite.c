@@ -61,9 +61,8 @@
 #define LOG_FRAMES_LOW 128
 #define LOG_SHARE      4
 
-#define ANSWER_MOST     4096
-#define PURGE_ROWS      500
-#define FIRST_OPEN_STEP 10000 /* mails */
+#define ANSWER_MOST 4096
+#define PURGE_ROWS  500
 
 enum payload_at {
 	PAYLOAD_GONE = 0,
@@ -71,9 +70,8 @@ enum payload_at {
 	PAYLOAD_IN_FILE = 2,
 };
 
-/* Rows of the tally table besides enum item_state. */
-#define TALLY_PUT_ASIDE  0
-#define TALLY_FIRST_OPEN 100
+/* The row of the tally table besides enum item_state. */
+#define TALLY_PUT_ASIDE 0
 
 enum statement {
 	BEGIN,
@@ -99,8 +97,7 @@ enum statement {
 	ITEMS_SENDING,
 	ITEMS_OF_MAIL,
 	ITEMS_FROM,
-	ITEM_FIRST_OPEN,
-	ITEM_LAST,
+	ITEM_OLDEST,
 	ITEM_FIND,
 	ITEM_TO_UNSURE,
 	NEXT_DUE,
@@ -113,13 +110,13 @@ enum statement {
 	FREE_PAGES,
 	TALLY_READ,
 	TALLY_ADD,
-	TALLY_SET,
 	STATEMENT_COUNT,
 };
 
 #define CLAIM_COLUMNS                                                                              \
 	"SELECT i.key, i.state, i.attempt, i.payload_at, i.payload_bytes, i.recipients,"           \
-	" m.id, m.accepted_ms, z.payload_at, z.payload_bytes, i.message_bytes FROM item AS i"
+	" m.id, m.accepted_ms, z.payload_at, z.payload_bytes, i.message_bytes, i.kind,"            \
+	" i.since_ms FROM item AS i"
 
 #define CLAIM_JOINS                                                                                \
 	" LEFT JOIN mail AS m ON m.key=i.key>>20 LEFT JOIN item AS z ON z.key=(i.key>>20)<<20"
@@ -138,18 +135,22 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[MAIL_DROP] = "DELETE FROM mail WHERE key=?1 AND NOT EXISTS"
 		      "(SELECT 1 FROM item WHERE key>=?1<<20 AND key<(?1+1)<<20)",
 	[SHARED_ADD] =
-	    "INSERT INTO item VALUES(?1,?2,8,0,0,0,0,?3,?4,?4,9223372036854775807,'',NULL,NULL)",
+	    "INSERT INTO item(key, route, state, due_ms, attempt, history, put_aside, payload_at,"
+	    " payload_bytes, message_bytes, ended_ms, recipients)"
+	    " VALUES(?1,?2,8,0,0,0,0,?3,?4,?4,9223372036854775807,'')",
 	[SHARED_READ] = "SELECT payload_at FROM item WHERE key=?1<<20",
 	[SHARED_NEEDED] = "SELECT 1 FROM item"
 			  " WHERE key>?1<<20 AND key<(?1+1)<<20 AND payload_at<>0 LIMIT 1",
-	[ITEM_ADD] = "INSERT INTO item VALUES(?1,?2,1,?3,0,0,0,?4,?5,?7,0,?6,NULL,NULL)",
+	[ITEM_ADD] = "INSERT INTO item(key, route, state, due_ms, attempt, history, put_aside,"
+		     " payload_at, payload_bytes, message_bytes, ended_ms, recipients, kind)"
+		     " VALUES(?1,?2,1,?3,0,0,0,?4,?5,?7,0,?6,?8)",
 	[ITEM_READ] = "SELECT state, attempt, history, payload_at FROM item WHERE key=?1",
 	[ITEM_MARK] = "UPDATE item SET state=2, attempt=?2 WHERE key=?1",
 	[ITEM_PUT_ASIDE] = "UPDATE item SET state=4, put_aside=1 WHERE key=?1",
 	[ITEM_SETTLE] =
 	    "UPDATE item SET state=?2, due_ms=?3, attempt=?4, history=?5, payload_at=?6,"
 	    " ended_ms=?7, postmark_id=coalesce(?8, postmark_id),"
-	    " inactive=coalesce(?9, inactive) WHERE key=?1",
+	    " inactive=coalesce(?9, inactive), unanswered=?10 WHERE key=?1",
 	[ITEM_DROP] = "DELETE FROM item WHERE key=?1",
 	[ITEMS_DUE] = CLAIM_COLUMNS " INDEXED BY item_due" CLAIM_JOINS
 				    " WHERE i.route=?1 AND i.state IN (1, 3) AND i.due_ms<=?2"
@@ -157,16 +158,16 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[ITEMS_UNSURE] = CLAIM_COLUMNS
 	" INDEXED BY item_unsure" CLAIM_JOINS
 	" WHERE i.route=?1 AND i.state=5 AND i.due_ms<=?2 ORDER BY i.due_ms, i.key",
-	[ITEMS_SENDING] = "SELECT key FROM item INDEXED BY item_sending WHERE state=2",
+	[ITEMS_SENDING] = "SELECT key FROM item INDEXED BY item_state"
+			  " WHERE state=2 AND state NOT IN (6, 8)",
 	[ITEMS_OF_MAIL] = "SELECT key, state, payload_at, put_aside FROM item"
 			  " WHERE key>=?1<<20 AND key<(?1+1)<<20",
 	[ITEMS_FROM] = "SELECT i.key, i.state, i.payload_at, i.put_aside, i.ended_ms, m.accepted_ms"
 		       " FROM item AS i LEFT JOIN mail AS m ON m.key=i.key>>20"
 		       " WHERE i.key>?1 ORDER BY i.key LIMIT ?2",
-	[ITEM_FIRST_OPEN] = "SELECT i.key, m.accepted_ms FROM item AS i NOT INDEXED"
-			    " LEFT JOIN mail AS m ON m.key=i.key>>20"
-			    " WHERE i.key>=?1 AND i.state<6 ORDER BY i.key LIMIT 1",
-	[ITEM_LAST] = "SELECT coalesce(max(key), 0) FROM item",
+	[ITEM_OLDEST] = "SELECT i.key, m.accepted_ms FROM item AS i INDEXED BY item_state"
+			" LEFT JOIN mail AS m ON m.key=i.key>>20"
+			" WHERE i.state=?1 AND i.state NOT IN (6, 8) ORDER BY i.key LIMIT 1",
 	[ITEM_FIND] = "SELECT i.payload_at FROM mail AS m JOIN item AS i ON i.key=(m.key<<20)+?2"
 		      " WHERE m.id=?1",
 	[ITEM_TO_UNSURE] = "UPDATE item SET state=5, due_ms=?2 WHERE key=?1",
@@ -182,7 +183,6 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[FREE_PAGES] = "PRAGMA freelist_count",
 	[TALLY_READ] = "SELECT what, number FROM tally",
 	[TALLY_ADD] = "UPDATE tally SET number=number+?2 WHERE what=?1",
-	[TALLY_SET] = "UPDATE tally SET number=?2 WHERE what=?1",
 };
 
 struct route_key {
@@ -207,8 +207,7 @@ struct sqlite {
 	struct route_key *routes; /* those in the table; few, so a list will do */
 	size_t route_count;
 
-	int64_t tally[ITEM_FAILED + 1];        /* changes of this transaction */
-	int64_t first_open, first_open_stored; /* no open item has a lower key; 0: not known */
+	int64_t tally[ITEM_FAILED + 1]; /* changes of this transaction */
 	char why[256];
 };
 
@@ -304,7 +303,6 @@ disconnect(struct sqlite *b)
 	b->db = NULL;
 	routes_forget(b);
 	memset(b->tally, 0, sizeof(b->tally));
-	b->first_open = b->first_open_stored = 0;
 }
 
 static int
@@ -584,7 +582,6 @@ sqlite_rollback(void *ctx)
 	memset(b->tally, 0, sizeof(b->tally));
 	/* What was new in this transaction is unknown again. */
 	routes_forget(b);
-	b->first_open = b->first_open_stored = 0;
 }
 
 static bool
@@ -801,6 +798,7 @@ item_add(struct sqlite *b, const struct mail *mail, int64_t mail_key, int64_t ro
 	sqlite3_bind_int64(s, 5, (int64_t)item->payload.len);
 	sqlite3_bind_text(s, 6, recipients, (int)len, SQLITE_STATIC);
 	sqlite3_bind_int64(s, 7, (int64_t)(item->payload.len + mail->shared.len));
+	sqlite3_bind_int(s, 8, (int)item->kind);
 	result = statement_run(b, ITEM_ADD);
 	free(recipients);
 	if (result != STORE_OK)
@@ -867,6 +865,10 @@ due_read(sqlite3_stmt *s, struct due *due)
 	due->item.came_from = (enum item_state)sqlite3_column_int(s, 1);
 	due->item.attempt = (unsigned)sqlite3_column_int(s, 2);
 	due->item.accepted_ms = sqlite3_column_int64(s, 7);
+	due->item.kind = (enum item_kind)sqlite3_column_int(s, 11);
+	due->item.since_ms = sqlite3_column_int64(s, 12);
+	if (due->item.since_ms == 0)
+		due->item.since_ms = due->item.accepted_ms;
 	payload_init(&due->item.payload);
 	due->item.payload.len = (size_t)bytes;
 	payload_init(&due->item.shared);
@@ -1047,6 +1049,7 @@ sqlite_settle(void *ctx, const struct store_outcome *outcome, bool *taken_r)
 	enum item_state to = outcome->to;
 	enum payload_at payload_at = PAYLOAD_GONE;
 	int64_t attempt = 0, history = 0;
+	bool unanswered;
 	int state = 0;
 	enum store_result result;
 
@@ -1069,6 +1072,9 @@ sqlite_settle(void *ctx, const struct store_outcome *outcome, bool *taken_r)
 		attempt--;
 	if (to == ITEM_SPOOLED && attempt > 0)
 		to = ITEM_WAITING;
+	/* Whoever lets it go on has to ask Postmark first. */
+	unanswered = (to == ITEM_HELD && outcome->http_status == 0) ||
+		     ((to == ITEM_HELD || to == ITEM_FAILED) && state == ITEM_UNSURE);
 	if (to == ITEM_SENT) {
 		result = payload_drop(b, outcome->key, payload_at);
 		payload_at = PAYLOAD_GONE;
@@ -1105,6 +1111,7 @@ sqlite_settle(void *ctx, const struct store_outcome *outcome, bool *taken_r)
 	sqlite3_bind_int64(s, 7, to >= ITEM_SENT ? outcome->at_ms : 0);
 	bind_text_or_null(s, 8, outcome->postmark_id);
 	bind_text_or_null(s, 9, outcome->inactive);
+	sqlite3_bind_int(s, 10, unanswered);
 	result = statement_run(b, ITEM_SETTLE);
 	if (result == STORE_OK && to == ITEM_SENT)
 		result = shared_drop_unneeded(b, outcome->key >> NUMBER_BITS);
@@ -1140,20 +1147,23 @@ sqlite_next_due(void *ctx, const char *route, enum item_state from, int64_t now_
 
 /* --- operator ---------------------------------------------------------------------------- */
 
-/* Written down now and then only: it saves a walk at the next start, and a question should not
- * cost a sync. */
+/* Keys grow with time: the oldest that is open is the first of one of the open states. */
 static enum store_result
-first_open_set(struct sqlite *b, int64_t key)
+oldest_open(struct sqlite *b, struct store_counts *counts)
 {
-	sqlite3_stmt *s = b->statements[TALLY_SET];
+	sqlite3_stmt *s = b->statements[ITEM_OLDEST];
+	int64_t oldest = INT64_MAX;
+	enum store_result result = STORE_OK;
 
-	b->first_open = key;
-	if (key != 0 && key - b->first_open_stored < (int64_t)FIRST_OPEN_STEP << NUMBER_BITS)
-		return STORE_OK;
-	b->first_open_stored = key;
-	sqlite3_bind_int(s, 1, TALLY_FIRST_OPEN);
-	sqlite3_bind_int64(s, 2, key);
-	return statement_run(b, TALLY_SET);
+	for (int state = ITEM_SPOOLED; result == STORE_OK && state < ITEM_SENT; state++) {
+		sqlite3_bind_int(s, 1, state);
+		if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int64(s, 0) < oldest) {
+			oldest = sqlite3_column_int64(s, 0);
+			counts->oldest_ms = sqlite3_column_int64(s, 1);
+		}
+		result = result_of(b, sqlite3_reset(s));
+	}
+	return result;
 }
 
 static enum store_result
@@ -1161,7 +1171,6 @@ sqlite_count(void *ctx, struct store_counts *counts)
 {
 	struct sqlite *b = ctx;
 	sqlite3_stmt *s = b->statements[TALLY_READ];
-	int64_t found = 0;
 	enum store_result result;
 
 	memset(counts, 0, sizeof(*counts));
@@ -1172,35 +1181,13 @@ sqlite_count(void *ctx, struct store_counts *counts)
 		int what = sqlite3_column_int(s, 0);
 		int64_t number = sqlite3_column_int64(s, 1);
 
-		if (what == TALLY_FIRST_OPEN)
-			b->first_open_stored = number;
-		else if (what == TALLY_PUT_ASIDE)
+		if (what == TALLY_PUT_ASIDE)
 			counts->put_aside = (uint64_t)number;
 		else if (what >= ITEM_SPOOLED && what <= ITEM_FAILED)
 			counts->items[what] = (uint64_t)number;
 	}
 	result = result_of(b, sqlite3_reset(s));
-	if (result != STORE_OK)
-		return result;
-	if (b->first_open == 0)
-		b->first_open = b->first_open_stored;
-
-	/* Keys grow with time, and an item that has ended stays so: the search goes on from where
-	 * it ended the last time instead of through the whole history. */
-	s = b->statements[ITEM_FIRST_OPEN];
-	sqlite3_bind_int64(s, 1, b->first_open);
-	if (sqlite3_step(s) == SQLITE_ROW) {
-		found = sqlite3_column_int64(s, 0);
-		counts->oldest_ms = sqlite3_column_int64(s, 1);
-	}
-	result = result_of(b, sqlite3_reset(s));
-	if (result == STORE_OK && found == 0) {
-		s = b->statements[ITEM_LAST];
-		if (sqlite3_step(s) == SQLITE_ROW)
-			found = sqlite3_column_int64(s, 0);
-		result = result_of(b, sqlite3_reset(s));
-	}
-	return result == STORE_OK && found != 0 ? first_open_set(b, found) : result;
+	return result == STORE_OK ? oldest_open(b, counts) : result;
 }
 
 /* One row of a purge or of a mail that is forgotten. */
@@ -1247,8 +1234,7 @@ sqlite_purge(void *ctx, int64_t ended_before_ms, int64_t *cursor, bool *again_r)
 	}
 	free(list);
 	*again_r = !later && seen == PURGE_ROWS;
-	/* The keys of the last mails may be given out again. */
-	return result == STORE_OK && count > 0 ? first_open_set(b, 0) : result;
+	return result;
 }
 
 /* --- recovery ---------------------------------------------------------------------------- */

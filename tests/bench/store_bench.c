@@ -20,6 +20,7 @@
 #include "store/store.h"
 
 #define BATCH_MOST 100
+#define UUID_SIZE  37
 
 struct bench {
 	struct loop *loop;
@@ -40,6 +41,24 @@ struct bench_mail {
 };
 
 static void mail_add(struct bench *);
+
+/* As random as Postmark's, so that an index of them meets what it meets there. */
+static void
+uuid_make(char out[UUID_SIZE])
+{
+	static uint64_t seed = 88172645463325252U;
+	uint64_t part[2];
+
+	for (int i = 0; i < 2; i++) {
+		seed ^= seed << 13;
+		seed ^= seed >> 7;
+		seed ^= seed << 17;
+		part[i] = seed;
+	}
+	snprintf(out, UUID_SIZE, "%08x-%04x-%04x-%04x-%012llx", (unsigned)(part[0] >> 32),
+	    (unsigned)(part[0] >> 16) & 0xffff, (unsigned)part[0] & 0xffff,
+	    (unsigned)(part[1] >> 48), (unsigned long long)part[1] & 0xffffffffffff);
+}
 
 static void
 stop_if_over(struct bench *b)
@@ -63,15 +82,17 @@ claimed(void *ctx, enum store_result result, struct store_item *items, size_t co
 {
 	struct bench *b = ctx;
 	struct store_outcome *outcomes = mem_array(count + 1, sizeof(*outcomes));
+	char(*ids)[UUID_SIZE] = mem_array(count + 1, sizeof(*ids));
 
 	b->claiming = false;
 	if (result != STORE_OK)
 		abort();
 	for (size_t i = 0; i < count; i++) {
+		uuid_make(ids[i]);
 		outcomes[i] = (struct store_outcome){ .key = items[i].key,
 			.to = ITEM_SENT,
 			.at_ms = clock_wall_ms(),
-			.postmark_id = "0a129aee-e1cd-480d-b08d-4f48548ff48d",
+			.postmark_id = ids[i],
 			.http_status = 200,
 			.answer = "OK",
 			.keeps_history = true };
@@ -80,6 +101,7 @@ claimed(void *ctx, enum store_result result, struct store_item *items, size_t co
 	free(items);
 	store_settle(b->store, outcomes, count, settled, b);
 	free(outcomes);
+	free(ids);
 	b->ended += count;
 	if (more)
 		claim(b);
@@ -139,7 +161,8 @@ mail_add(struct bench *b)
 	mail->listener = mem_string("127.0.0.1:2525");
 	mail->client = mem_string("127.0.0.1");
 	mail->helo = mem_string("application.example");
-	mail->message_id = mem_string("<0123456789abcdef@sender.example>");
+	mail->message_id = mem_format("<%.16s.%016llx@sender.example>", mail->id + 10,
+	    (unsigned long long)b->asked * 0x9e3779b97f4a7c15U);
 	mail->from = mem_string("Application <application@sender.example>");
 	mail->subject = mem_string("Your order has been shipped");
 	mail->ledger = mem_string("date");

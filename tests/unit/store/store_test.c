@@ -476,6 +476,25 @@ test_life(void **state)
 }
 
 static void
+test_kind(void **state)
+{
+	struct spool *s = *state;
+	struct mail *mail = mail_make(NULL, 2, 100, NOW_MS - 5);
+
+	mail->items[1].kind = ITEM_TEMPLATE;
+	assert_int_equal(commit(s, mail), STORE_OK);
+	spool_reopen(s);
+	assert_int_equal(claim(s, ITEM_SPOOLED), 2);
+	assert_int_equal(s->items[0].kind, ITEM_EMAIL);
+	assert_int_equal(s->items[1].kind, ITEM_TEMPLATE);
+	assert_int_equal(s->items[0].since_ms, NOW_MS - 5);
+	spool_reopen(s);
+	assert_int_equal(claim(s, ITEM_UNSURE), 2);
+	assert_int_equal(s->items[1].kind, ITEM_TEMPLATE);
+	assert_int_equal(s->items[1].since_ms, NOW_MS - 5);
+}
+
+static void
 test_same_mail_twice(void **state)
 {
 	struct spool *s = *state;
@@ -1414,6 +1433,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, spool_setup, spool_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_life),
+		TEST(test_kind),
 		TEST(test_same_mail_twice),
 		TEST(test_group_commit),
 		TEST(test_claim_limits),
