@@ -21,6 +21,7 @@
 #include "store/store.h"
 
 #include "dispatch/dispatch.h"
+#include "dispatch/mix.h"
 #include "dispatch/outcome.h"
 #include "dispatch/pending.h"
 #include "dispatch/route.h"
@@ -43,7 +44,7 @@ struct request {
 	size_t count;
 	struct batch batch;
 	uint64_t memory_bytes;    /* of payloads that are not in files */
-	struct postmark_job *job; /* NULL: waits to leave (a half of a batch that was split) */
+	struct postmark_job *job; /* NULL: waits to leave */
 	bool probe;               /* of the breaker or of a paused route */
 	int64_t started_ms;
 };
@@ -57,7 +58,8 @@ struct route {
 	struct settle *settle;
 
 	struct request *out;   /* in flight */
-	struct request *split; /* halves that are to leave before anything is claimed */
+	struct request *ready; /* are to leave before anything is claimed: halves, and kinds */
+	struct mix mix;        /* claimed, but not yet enough of their kind */
 	unsigned in_flight;
 	uint64_t memory_bytes; /* of the requests in flight */
 	bool claiming;
@@ -89,6 +91,7 @@ struct dispatch {
 };
 
 static void route_pump(struct route *);
+static void route_pump_ready(struct route *);
 
 /* --- small helpers ------------------------------------------------------------------------ */
 
@@ -100,7 +103,8 @@ dispatch_idle(const struct dispatch *dispatch)
 	for (size_t i = 0; i < dispatch->route_count; i++) {
 		const struct route *route = &dispatch->routes[i];
 
-		if (route->out != NULL || route->split != NULL || !settle_idle(route->settle))
+		if (route->out != NULL || route->ready != NULL || !mix_is_empty(&route->mix) ||
+		    !settle_idle(route->settle))
 			return false;
 	}
 	return true;
@@ -374,7 +378,7 @@ request_unlink(struct request **list, struct request *request)
 	request->next = request->prev = NULL;
 }
 
-/* Takes the items. */
+/* Takes the items, which are of one kind. */
 static struct request *
 request_new(struct route *route, struct store_item *items, size_t count)
 {
@@ -391,7 +395,7 @@ request_new(struct route *route, struct store_item *items, size_t count)
 		if (items[i].shared.data != NULL)
 			request->memory_bytes += items[i].shared.len;
 	}
-	batch_build(&request->batch, messages, count);
+	batch_build(&request->batch, items[0].kind, messages, count);
 	free(messages);
 	return request;
 }
@@ -416,8 +420,8 @@ request_split(struct request *request)
 	log_info("split", log_str("route", route->name), log_num("items", (int64_t)request->count));
 	memcpy(first, request->items, at * sizeof(*first));
 	memcpy(second, request->items + at, (request->count - at) * sizeof(*second));
-	request_link(&route->split, request_new(route, second, request->count - at));
-	request_link(&route->split, request_new(route, first, at));
+	request_link(&route->ready, request_new(route, second, request->count - at));
+	request_link(&route->ready, request_new(route, first, at));
 	free(request->items);
 	request->items = NULL; /* the halves have what they held */
 	request->count = 0;
@@ -556,6 +560,36 @@ items_leave(struct route *route, struct store_item *items, size_t count, bool pr
 	request_submit(request);
 }
 
+/* What the frame of a request leaves for the messages. */
+static uint64_t
+route_most_bytes(const struct route *route, size_t count)
+{
+	uint64_t most_bytes = route->dispatch->options.most_batch_bytes;
+	uint64_t frame_bytes = BATCH_FRAME_BYTES(count);
+
+	return most_bytes > frame_bytes ? most_bytes - frame_bytes : 1;
+}
+
+/* A sieve is one request: what is not of its kind has its turn later. */
+static void
+items_sieve(struct route *route, struct store_item *items, size_t count)
+{
+	struct store_item *others = mem_array(count, sizeof(*others));
+	size_t same = 0, other = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (items[i].kind == items[0].kind)
+			items[same++] = items[i];
+		else
+			others[other++] = items[i];
+	}
+	if (other > 0)
+		items_give_back(route, others, other);
+	outcome_items_free(others, other);
+	items_leave(route, items, same, true);
+}
+
+/* Takes the items. */
 static void
 claim_used(struct route *route, struct store_item *items, size_t count)
 {
@@ -565,9 +599,27 @@ claim_used(struct route *route, struct store_item *items, size_t count)
 	if (leave == ROUTE_WAIT || (leave == ROUTE_PROBE && count > 1)) {
 		items_give_back(route, items, count);
 		outcome_items_free(items, count);
-		return;
+	} else if (leave == ROUTE_SIEVE) {
+		items_sieve(route, items, count);
+	} else if (leave == ROUTE_PROBE) {
+		items_leave(route, items, count, true);
+	} else if (mix_is_empty(&route->mix) && mix_is_one_kind(items, count)) {
+		items_leave(route, items, count, false);
+	} else {
+		mix_add(&route->mix, items, count);
 	}
-	items_leave(route, items, count, leave != ROUTE_LEAVE);
+}
+
+/* all: no other claim is to be expected at once, so that nothing is worth waiting for. */
+static void
+mix_leave(struct route *route, bool all)
+{
+	size_t most_items = route->state.pace.items, count;
+	struct store_item *items;
+
+	while (mix_next(
+	    &route->mix, most_items, route_most_bytes(route, most_items), all, &items, &count))
+		request_link(&route->ready, request_new(route, items, count));
 }
 
 static void
@@ -592,6 +644,8 @@ items_claimed(
 		route->maybe_due = true;
 		if (!dispatch->draining)
 			loop_timer_set(route->gate_timer, STORE_AGAIN_MS);
+		mix_leave(route, true);
+		route_pump_ready(route);
 		drain_check(dispatch);
 		return;
 	}
@@ -601,6 +655,7 @@ items_claimed(
 		claim_used(route, items, count);
 	else
 		free(items);
+	mix_leave(route, !more);
 	route_pump(route);
 	drain_check(dispatch);
 }
@@ -609,14 +664,12 @@ static void
 route_claim(struct route *route, enum route_leave leave)
 {
 	struct store *store = route->dispatch->store;
-	uint64_t most_bytes = route->dispatch->options.most_batch_bytes;
 	size_t most_items = leave == ROUTE_PROBE ? 1 : route->state.pace.items;
-	uint64_t frame_bytes = BATCH_FRAME_BYTES(most_items);
 	struct store_claim claim = {
 		.route = route->name,
 		.from = ITEM_SPOOLED,
 		.most_items = most_items,
-		.most_bytes = most_bytes > frame_bytes ? most_bytes - frame_bytes : 1,
+		.most_bytes = route_most_bytes(route, most_items),
 	};
 
 	route->claiming = true;
@@ -654,19 +707,33 @@ route_fills(struct route *route)
 	return true;
 }
 
-/* The halves of a batch; when the route is closed to them they go back. */
 static void
-route_pump_split(struct route *route)
+mix_give_back(struct route *route)
 {
-	while (route->split != NULL) {
-		struct request *request = route->split;
+	struct store_item *items;
+	size_t count;
+
+	while (mix_next(&route->mix, SIZE_MAX, UINT64_MAX, true, &items, &count)) {
+		items_give_back(route, items, count);
+		outcome_items_free(items, count);
+	}
+}
+
+/* What is claimed already leaves; when the route is closed to it, it goes back. */
+static void
+route_pump_ready(struct route *route)
+{
+	if (route->dispatch->draining || route_is_shut(&route->state))
+		mix_give_back(route);
+	while (route->ready != NULL) {
+		struct request *request = route->ready;
 		enum route_leave leave = request_may_leave(route);
 
 		if (leave == ROUTE_LEAVE) {
-			request_unlink(&route->split, request);
+			request_unlink(&route->ready, request);
 			request_submit(request);
 		} else if (route->dispatch->draining || route_is_shut(&route->state)) {
-			request_unlink(&route->split, request);
+			request_unlink(&route->ready, request);
 			items_give_back(route, request->items, request->count);
 			request_free(request);
 		} else {
@@ -681,7 +748,7 @@ route_pump(struct route *route)
 {
 	enum route_leave leave;
 
-	route_pump_split(route);
+	route_pump_ready(route);
 	if (route->claiming || !route->maybe_due)
 		return;
 	leave = request_may_leave(route);
@@ -809,7 +876,7 @@ dispatch_drain(struct dispatch *dispatch, void (*done)(void *ctx), void *ctx)
 
 		loop_timer_clear(route->gate_timer);
 		loop_timer_clear(route->due_timer);
-		route_pump_split(route);
+		route_pump_ready(route);
 		settle_drain(route->settle);
 	}
 	drain_check(dispatch);
@@ -838,14 +905,21 @@ request_cut(struct request *request)
 static void
 route_deinit(struct route *route)
 {
+	struct store_item *items;
+	size_t count;
+
 	while (route->out != NULL)
 		request_cut(route->out);
-	while (route->split != NULL) {
-		struct request *request = route->split;
+	while (mix_next(&route->mix, SIZE_MAX, UINT64_MAX, true, &items, &count)) {
+		outcome_give_back(route->dispatch->store, items, count, ITEM_SPOOLED, NULL, NULL);
+		outcome_items_free(items, count);
+	}
+	while (route->ready != NULL) {
+		struct request *request = route->ready;
 
 		outcome_give_back(route->dispatch->store, request->items, request->count,
 		    ITEM_SPOOLED, NULL, NULL);
-		request_unlink(&route->split, request);
+		request_unlink(&route->ready, request);
 		request_free(request);
 	}
 	settle_free(&route->settle);

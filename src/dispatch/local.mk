@@ -2,6 +2,7 @@ noinst_LIBRARIES += libdispatch.a
 libdispatch_a_SOURCES = \
 	src/dispatch/breaker.c src/dispatch/breaker.h \
 	src/dispatch/dispatch.c src/dispatch/dispatch.h \
+	src/dispatch/mix.c src/dispatch/mix.h \
 	src/dispatch/outcome.c src/dispatch/outcome.h \
 	src/dispatch/pace.c src/dispatch/pace.h \
 	src/dispatch/pending.c src/dispatch/pending.h \
@@ -33,3 +34,9 @@ check_PROGRAMS += tests/unit/dispatch/schedule_test
 TESTS += tests/unit/dispatch/schedule_test
 tests_unit_dispatch_schedule_test_SOURCES = tests/unit/dispatch/schedule_test.c
 tests_unit_dispatch_schedule_test_LDADD = libdispatch.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/dispatch/mix_test
+TESTS += tests/unit/dispatch/mix_test
+tests_unit_dispatch_mix_test_SOURCES = tests/unit/dispatch/mix_test.c
+tests_unit_dispatch_mix_test_LDADD = $(dispatch_test_libs)
+

@@ -33,22 +33,35 @@ message_add(struct batch *batch, const struct batch_message *message)
 	payload_add(batch, message->shared);
 }
 
+static const struct form {
+	const char *alone, *many, *begin, *end;
+} forms[] = {
+	[ITEM_EMAIL] = { "/email", "/email/batch", "[", "]" },
+	[ITEM_TEMPLATE] = { "/email/withTemplate", "/email/batchWithTemplates", "{\"Messages\":[",
+	    "]}" },
+};
+
 void
-batch_build(struct batch *batch, const struct batch_message *messages, size_t count)
+batch_build(
+    struct batch *batch, enum item_kind kind, const struct batch_message *messages, size_t count)
 {
+	const struct form *form = &forms[kind];
+
 	memset(batch, 0, sizeof(*batch));
+	batch->kind = kind;
+	batch->path = count == 1 ? form->alone : form->many;
 	batch->pieces = mem_array(3 * count + 1, sizeof(*batch->pieces));
 	if (count == 1) {
-		batch->path = "/email";
 		message_add(batch, &messages[0]);
 		return;
 	}
-	batch->path = "/email/batch";
 	for (size_t i = 0; i < count; i++) {
-		piece_add(batch, i == 0 ? "[" : ",", -1, 1);
+		const char *between = i == 0 ? form->begin : ",";
+
+		piece_add(batch, between, -1, strlen(between));
 		message_add(batch, &messages[i]);
 	}
-	piece_add(batch, "]", -1, 1);
+	piece_add(batch, form->end, -1, strlen(form->end));
 }
 
 void

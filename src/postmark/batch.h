@@ -4,15 +4,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct payload;
+#include "mail/mail.h"
+
 struct postmark_piece;
 
 /*
  * Items to one request.  What is stored is the finished JSON of each item, so a batch is their
- * payloads with '[', ',' and ']' around and between them: pieces that point to what the payloads
- * hold, nothing copied and no file read.  Pure.
+ * payloads with '[', ',' and ']' around and between them, in an object for templates: pieces that
+ * point to what the payloads hold, nothing copied and no file read.  Pure.
  */
 struct batch {
+	enum item_kind kind;
 	const char *path; /* static */
 	struct postmark_piece *pieces;
 	size_t piece_count;
@@ -25,14 +27,16 @@ struct batch_message {
 	const struct payload *shared; /* len 0: nothing */
 };
 
-/* What a batch of count items adds to the sum of their payloads. */
-#define BATCH_FRAME_BYTES(count) ((uint64_t)(count) + 1)
+/* What a batch of count items adds to the sum of their payloads, at most: {"Messages":[,]} */
+#define BATCH_FRAME_BYTES(count) ((uint64_t)(count) + 14)
 
 /*
- * count is 1 or more; one item goes to /email as it is, more go to /email/batch.  The payloads
- * are lent until batch_free().
+ * count is 1 or more, all of one kind: a call takes messages with a template or without, never
+ * both.  One item goes to /email or /email/withTemplate as it is, more go to /email/batch or
+ * /email/batchWithTemplates.  The payloads are lent until batch_free().
  */
-void batch_build(struct batch *, const struct batch_message *messages, size_t count);
+void batch_build(
+    struct batch *, enum item_kind, const struct batch_message *messages, size_t count);
 void batch_free(struct batch *); /* fine on a zeroed struct */
 
 #endif

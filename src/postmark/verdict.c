@@ -81,7 +81,14 @@ static const struct rule {
 	{ ANY_STATUS, IS_CODE(429), VERDICT_THROTTLED, VERDICT_THROTTLED },
 	{ ANY_STATUS, IS_CODE(501), VERDICT_OPERATOR, VERDICT_SPLIT },  /* signature unknown */
 	{ ANY_STATUS, IS_CODE(709), VERDICT_WEATHER, VERDICT_WEATHER }, /* its DKIM is broken */
-	{ ANY_STATUS, 1100, 1131, VERDICT_REFUSED, VERDICT_SPLIT },     /* templates */
+	/*
+	 * A template that is not there (1101) is rather one that an operator has not made yet, or
+	 * not pushed to this server, than a mistake of the sender's: the item is kept, and goes out
+	 * when it is released.  It does not hold up its route, since other mails need other
+	 * templates.  What else is wrong with a template's request lies in this message.
+	 */
+	{ ANY_STATUS, IS_CODE(1101), VERDICT_OUR_FAULT, VERDICT_SPLIT },
+	{ ANY_STATUS, 1100, 1131, VERDICT_REFUSED, VERDICT_SPLIT },
 	{ ANY_STATUS, IS_CODE(1226), VERDICT_OPERATOR, VERDICT_OPERATOR },
 	{ ANY_STATUS, 1235, 1236, VERDICT_OPERATOR, VERDICT_OPERATOR },
 	{ ANY_STATUS, IS_CODE(1350), VERDICT_OPERATOR, VERDICT_OPERATOR }, /* stream archived */
@@ -169,6 +176,62 @@ code_read(const json_t *envelope)
 	return NO_CODE;
 }
 
+/*
+ * Code 11 is several errors at once, {"Errors":{"From":[{"ErrorCode":300,…}]}}: the verdict is that
+ * of the gravest.  A message that is refused for one of them stays refused when an operator has
+ * mended the rest; one that waits for an operator does so whatever the weather is.
+ */
+#define SEVERAL_ERRORS 11
+
+static int
+verdict_weight(enum verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_REFUSED:
+		return 5;
+	case VERDICT_OUR_FAULT:
+		return 4;
+	case VERDICT_OPERATOR:
+		return 3;
+	case VERDICT_THROTTLED:
+		return 2;
+	case VERDICT_WEATHER:
+		return 1;
+	case VERDICT_SENT:
+	case VERDICT_SPLIT:
+	case VERDICT_UNSURE:
+		return 0;
+	}
+	return 0;
+}
+
+static const json_t *
+gravest_error(int status, const json_t *envelope)
+{
+	json_t *errors = json_object_get(envelope, "Errors"), *list;
+	const json_t *gravest = NULL, *error;
+	const char *field;
+	size_t i;
+	int most = 0;
+
+	json_object_foreach(errors, field, list)
+	{
+		json_array_foreach(list, i, error)
+		{
+			int code = code_read(error), weight;
+
+			if (code == NO_CODE || code == SEVERAL_ERRORS)
+				continue;
+			weight = verdict_weight(rule_find(status, code)->item);
+			if (weight > most) {
+				most = weight;
+				gravest = error;
+			}
+		}
+	}
+	return gravest;
+}
+
 /* At most WORDS_MOST bytes, not cut inside a character. */
 static char *
 words_copy(const char *text, size_t len)
@@ -189,6 +252,23 @@ message_read(const json_t *envelope)
 	if (!json_is_string(message))
 		return NULL;
 	return words_copy(json_string_value(message), json_string_length(message));
+}
+
+/* Of several errors, the one that decides follows what is said about all. */
+static char *
+errors_words(const json_t *envelope, const json_t *gravest)
+{
+	char *all = message_read(envelope);
+	char *one = gravest != NULL ? message_read(gravest) : NULL, *both;
+
+	if (all == NULL || one == NULL)
+		return all != NULL ? all : one;
+	both = mem_format("%s %s", all, one);
+	free(all);
+	free(one);
+	all = words_copy(both, strlen(both));
+	free(both);
+	return all;
 }
 
 /* What is not an envelope is told by its status and its first bytes. */
@@ -292,12 +372,16 @@ static void
 message_judge(int status, const json_t *envelope, const struct strlist *recipients,
     struct item_verdict *verdict)
 {
-	const json_t *id = json_object_get(envelope, "MessageID");
+	const json_t *id = json_object_get(envelope, "MessageID"), *gravest = NULL;
 	int code = code_read(envelope);
 	bool has_id = json_is_string(id) && message_id_read(verdict->postmark_id,
 						json_string_value(id), json_string_length(id));
 
-	verdict->message = message_read(envelope);
+	if (code == SEVERAL_ERRORS)
+		gravest = gravest_error(status, envelope);
+	if (gravest != NULL)
+		code = code_read(gravest);
+	verdict->message = errors_words(envelope, gravest);
 	verdict->error_code = code == NO_CODE ? 0 : code;
 	if (has_id && status >= 200 && status <= 299) {
 		/* A refusal with an id contradicts itself. */
@@ -310,7 +394,8 @@ message_judge(int status, const json_t *envelope, const struct strlist *recipien
 	}
 	verdict->postmark_id[0] = '\0';
 	verdict->verdict = rule_find(status, code)->item;
-	if (verdict->verdict == VERDICT_REFUSED && code == 406) {
+	/* As one of several errors it says nothing about the rest. */
+	if (verdict->verdict == VERDICT_REFUSED && code == 406 && gravest == NULL) {
 		inactive_read(verdict->message, recipients, &verdict->inactive);
 		if (verdict->inactive.count > 0 && verdict->inactive.count < recipients->count)
 			verdict->verdict = VERDICT_SENT;
@@ -346,9 +431,13 @@ whole_judge(const struct postmark_answer *answer, const json_t *root, size_t cou
     struct item_verdict *verdicts)
 {
 	int code = code_read(root);
-	const struct rule *rule = rule_find(answer->status, code);
-	char *words = message_read(root);
+	const json_t *gravest = code == SEVERAL_ERRORS ? gravest_error(answer->status, root) : NULL;
+	const struct rule *rule;
+	char *words = errors_words(root, gravest);
 
+	if (gravest != NULL)
+		code = code_read(gravest);
+	rule = rule_find(answer->status, code);
 	if (words == NULL)
 		words = foreign_words(answer);
 	/* A 200 that is no array tells nothing about any item, whatever code it shows. */

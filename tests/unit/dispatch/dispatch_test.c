@@ -61,10 +61,13 @@ struct bench {
 
 	struct strlist taken; /* ids, once for each time */
 	unsigned posts, singles, searches, blind_searches;
+	unsigned template_posts;
 	size_t largest, smallest; /* batches */
 	int64_t post_at_ms[200];  /* when each POST came */
 	size_t post_items[200];
+	bool post_templates[200];
 	size_t largest_body;
+	enum item_kind kind;    /* of the mails that are put */
 	bool own_stream;        /* the mails name one that is not the route's */
 	unsigned search_status; /* for the searches; 0: well */
 
@@ -152,12 +155,26 @@ search_answer(struct bench *b, const char *path, struct server_reply *reply)
 	reply->body = mem_string("{\"TotalCount\":0,\"Messages\":[]}");
 }
 
+/* A message with a template goes to a call for templates, and no other does. */
+static void
+kinds_hold(const json_t *root, bool templates)
+{
+	const json_t *item;
+	size_t i;
+
+	if (json_is_object(root))
+		assert_int_equal(json_object_get(root, "TemplateAlias") != NULL, templates);
+	json_array_foreach(root, i, item)
+	    assert_int_equal(json_object_get(item, "TemplateAlias") != NULL, templates);
+}
+
 static void
 request_came(void *ctx, const struct server_request *request, struct server_reply *reply)
 {
 	struct bench *b = ctx;
 	const struct act *act;
-	json_t *root;
+	bool templates = strstr(request->path, "Template") != NULL, many;
+	json_t *root, *all;
 	size_t count;
 
 	if (strcmp(request->method, "GET") == 0) {
@@ -165,14 +182,25 @@ request_came(void *ctx, const struct server_request *request, struct server_repl
 		return;
 	}
 	act = b->posts < b->act_count ? &b->acts[b->posts] : &b->after;
-	root = json_loadb(request->body, request->len, 0, NULL);
+	root = all = json_loadb(request->body, request->len, 0, NULL);
 	assert_non_null(root);
-	count = json_is_array(root) ? json_array_size(root) : 1;
-	assert_string_equal(request->path, count > 1 ? "/email/batch" : "/email");
+	if (templates && json_object_get(all, "Messages") != NULL)
+		root = json_object_get(all, "Messages");
+	many = json_is_array(root);
+	count = many ? json_array_size(root) : 1;
+	if (templates)
+		assert_string_equal(
+		    request->path, many ? "/email/batchWithTemplates" : "/email/withTemplate");
+	else
+		assert_string_equal(request->path, many ? "/email/batch" : "/email");
+	assert_true(!many || count > 1);
+	kinds_hold(root, templates);
+	b->template_posts += templates;
 	assert_non_null(strstr(request->head, "\r\nX-Postmark-Server-Token: test-token\r\n"));
 	if (b->posts < 200) {
 		b->post_at_ms[b->posts] = clock_mono_ms();
 		b->post_items[b->posts] = count;
+		b->post_templates[b->posts] = templates;
 	}
 	b->posts++;
 	if (request->len > b->largest_body)
@@ -192,7 +220,7 @@ request_came(void *ctx, const struct server_request *request, struct server_repl
 		free(reply->body);
 		reply->body = mem_string(act->body);
 	}
-	json_decref(root);
+	json_decref(all);
 }
 
 /* --- the bench ---------------------------------------------------------------------------- */
@@ -343,12 +371,13 @@ mail_put(struct bench *b, const char *tag, size_t pad)
 	mail->item_count = 1;
 	mail->items = item = mem_new(sizeof(*item));
 	item->number = 1;
+	item->kind = b->kind;
 	strlist_add(&item->recipients, "gone@x.example");
 	strlist_add(&item->recipients, "there@x.example");
 	item_id(id, mail->id, 1);
-	json = mem_format("{\"Tag\":\"%s\",\"Metadata\":{\"relay-id\":\"%s\"}%s,"
-			  "\"TextBody\":\"%s\"}",
-	    tag, id, b->own_stream ? ",\"MessageStream\":\"news\"" : "", filler);
+	json = mem_format("{\"Tag\":\"%s\",\"Metadata\":{\"relay-id\":\"%s\"}%s,\"%s\":\"%s\"}",
+	    tag, id, b->own_stream ? ",\"MessageStream\":\"news\"" : "",
+	    b->kind == ITEM_TEMPLATE ? "TemplateAlias" : "TextBody", filler);
 	payload_init(&item->payload);
 	item->payload.len = strlen(json);
 	if (item->payload.len >= PAYLOAD_LARGE) {
@@ -790,6 +819,112 @@ the_lifetime_ends(void **state)
 	assert_true(clock_mono_ms() - b->post_at_ms[0] >= 150);
 }
 
+/* --- templates ---------------------------------------------------------------------------- */
+
+static void
+templates_go_alone_and_in_batches(void **state)
+{
+	struct bench *b = *state;
+
+	b->kind = ITEM_TEMPLATE;
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_SENT, 1);
+	assert_int_equal(b->singles, 1);
+	b->after.delay_ms = 30;
+	mails_put(b, "ok", 40);
+	wait_for(b, ITEM_SENT, 41);
+	assert_int_equal(b->template_posts, b->posts);
+	assert_in_range(b->posts, 2, 6);
+	each_taken_once(b);
+}
+
+static void
+kinds_never_share_a_batch(void **state)
+{
+	struct bench *b = *state;
+
+	for (unsigned i = 0; i < 60; i++) {
+		b->kind = i % 3 == 0 ? ITEM_TEMPLATE : ITEM_EMAIL;
+		mail_put(b, "ok", 10);
+	}
+	turn_for(b, 100);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 60);
+	each_taken_once(b);
+	assert_true(b->template_posts > 0 && b->template_posts < b->posts);
+	assert_in_range(b->posts, 2, 5);
+}
+
+/* A few of the one kind in a long queue of the other: both go on, and the batches stay full. */
+static void
+no_kind_starves(void **state)
+{
+	struct bench *b = *state;
+	unsigned first = 0, small = 0;
+
+	b->options.most_batch_items = 20;
+	b->options.most_in_flight = 1;
+	for (unsigned i = 0; i < 400; i++) {
+		b->kind = i % 10 == 0 ? ITEM_TEMPLATE : ITEM_EMAIL;
+		mail_put(b, "ok", 10);
+	}
+	wait_for(b, ITEM_SPOOLED, 400);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 400);
+	each_taken_once(b);
+	while (!b->post_templates[first])
+		first++;
+	assert_in_range(first, 0, 6);
+	for (unsigned i = 0; i < b->posts; i++)
+		small += b->post_items[i] < 20;
+	assert_in_range(b->template_posts, 2, 8);
+	assert_in_range(b->posts, 20, 28);
+	assert_in_range(small, 0, b->template_posts + 2);
+}
+
+static void
+templates_are_split(void **state)
+{
+	static const struct act acts[] = { { .status = 413, .body = "<html>" },
+		{ .status = 422, .body = "{\"ErrorCode\":410}" } };
+	struct bench *b = *state;
+
+	b->kind = ITEM_TEMPLATE;
+	b->acts = acts;
+	b->act_count = 2;
+	b->options.most_in_flight = 1;
+	mails_put(b, "ok", 9);
+	turn_for(b, 50);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 9);
+	assert_int_equal(b->post_items[0], 9);
+	assert_int_equal(b->post_items[1], 4);
+	assert_int_equal(b->post_items[2], 2);
+	assert_int_equal(b->template_posts, b->posts);
+	each_taken_once(b);
+}
+
+/* One that an operator has yet to make is kept, and holds up nothing else. */
+static void
+a_missing_template_is_kept(void **state)
+{
+	struct bench *b = *state;
+
+	b->options.probe_ms = 60000;
+	b->kind = ITEM_TEMPLATE;
+	mails_put(b, "code-1101", 5);
+	mail_put(b, "code-1122", 10);
+	mails_put(b, "ok", 3);
+	turn_for(b, 50);
+	dispatch_start(b);
+	wait_for(b, ITEM_HELD, 5);
+	assert_int_equal(b->counts.items[ITEM_SENT], 3);
+	assert_int_equal(b->counts.items[ITEM_FAILED], 1);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_SENT, 4);
+}
+
 /* --- unsure ------------------------------------------------------------------------------- */
 
 static void
@@ -1080,6 +1215,11 @@ main(void)
 		TEST(a_bad_one_is_isolated),
 		TEST(one_too_large_fails),
 		TEST(the_lifetime_ends),
+		TEST(templates_go_alone_and_in_batches),
+		TEST(kinds_never_share_a_batch),
+		TEST(no_kind_starves),
+		TEST(templates_are_split),
+		TEST(a_missing_template_is_kept),
 		TEST(taken_but_unanswered_is_found),
 		TEST(searched_in_its_own_stream),
 		TEST(found_at_the_second_question),

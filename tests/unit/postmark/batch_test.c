@@ -25,13 +25,13 @@ what_is_shared_follows_each(void **state)
 	char body[64] = "";
 
 	(void)state;
-	batch_build(&batch, messages, 2);
+	batch_build(&batch, ITEM_EMAIL, messages, 2);
 	for (size_t i = 0; i < batch.piece_count; i++)
 		strncat(body, batch.pieces[i].data, batch.pieces[i].len);
 	assert_string_equal(body, "[{\"To\":1,\"b\":3},{\"To\":2,\"b\":3}]");
 	assert_int_equal(batch.bytes, strlen(body));
 	batch_free(&batch);
-	batch_build(&batch, messages, 1);
+	batch_build(&batch, ITEM_EMAIL, messages, 1);
 	assert_int_equal(batch.piece_count, 2);
 	assert_int_equal(batch.bytes, 14);
 	batch_free(&batch);
@@ -46,7 +46,7 @@ one_item_goes_alone(void **state)
 	struct batch batch;
 
 	(void)state;
-	batch_build(&batch, &message, 1);
+	batch_build(&batch, ITEM_EMAIL, &message, 1);
 	assert_string_equal(batch.path, "/email");
 	assert_int_equal(batch.piece_count, 1);
 	assert_int_equal(batch.bytes, 7);
@@ -68,10 +68,10 @@ more_make_an_array(void **state)
 	struct batch batch;
 
 	(void)state;
-	batch_build(&batch, lent, 3);
+	batch_build(&batch, ITEM_EMAIL, lent, 3);
 	assert_string_equal(batch.path, "/email/batch");
 	assert_int_equal(batch.piece_count, 7);
-	assert_int_equal(batch.bytes, 7 + 100000 + 2 + BATCH_FRAME_BYTES(3));
+	assert_int_equal(batch.bytes, 7 + 100000 + 2 + 4);
 	for (size_t i = 0; i < 7; i++) {
 		assert_int_equal(batch.pieces[i].len, expected[i].len);
 		assert_int_equal(batch.pieces[i].fd, expected[i].fd);
@@ -84,6 +84,56 @@ more_make_an_array(void **state)
 	batch_free(&batch);
 }
 
+static void
+templates_have_calls_of_their_own(void **state)
+{
+	static char one[] = "{\"To\":1", two[] = "{\"To\":2", rest[] = ",\"b\":3}";
+	const struct payload payloads[] = { { one, 7, -1 }, { two, 7, -1 } },
+			     shared = { rest, 7, -1 };
+	const struct batch_message messages[] = { { &payloads[0], &shared },
+		{ &payloads[1], &shared } };
+	struct batch batch;
+	char body[128] = "";
+
+	(void)state;
+	batch_build(&batch, ITEM_TEMPLATE, messages, 1);
+	assert_string_equal(batch.path, "/email/withTemplate");
+	assert_int_equal(batch.kind, ITEM_TEMPLATE);
+	assert_int_equal(batch.bytes, 14);
+	batch_free(&batch);
+	batch_build(&batch, ITEM_TEMPLATE, messages, 2);
+	assert_string_equal(batch.path, "/email/batchWithTemplates");
+	assert_int_equal(batch.kind, ITEM_TEMPLATE);
+	for (size_t i = 0; i < batch.piece_count; i++)
+		strncat(body, batch.pieces[i].data, batch.pieces[i].len);
+	assert_string_equal(body, "{\"Messages\":[{\"To\":1,\"b\":3},{\"To\":2,\"b\":3}]}");
+	assert_int_equal(batch.bytes, strlen(body));
+	batch_free(&batch);
+}
+
+/* What is left of a request's limit for the payloads holds for both forms. */
+static void
+the_frame_is_never_more(void **state)
+{
+	static char json[] = "{}";
+	const struct payload payload = { json, 2, -1 };
+	struct batch_message messages[500];
+	struct batch batch;
+
+	(void)state;
+	for (size_t i = 0; i < 500; i++)
+		messages[i] = (struct batch_message){ &payload, &nothing };
+	for (size_t count = 1; count <= 500; count += 7) {
+		batch_build(&batch, ITEM_EMAIL, messages, count);
+		assert_true(batch.bytes <= 2 * count + BATCH_FRAME_BYTES(count));
+		batch_free(&batch);
+		batch_build(&batch, ITEM_TEMPLATE, messages, count);
+		assert_true(batch.bytes <= 2 * count + BATCH_FRAME_BYTES(count));
+		assert_true(count == 1 || batch.bytes == 2 * count + BATCH_FRAME_BYTES(count));
+		batch_free(&batch);
+	}
+}
+
 int
 main(void)
 {
@@ -91,6 +141,8 @@ main(void)
 		cmocka_unit_test(one_item_goes_alone),
 		cmocka_unit_test(more_make_an_array),
 		cmocka_unit_test(what_is_shared_follows_each),
+		cmocka_unit_test(templates_have_calls_of_their_own),
+		cmocka_unit_test(the_frame_is_never_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

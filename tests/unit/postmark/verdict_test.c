@@ -163,7 +163,9 @@ codes(void **state)
 		{ 709, 709, VERDICT_WEATHER, VERDICT_WEATHER },
 		{ 800, 813, VERDICT_OUR_FAULT, VERDICT_SPLIT },
 		{ 900, 1003, VERDICT_OUR_FAULT, VERDICT_SPLIT },
-		{ 1100, 1131, VERDICT_REFUSED, VERDICT_SPLIT },
+		{ 1100, 1100, VERDICT_REFUSED, VERDICT_SPLIT },
+		{ 1101, 1101, VERDICT_OUR_FAULT, VERDICT_SPLIT }, /* no such template (yet) */
+		{ 1102, 1131, VERDICT_REFUSED, VERDICT_SPLIT },
 		{ 1220, 1225, VERDICT_OUR_FAULT, VERDICT_SPLIT },
 		{ 1226, 1226, VERDICT_OPERATOR, VERDICT_OPERATOR },
 		{ 1227, 1234, VERDICT_OUR_FAULT, VERDICT_SPLIT },
@@ -238,6 +240,66 @@ odd_codes(void **state)
 			fail_msg("%s: %s %d", cases[i].reason, verdict_name(verdict.verdict),
 			    verdict.error_code);
 		verdicts_free(&verdict, 1);
+	}
+}
+
+#define ERRORS(inner) "{\"ErrorCode\":11,\"Message\":\"several\",\"Errors\":" inner "}"
+
+static void
+several_errors(void **state)
+{
+	static const struct {
+		const char *reason, *body;
+		enum verdict item, whole;
+		int error_code;
+		const char *words;
+	} cases[] = {
+		{ "one", ERRORS("{\"To\":[{\"ErrorCode\":300,\"Message\":\"bad\"}]}"),
+		    VERDICT_REFUSED, VERDICT_SPLIT, 300, "several bad" },
+		{ "an operator cannot help",
+		    ERRORS("{\"From\":[{\"ErrorCode\":400}],\"To\":[{\"ErrorCode\":300}]}"),
+		    VERDICT_REFUSED, VERDICT_SPLIT, 300, "several" },
+		{ "an operator can", ERRORS("{\"From\":[{\"ErrorCode\":400,\"Message\":\"x\"}]}"),
+		    VERDICT_OPERATOR, VERDICT_SPLIT, 400, "several x" },
+		{ "a template beside an operator's matter",
+		    ERRORS("{\"T\":[{\"ErrorCode\":413},{\"ErrorCode\":1101}]}"), VERDICT_OUR_FAULT,
+		    VERDICT_SPLIT, 1101, "several" },
+		{ "the whole route", ERRORS("{\"T\":[{\"ErrorCode\":413}]}"), VERDICT_OPERATOR,
+		    VERDICT_OPERATOR, 413, "several" },
+		{ "weather is the least",
+		    ERRORS("{\"T\":[{\"ErrorCode\":101},{\"ErrorCode\":413}]}"), VERDICT_OPERATOR,
+		    VERDICT_OPERATOR, 413, "several" },
+		{ "none", ERRORS("{}"), VERDICT_OUR_FAULT, VERDICT_SPLIT, 11, "several" },
+		{ "no list", ERRORS("{\"To\":{\"ErrorCode\":300}}"), VERDICT_OUR_FAULT,
+		    VERDICT_SPLIT, 11, "several" },
+		{ "no object", ERRORS("[300]"), VERDICT_OUR_FAULT, VERDICT_SPLIT, 11, "several" },
+		{ "itself", ERRORS("{\"To\":[{\"ErrorCode\":11}]}"), VERDICT_OUR_FAULT,
+		    VERDICT_SPLIT, 11, "several" },
+		{ "inactive among others is not sent to the rest",
+		    ERRORS("{\"To\":[{\"ErrorCode\":406,\"Message\":\"Found inactive addresses: "
+			   "a@x.example. Inactive\"}]}"),
+		    VERDICT_REFUSED, VERDICT_SPLIT, 406,
+		    "several Found inactive addresses: a@x.example. Inactive" },
+	};
+	static char *addresses[] = { "a@x.example", "b@x.example" };
+	const struct strlist recipients[2] = { { addresses, 2, 2 }, { addresses, 2, 2 } };
+	struct item_verdict verdicts[2];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		judge(POSTMARK_ANSWERED, 422, cases[i].body, false, recipients, 1, verdicts);
+		if (verdicts[0].verdict != cases[i].item ||
+		    verdicts[0].error_code != cases[i].error_code)
+			fail_msg("%s: %s %d", cases[i].reason, verdict_name(verdicts[0].verdict),
+			    verdicts[0].error_code);
+		assert_string_equal(verdicts[0].message, cases[i].words);
+		assert_int_equal(verdicts[0].inactive.count, 0);
+		verdicts_free(verdicts, 1);
+		judge(POSTMARK_ANSWERED, 422, cases[i].body, true, recipients, 2, verdicts);
+		if (verdicts[1].verdict != cases[i].whole)
+			fail_msg(
+			    "%s, whole: %s", cases[i].reason, verdict_name(verdicts[1].verdict));
+		verdicts_free(verdicts, 2);
 	}
 }
 
@@ -519,6 +581,7 @@ main(void)
 		cmocka_unit_test(statuses),
 		cmocka_unit_test(codes),
 		cmocka_unit_test(odd_codes),
+		cmocka_unit_test(several_errors),
 		cmocka_unit_test(ends_of_the_transport),
 		cmocka_unit_test(sent),
 		cmocka_unit_test(a_cut_answer_is_unsure),
