@@ -1,7 +1,8 @@
 /*
- * A front that was taken over writes to the core.  The input is the body of a COMMIT, with its
- * first byte telling how many sealed descriptors come with it.  Whatever is accepted is written
- * again to the same bytes: the reader has skipped and invented nothing.
+ * A front that was taken over writes to the core, or the core to a front.  The input is the body
+ * of a frame of any kind; for a COMMIT its first byte tells how many sealed descriptors come with
+ * it.  Whatever is accepted is written again to the same bytes: the reader has skipped and invented
+ * nothing.
  */
 
 #include <sys/mman.h>
@@ -35,6 +36,37 @@ sealed(void)
 	return fd;
 }
 
+static void
+explain_once(const char *body, size_t len)
+{
+	struct strlist recipients;
+	char *reverse_path;
+	struct buf again;
+
+	if (frame_explain_read(body, len, &reverse_path, &recipients) != 0)
+		return;
+	must(frame_text_is_right(reverse_path));
+	for (size_t i = 0; i < recipients.count; i++)
+		must(frame_text_is_right(recipients.items[i]));
+	buf_init(&again, FRAME_MOST_BODY + FRAME_HEAD_SIZE);
+	must(frame_explain_write(&again, 0, reverse_path, &recipients) == 0);
+	must(again.len == len + FRAME_HEAD_SIZE);
+	must(memcmp(again.data + FRAME_HEAD_SIZE, body, len) == 0);
+	buf_free(&again);
+	strlist_free(&recipients);
+	free(reverse_path);
+}
+
+static void
+explained_once(const char *body, size_t len)
+{
+	const char *json;
+	size_t json_len;
+
+	if (frame_explained_read(body, len, &json, &json_len) == 0)
+		must(json == body && json_len == len && body[0] == '{' && body[len - 1] == '}');
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -52,6 +84,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	data++;
 	len--;
 	(void)frame_committed_read((const char *)data, len, &stored, &refusal);
+	explain_once((const char *)data, len);
+	explained_once((const char *)data, len);
 	for (size_t i = 0; i < fd_count; i++)
 		fds[i] = sealed();
 	mail = frame_commit_read((const char *)data, len, fds, fd_count, &why);

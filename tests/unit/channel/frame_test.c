@@ -57,6 +57,7 @@ sample(void)
 		strlist_add(&mail->items[i].recipients, "c@d.example");
 	}
 	strlist_add(&mail->items[1].recipients, "e@f.example");
+	mail->items[1].kind = ITEM_TEMPLATE;
 	mail->items[0].payload.data = mem_string(json);
 	mail->items[1].payload.fd = sealed(json, sizeof(json) - 1);
 	return mail;
@@ -99,6 +100,8 @@ test_commit_round_trip(void **state)
 	    back->items[0].payload.data, mail->items[0].payload.data, back->items[0].payload.len);
 	assert_int_equal(back->items[1].payload.fd, copy);
 	assert_int_equal(back->items[1].number, 2);
+	assert_int_equal(back->items[0].kind, ITEM_EMAIL);
+	assert_int_equal(back->items[1].kind, ITEM_TEMPLATE);
 	mail_free(&back);
 	mail_free(&mail);
 	buf_free(&out);
@@ -156,6 +159,10 @@ test_commit_refused(void **state)
 	mail = sample();
 	strlist_add(&mail->items[0].recipients, "a@b.example, c@d.example");
 	refused(mail, -1, "recipient is not an address");
+
+	mail = sample();
+	mail->items[0].kind = (enum item_kind)2;
+	refused(mail, -1, "kind of item");
 
 	mail = sample();
 	mail->item_count = 0;
@@ -350,6 +357,120 @@ test_committed(void **state)
 	buf_free(&out);
 }
 
+static void
+test_explain_round_trip(void **state)
+{
+	struct strlist recipients = { 0 }, back;
+	struct frame_head head;
+	char *reverse_path;
+	struct buf out;
+
+	(void)state;
+	strlist_add(&recipients, "c@d.example");
+	strlist_add(&recipients, "nobody, and no address");
+	buf_init(&out, 1 << 20);
+	assert_int_equal(frame_explain_write(&out, 5, "a@b.example", &recipients), 0);
+	assert_int_equal(frame_head_read(&head, (const unsigned char *)out.data), 0);
+	assert_int_equal(head.kind, FRAME_EXPLAIN);
+	assert_int_equal(head.descriptors, 1);
+	assert_int_equal(head.serial, 5);
+	assert_int_equal(head.body_bytes, out.len - FRAME_HEAD_SIZE);
+	assert_int_equal(
+	    frame_explain_read(out.data + FRAME_HEAD_SIZE, head.body_bytes, &reverse_path, &back),
+	    0);
+	assert_string_equal(reverse_path, "a@b.example");
+	assert_int_equal(back.count, 2);
+	assert_string_equal(back.items[1], "nobody, and no address");
+	free(reverse_path);
+	strlist_free(&back);
+
+	/* Cut anywhere it is no frame, and with a byte too many neither. */
+	for (size_t len = 0; len < head.body_bytes; len++)
+		assert_int_equal(
+		    frame_explain_read(out.data + FRAME_HEAD_SIZE, len, &reverse_path, &back), -1);
+	buf_addc(&out, 'x');
+	assert_int_equal(frame_explain_read(
+			     out.data + FRAME_HEAD_SIZE, head.body_bytes + 1, &reverse_path, &back),
+	    -1);
+	strlist_free(&recipients);
+	buf_free(&out);
+}
+
+static void
+test_explain_refused(void **state)
+{
+	static const char *const wrong[] = { "a\r\n@b", "\xff@b", "a\x7f@b" };
+	struct strlist recipients = { 0 }, back;
+	char *reverse_path, *long_text;
+	struct frame_head head;
+	struct buf out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_false(frame_text_is_right(wrong[i]));
+		strlist_add(&recipients, wrong[i]);
+		buf_init(&out, 1 << 20);
+		assert_int_equal(frame_explain_write(&out, 5, NULL, &recipients), 0);
+		assert_int_equal(frame_explain_read(out.data + FRAME_HEAD_SIZE,
+				     out.len - FRAME_HEAD_SIZE, &reverse_path, &back),
+		    -1);
+		strlist_free(&recipients);
+		buf_free(&out);
+	}
+	long_text = mem_new(FRAME_MOST_TEXT + 2);
+	memset(long_text, 'x', FRAME_MOST_TEXT);
+	assert_true(frame_text_is_right(long_text));
+	long_text[FRAME_MOST_TEXT] = 'x';
+	assert_false(frame_text_is_right(long_text));
+	free(long_text);
+
+	for (size_t i = 0; i <= FRAME_MOST_RECIPIENTS; i++)
+		strlist_add(&recipients, "a@b.example");
+	buf_init(&out, 1 << 24);
+	assert_int_equal(frame_explain_write(&out, 5, NULL, &recipients), -1);
+	strlist_free(&recipients);
+	buf_free(&out);
+
+	/* The content is one descriptor, no more and no less. */
+	buf_init(&out, 1000);
+	assert_int_equal(frame_explain_write(&out, 5, NULL, &recipients), 0);
+	out.data[6] = 0;
+	assert_int_equal(frame_head_read(&head, (const unsigned char *)out.data), -1);
+	out.data[6] = 2;
+	assert_int_equal(frame_head_read(&head, (const unsigned char *)out.data), -1);
+	buf_free(&out);
+}
+
+static void
+test_explained(void **state)
+{
+	static const char object[] = "{\"ok\":true,\"items\":[{}]}";
+	static const char *const wrong[] = { "", "{}{}", "[]", "{\"a\":[}", "{\"a\":\"\n\"}" };
+	struct frame_head head;
+	const char *json;
+	struct buf out;
+	size_t len;
+
+	(void)state;
+	buf_init(&out, 1000);
+	assert_int_equal(frame_explained_write(&out, 9, object, sizeof(object) - 1), 0);
+	assert_int_equal(frame_head_read(&head, (const unsigned char *)out.data), 0);
+	assert_int_equal(head.kind, FRAME_EXPLAINED);
+	assert_int_equal(head.serial, 9);
+	assert_int_equal(
+	    frame_explained_read(out.data + FRAME_HEAD_SIZE, head.body_bytes, &json, &len), 0);
+	assert_int_equal(len, sizeof(object) - 1);
+	assert_memory_equal(json, object, len);
+	out.data[6] = 1;
+	assert_int_equal(frame_head_read(&head, (const unsigned char *)out.data), -1);
+	buf_free(&out);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(frame_explained_read(wrong[i], strlen(wrong[i]), &json, &len), -1);
+	buf_init(&out, SIZE_MAX / 4);
+	assert_int_equal(frame_explained_write(&out, 9, object, FRAME_MOST_BODY + 1U), -1);
+	buf_free(&out);
+}
+
 int
 main(void)
 {
@@ -360,6 +481,9 @@ main(void)
 		cmocka_unit_test(test_commit_cut),
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_committed),
+		cmocka_unit_test(test_explain_round_trip),
+		cmocka_unit_test(test_explain_refused),
+		cmocka_unit_test(test_explained),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

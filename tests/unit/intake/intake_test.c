@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -59,6 +60,8 @@ struct stage {
 	const struct refusal *says; /* NULL: stored */
 	bool silent;                /* the core does not answer */
 	unsigned commits;
+	unsigned explained;
+	struct buf object; /* of the last explanation */
 	char ids[8][ULID_SIZE];
 	struct loop_timer *limit;
 	const char *until; /* stop when the client has read this */
@@ -72,6 +75,19 @@ core_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 	struct mail *mail;
 	const char *why;
 
+	if (head->kind == FRAME_EXPLAINED) {
+		const char *json;
+		size_t len;
+
+		assert_int_equal(head->serial, 700 + stage->explained);
+		assert_int_equal(frame_explained_read(body, head->body_bytes, &json, &len), 0);
+		buf_free(&stage->object);
+		buf_init(&stage->object, SIZE_MAX / 4);
+		buf_add(&stage->object, json, len);
+		stage->explained++;
+		loop_stop(stage->loop);
+		return 0;
+	}
 	mail = frame_commit_read(body, head->body_bytes, fds, head->descriptors, &why);
 	for (unsigned i = 0; i < head->descriptors; i++)
 		fds[i] = -1;
@@ -93,6 +109,8 @@ core_lost(void *ctx, const char *why)
 
 	(void)why;
 	peer_free(&stage->core);
+	if (stage->until == NULL)
+		loop_stop(stage->loop);
 }
 
 static const struct peer_hooks core_hooks = { .frame = core_frame, .lost = core_lost };
@@ -150,6 +168,7 @@ stage_end(struct stage *stage)
 	loop_timer_free(&stage->limit);
 	close(stage->client);
 	buf_free(&stage->read);
+	buf_free(&stage->object);
 	loop_free(&stage->loop);
 }
 
@@ -329,6 +348,117 @@ test_client_goes(void **state)
 	stage_end(&stage);
 }
 
+/* ---- explanations ------------------------------------------------------------------------ */
+
+static int
+sealed(const char *text, size_t len, int seals)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, len), (ssize_t)len);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
+	return fd;
+}
+
+#define ALL_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+static void
+explain_content(struct stage *stage, int fd, const struct strlist *recipients)
+{
+	stage->until = NULL;
+	assert_int_equal(peer_explain(stage->core, 700 + stage->explained, "", recipients, fd), 0);
+	close(fd);
+	loop_run(stage->loop);
+}
+
+static void
+test_explained(void **state)
+{
+	static const char text[] = "From: a@b.example\nTo: c@d.example\n\nhello\n";
+	struct strlist none = { 0 };
+	struct stage stage;
+
+	(void)state;
+	stage_begin(&stage, 10000);
+	core_start(&stage);
+	explain_content(&stage, sealed(text, sizeof(text) - 1, ALL_SEALS), &none);
+	assert_non_null(strstr(stage.object.data, "{\"ok\":true,"));
+	assert_non_null(strstr(stage.object.data, "\"TextBody\":\"hello\\n\""));
+	explain_content(&stage, sealed("", 0, ALL_SEALS), &none);
+	assert_non_null(strstr(stage.object.data, "{\"ok\":false,"));
+	assert_int_equal(stage.explained, 2);
+	assert_int_equal(stage.commits, 0);
+
+	/* Mail goes on meanwhile. */
+	hand_in(&stage);
+	hear(&stage, "250 2.0.0 queued as ");
+	explain_content(&stage, sealed(text, sizeof(text) - 1, ALL_SEALS), &none);
+	assert_int_equal(stage.explained, 3);
+	stage_end(&stage);
+}
+
+/* More than the front may hold, more than it looks at, and more to tell than a frame holds. */
+static void
+test_explain_limits(void **state)
+{
+	struct strlist recipients = { 0 };
+	char *text = mem_new(1 << 18), *word = mem_new(FRAME_MOST_TEXT + 1);
+	struct stage stage;
+	int fd;
+
+	(void)state;
+	stage_begin(&stage, 10000);
+	core_start(&stage);
+	memset(text, '\n', 1 << 18);
+	explain_content(&stage, sealed(text, 1 << 18, ALL_SEALS), &recipients);
+	assert_non_null(strstr(stage.object.data, "\"code\":452,\"status\":\"4.3.1\""));
+
+	fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_int_equal(ftruncate(fd, FRAME_MOST_PAYLOAD + 1L), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, ALL_SEALS), 0);
+	explain_content(&stage, fd, &recipients);
+	assert_non_null(strstr(stage.object.data, "\"code\":552,\"status\":\"5.3.4\""));
+
+	memset(word, '"', FRAME_MOST_TEXT);
+	for (unsigned i = 0; i < 6000; i++)
+		strlist_add(&recipients, word);
+	explain_content(&stage, sealed("\r\n", 2, ALL_SEALS), &recipients);
+	assert_non_null(strstr(stage.object.data, "there is too much to tell"));
+	strlist_free(&recipients);
+	free(word);
+	free(text);
+
+	/* All memory is given back. */
+	explain_content(&stage, sealed("\r\n", 2, ALL_SEALS), &recipients);
+	assert_null(strstr(stage.object.data, "\"code\":452"));
+	stage_end(&stage);
+}
+
+/* What a core of ours would not ask ends the channel, and mail waits for the next one. */
+static void
+test_explain_nonsense(void **state)
+{
+	struct strlist recipients = { 0 };
+	struct stage stage;
+
+	(void)state;
+	stage_begin(&stage, 10000);
+	core_start(&stage);
+	explain_content(&stage, sealed("\r\n", 2, F_SEAL_SHRINK), &recipients);
+	assert_null(stage.core);
+	core_start(&stage);
+	strlist_add(&recipients, "a\n@b.example");
+	explain_content(&stage, sealed("\r\n", 2, ALL_SEALS), &recipients);
+	assert_null(stage.core);
+	strlist_free(&recipients);
+	assert_int_equal(stage.explained, 0);
+	core_start(&stage);
+	hand_in(&stage);
+	hear(&stage, "250 2.0.0 queued as ");
+	stage_end(&stage);
+}
+
 int
 main(void)
 {
@@ -340,6 +470,9 @@ main(void)
 		cmocka_unit_test(test_core_absent),
 		cmocka_unit_test(test_core_stays_away),
 		cmocka_unit_test(test_client_goes),
+		cmocka_unit_test(test_explained),
+		cmocka_unit_test(test_explain_limits),
+		cmocka_unit_test(test_explain_nonsense),
 	};
 
 	convert_setup();
