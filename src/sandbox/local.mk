@@ -7,6 +7,13 @@ libsandbox_a_SOURCES = \
 	src/sandbox/domains.c src/sandbox/domains.h \
 	src/sandbox/faults.c src/sandbox/faults.h \
 	src/sandbox/fields.c src/sandbox/fields.h \
+	src/sandbox/hook_calls.c src/sandbox/hook_calls.h \
+	src/sandbox/inbound.c src/sandbox/inbound.h \
+	src/sandbox/inbound_rules.c \
+	src/sandbox/post.c src/sandbox/post.h \
+	src/sandbox/removals.c src/sandbox/removals.h \
+	src/sandbox/tracks.c src/sandbox/tracks.h \
+	src/sandbox/verify.c src/sandbox/verify.h \
 	src/sandbox/messages.c src/sandbox/messages.h \
 	src/sandbox/query.c src/sandbox/query.h \
 	src/sandbox/records.c src/sandbox/records.h \

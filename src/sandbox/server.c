@@ -46,7 +46,7 @@ server_new(int64_t id, const char *name)
 
 	server->id = id;
 	server->shown = defaults(id, name);
-	server->templates = templates_new();
+	server->templates = templates_new(id);
 	server->webhooks = webhooks_new();
 	server->inbound_rules = json_array();
 	server->next_inbound_rule = 1;

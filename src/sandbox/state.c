@@ -38,6 +38,7 @@ state_init(struct state *state, size_t most_messages, uint64_t most_bytes)
 {
 	memset(state, 0, sizeof(*state));
 	account_init(&state->account);
+	state->next_webhook = 1;
 	state->switches.delete_servers = true;
 	state->messages = messages_new(most_messages, most_bytes);
 	state->bounces = records_new(MOST_EVENTS, MOST_EVENT_BYTES, FIRST_BOUNCE);

@@ -42,6 +42,7 @@ struct switches {
 
 struct state {
 	struct account account;
+	int64_t next_webhook; /* ID */
 	struct switches switches;
 	int64_t search_lag_ms; /* accepted messages are not found by a search before */
 	struct messages *messages;
