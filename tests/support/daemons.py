@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import traceback
+import urllib.parse
 
 SOURCE = os.path.abspath(os.environ.get("top_srcdir", os.path.join(os.path.dirname(__file__), "../..")))
 BUILD = os.path.abspath(os.environ.get("top_builddir", os.getcwd()))
@@ -337,6 +338,44 @@ def config_text(sections):
     return text
 
 
+class UnixHTTPConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path, timeout_s=60):
+        http.client.HTTPConnection.__init__(self, "localhost", timeout=timeout_s)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Answer:
+    """What the control plane answered."""
+
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def lines(self):
+        """Of an answer that streams."""
+        return [json.loads(line) for line in self.body.splitlines() if line]
+
+    @property
+    def error(self):
+        return self.json["error"]
+
+    def __str__(self):
+        return "%d %s" % (self.status, self.body[:500].decode("utf-8", "replace"))
+
+
 class Relay(Program):
     """pmrelayd with settings for tests; settings are merged section by section over them."""
 
@@ -347,16 +386,23 @@ class Relay(Program):
         self.port = port or free_port()
         self.spool = os.path.join(folder, "spool")
         self.config_path = os.path.join(folder, "pmrelay.conf")
+        self.control_path = os.path.join(folder, "control.sock")
+        if len(self.control_path) > 100:  # a Unix socket's path ends at 107 bytes
+            short = tempfile.mkdtemp(prefix="pmrelay-")
+            atexit.register(shutil.rmtree, short, True)
+            self.control_path = os.path.join(short, "control.sock")
         self.settings = {
             "process": {"hostname": "relay.test.example", "fronts": 2, "drain-timeout": "20s"},
             "smtp": {"listen": ["127.0.0.1:%d" % self.port]},
             "spool": {"folder": self.spool, "min-free": 0},
             "postmark": {"url": "http://127.0.0.1:%d" % postmark_port, "token": TOKEN},
             "retry": {"min": "200ms", "max": "2s", "settle": "200ms", "probe": "500ms"},
+            "control": {"socket": self.control_path},
         }
         for section, options in (settings or {}).items():
             self.settings.setdefault(section, {}).update(options)
         self.spool = self.settings["spool"]["folder"]
+        self.control_path = self.settings["control"]["socket"]
         os.makedirs(self.spool, 0o700, exist_ok=True)
         self.write_config(self.settings)
         Program.__init__(self, "pmrelayd", [program("pmrelayd"), "-f", "-c", self.config_path],
@@ -378,6 +424,39 @@ class Relay(Program):
 
     def smtp(self, timeout_s=60):
         return smtplib.SMTP("127.0.0.1", self.port, "client.test.example", timeout_s)
+
+    def control_connection(self, timeout_s=60):
+        return UnixHTTPConnection(self.control_path, timeout_s)
+
+    def control(self, method, path, body=None, query=None, headers=None, timeout_s=120):
+        """One request to the control plane: body is bytes, or a value that becomes JSON."""
+        headers = dict(headers or {})
+        if query:
+            path += "?" + urllib.parse.urlencode(query, doseq=True)
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            headers.setdefault("Content-Type", "application/json")
+        connection = self.control_connection(timeout_s)
+        try:
+            connection.request(method, path, body, headers)
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def ask(self, method, path, body=None, query=None, status=200):
+        """The JSON of an answer that must have this status."""
+        answer = self.control(method, path, body, query)
+        check(answer.status == status, "%s %s: wanted %d, got %s" % (method, path, status, answer))
+        return answer.json
+
+    def ctl(self, *words, input=None, timeout_s=120):
+        """pmrelayctl with these words: its status, output and error output."""
+        need("pmrelayctl")
+        done = subprocess.run(
+            [program("pmrelayctl"), "--socket", self.control_path, "--json", *words],
+            input=input, stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True, text=True, timeout=timeout_s)
+        return done.returncode, done.stdout, done.stderr
 
     def again(self, postmark_port):
         """The same spool, port and settings once more, after the end of the first."""
