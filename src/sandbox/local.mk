@@ -4,6 +4,7 @@ libsandbox_a_SOURCES = \
 	src/sandbox/api.c src/sandbox/api.h \
 	src/sandbox/bounces.c src/sandbox/bounces.h \
 	src/sandbox/control.c src/sandbox/control.h \
+	src/sandbox/control_events.c src/sandbox/control_events.h \
 	src/sandbox/domains.c src/sandbox/domains.h \
 	src/sandbox/faults.c src/sandbox/faults.h \
 	src/sandbox/fields.c src/sandbox/fields.h \
@@ -62,7 +63,10 @@ tests_unit_sandbox_faults_test_LDADD = $(sandbox_test_libs)
 TESTS += tests/scenario/sandbox_api.py
 dist_check_SCRIPTS += tests/scenario/sandbox_api.py
 
-libsandbox_a_SOURCES += src/sandbox/mustache.c src/sandbox/mustache.h
+libsandbox_a_SOURCES += \
+	src/sandbox/mustache.c src/sandbox/mustache.h \
+	src/sandbox/stats.c src/sandbox/stats.h \
+	src/sandbox/template_api.c src/sandbox/template_api.h
 
 check_PROGRAMS += tests/unit/sandbox/mustache_test
 TESTS += tests/unit/sandbox/mustache_test
