@@ -16,3 +16,21 @@ libcontrol_a_SOURCES = \
 	src/control/shows.c \
 	src/control/waits.c \
 	src/control/webhooks.c
+
+control_test_libs = libcontrol.a libmail.a libbase.a $(CMOCKA_LIBS) $(GMIME_LIBS) $(JANSSON_LIBS) \
+	$(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+
+check_PROGRAMS += tests/unit/control/base64_test
+TESTS += tests/unit/control/base64_test
+tests_unit_control_base64_test_SOURCES = tests/unit/control/base64_test.c
+tests_unit_control_base64_test_LDADD = $(control_test_libs)
+
+check_PROGRAMS += tests/unit/control/feed_test
+TESTS += tests/unit/control/feed_test
+tests_unit_control_feed_test_SOURCES = tests/unit/control/feed_test.c
+tests_unit_control_feed_test_LDADD = $(control_test_libs)
+
+check_PROGRAMS += tests/unit/control/message_test
+TESTS += tests/unit/control/message_test
+tests_unit_control_message_test_SOURCES = tests/unit/control/message_test.c
+tests_unit_control_message_test_LDADD = $(control_test_libs)

@@ -83,7 +83,7 @@ make_path(struct request *r, struct raw *raw)
 	for (const char *c = path; *c != '\0'; c++) {
 		if ((unsigned char)*c > ' ' && (unsigned char)*c < 0x7f && *c != '#')
 			continue;
-		request_fail(r, 400, "arguments", "encode it as %%XX",
+		request_fail(r, 400, "arguments", "encode it as %XX",
 		    "the path has a character that no URL has");
 		return -1;
 	}
@@ -94,7 +94,8 @@ make_path(struct request *r, struct raw *raw)
 	}
 	buf_init(&out, MOST_URL);
 	buf_adds(&out, path);
-	json_object_foreach(value_json(r, "query"), name, value) {
+	json_object_foreach(value_json(r, "query"), name, value)
+	{
 		buf_addc(&out, separator);
 		add_encoded(&out, name);
 		buf_addc(&out, '=');
@@ -111,7 +112,8 @@ make_headers(struct request *r, struct raw *raw)
 	json_t *each;
 	size_t index;
 
-	json_array_foreach(value_json(r, "headers"), index, each) {
+	json_array_foreach(value_json(r, "headers"), index, each)
+	{
 		const char *name = json_string_value(json_object_get(each, "Name"));
 		const char *value = json_string_value(json_object_get(each, "Value"));
 
@@ -168,7 +170,8 @@ make_form(struct request *r, struct raw *raw)
 	char boundary[2 * BOUNDARY_BYTES + 1];
 	const char *field;
 
-	json_object_foreach(names, field, value) {
+	json_object_foreach(names, field, value)
+	{
 		if (json_object_get(value_json(r, "files"), field) != NULL)
 			continue;
 		request_fail(r, 400, "arguments", NULL,
@@ -176,10 +179,10 @@ make_form(struct request *r, struct raw *raw)
 		return -1;
 	}
 	make_boundary(boundary);
-	json_object_foreach(value_json(r, "form"), field, value)
-		add_part(&raw->body, boundary, field, NULL, json_string_value(value),
-		    json_string_length(value));
-	json_object_foreach(value_json(r, "files"), field, value) {
+	json_object_foreach(value_json(r, "form"), field, value) add_part(
+	    &raw->body, boundary, field, NULL, json_string_value(value), json_string_length(value));
+	json_object_foreach(value_json(r, "files"), field, value)
+	{
 		const char *text = json_string_value(
 		    json_is_object(value) ? json_object_get(value, "content") : value);
 		const char *name = json_string_value(json_object_get(names, field));
@@ -249,8 +252,8 @@ body_as(const char *type, const struct postmark_answer *answer)
 static bool
 again(struct request *r, const struct raw *raw, const struct postmark_answer *answer)
 {
-	bool good = answer->end == POSTMARK_ANSWERED && answer->status >= 200 &&
-		    answer->status < 300;
+	bool good =
+	    answer->end == POSTMARK_ANSWERED && answer->status >= 200 && answer->status < 300;
 
 	if (good || raw->tries > (unsigned)value_integer(r, "max-retries", 0) || r->http == NULL)
 		return false;
@@ -297,11 +300,11 @@ tried(void *ctx, const struct postmark_answer *answer)
 		    "no answer from Postmark after %u tries: %s", raw->tries, answer->error);
 		return;
 	}
-	request_answer(r,
-	    json_pack("{s:i,s:s,s:s,s:i,s:I,s:o}", "status", answer->status, "type", answer->type,
-		"request_id", answer->request_id, "tries", (int)raw->tries, "elapsed_ms",
-		(json_int_t)(clock_mono_ms() - raw->started_ms), "body",
-		body_as(value_string(r, "response-type"), answer)));
+	request_answer(
+	    r, json_pack("{s:i,s:s,s:s,s:i,s:I,s:o}", "status", answer->status, "type",
+		   answer->type, "request_id", answer->request_id, "tries", (int)raw->tries,
+		   "elapsed_ms", (json_int_t)(clock_mono_ms() - raw->started_ms), "body",
+		   body_as(value_string(r, "response-type"), answer)));
 }
 
 static void
