@@ -10,12 +10,16 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#include "sandbox/account.h"
 #include "sandbox/api.h"
+#include "sandbox/control_events.h"
 #include "sandbox/faults.h"
 #include "sandbox/messages.h"
 #include "sandbox/query.h"
+#include "sandbox/records.h"
 #include "sandbox/server.h"
 #include "sandbox/state.h"
+#include "sandbox/switches.h"
 #include "sandbox/control.h"
 
 #define USUAL_LIMIT 100
@@ -30,8 +34,8 @@ control_wants(const char *path)
 	       strncmp(path, "/sandbox/", 9) == 0;
 }
 
-static void
-answer_json(struct api_answer *answer, json_t *json)
+void
+control_json(struct api_answer *answer, json_t *json)
 {
 	char *text = json_dumps(json, JSON_INDENT(2));
 
@@ -41,8 +45,8 @@ answer_json(struct api_answer *answer, json_t *json)
 	json_decref(json);
 }
 
-static void
-answer_wrong(struct api_answer *answer, int status, const char *why)
+void
+control_wrong(struct api_answer *answer, int status, const char *why)
 {
 	answer->status = status;
 	buf_clear(&answer->body);
@@ -116,7 +120,7 @@ get_messages(struct state *state, const struct api_request *request, struct api_
 	if (!query_number(request, "limit", 0, MOST_LIMIT, USUAL_LIMIT, &limit) ||
 	    !query_number(request, "offset", 0, SIZE_MAX, 0, &offset) ||
 	    (order != NULL && !newest && !text_same(order, "oldest"))) {
-		answer_wrong(answer, 400,
+		control_wrong(answer, 400,
 		    "wanted limit from 0 to 10000, offset from 0, order oldest or newest");
 		return;
 	}
@@ -140,7 +144,7 @@ get_message(struct state *state, const struct api_request *request, struct api_a
 	    messages_find(state->messages, request->path + strlen("/sandbox/messages/"));
 
 	if (message == NULL) {
-		answer_wrong(answer, 404, "no such message, or forgotten");
+		control_wrong(answer, 404, "no such message, or forgotten");
 		return;
 	}
 	add_message(&answer->body, message);
@@ -152,6 +156,10 @@ delete_messages(struct state *state, const struct api_request *request, struct a
 {
 	(void)request;
 	messages_clear(state->messages);
+	records_clear(state->bounces);
+	records_clear(state->opens);
+	records_clear(state->clicks);
+	records_clear(state->inbound);
 	memset(&state->counts, 0, sizeof(state->counts));
 	buf_adds(&answer->body, "{}\n");
 }
@@ -182,7 +190,7 @@ get_counts(struct state *state, const struct api_request *request, struct api_an
 	}
 	for (size_t i = 0; i < STATE_BUCKETS; i++)
 		json_object_set_new(batches, state_bucket_name(i), number(counts->batches[i]));
-	answer_json(answer,
+	control_json(answer,
 	    json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "accepted",
 		number(messages_accepted(messages)), "kept", number(messages_count(messages)),
 		"kept_bytes", number(messages_bytes(messages)), "test_messages",
@@ -212,7 +220,7 @@ static void
 get_faults(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
 	(void)request;
-	answer_json(answer, faults_json(state->faults));
+	control_json(answer, faults_json(state->faults));
 }
 
 static void
@@ -223,13 +231,13 @@ put_faults(struct state *state, const struct api_request *request, struct api_an
 	char *why = NULL;
 
 	if (rules == NULL) {
-		answer_wrong(answer, 400, unreadable.text);
+		control_wrong(answer, 400, unreadable.text);
 	} else if (faults_set(state->faults, rules, &why) != 0) {
-		answer_wrong(answer, 422, why);
+		control_wrong(answer, 422, why);
 		free(why);
 	} else {
 		log_info("faults", log_num("rules", (int64_t)json_array_size(rules)));
-		answer_json(answer, faults_json(state->faults));
+		control_json(answer, faults_json(state->faults));
 	}
 	json_decref(rules);
 }
@@ -242,9 +250,8 @@ delete_faults(struct state *state, const struct api_request *request, struct api
 	buf_adds(&answer->body, "[]\n");
 }
 
-/* The server that ?server=ID names, else the first.  NULL: there is none. */
-static struct server *
-query_server(struct state *state, const struct api_request *request)
+struct server *
+control_server(struct state *state, const struct api_request *request)
 {
 	const char *id = query_text(request, "server");
 
@@ -256,7 +263,7 @@ query_server(struct state *state, const struct api_request *request)
 static void
 get_suppressions(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
-	const struct server *server = query_server(state, request);
+	const struct server *server = control_server(state, request);
 	json_t *list = json_array(), *one, *copy;
 	const char *key;
 
@@ -269,7 +276,7 @@ get_suppressions(struct state *state, const struct api_request *request, struct 
 			json_array_append_new(list, copy);
 		}
 	}
-	answer_json(answer, list);
+	control_json(answer, list);
 }
 
 /* A list of addresses, or of objects with EmailAddress, MessageStream and SuppressionReason. */
@@ -305,18 +312,18 @@ clear_suppressions(struct server *server)
 static void
 put_suppressions(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
-	struct server *server = query_server(state, request);
+	struct server *server = control_server(state, request);
 	json_error_t unreadable;
 	json_t *list = api_request_json(request, &unreadable);
 	json_t *one;
 	size_t i;
 
 	if (list == NULL) {
-		answer_wrong(answer, 400, unreadable.text);
+		control_wrong(answer, 400, unreadable.text);
 		return;
 	}
 	if (!suppressions_ok(server, list)) {
-		answer_wrong(answer, 422,
+		control_wrong(answer, 422,
 		    "wanted a list of addresses, or of objects with EmailAddress and perhaps "
 		    "MessageStream and SuppressionReason");
 		goto free_list;
@@ -343,8 +350,31 @@ static void
 delete_suppressions(
     struct state *state, const struct api_request *request, struct api_answer *answer)
 {
-	clear_suppressions(query_server(state, request));
+	clear_suppressions(control_server(state, request));
 	buf_adds(&answer->body, "[]\n");
+}
+
+static void
+get_switches(struct state *state, const struct api_request *request, struct api_answer *answer)
+{
+	(void)request;
+	control_json(answer, switches_json(&state->switches));
+}
+
+static void
+put_switches(struct state *state, const struct api_request *request, struct api_answer *answer)
+{
+	json_error_t unreadable;
+	json_t *json = api_request_json(request, &unreadable);
+	char why[128];
+
+	if (json == NULL)
+		control_wrong(answer, 400, unreadable.text);
+	else if (switches_set(&state->switches, json, why, sizeof(why)) != 0)
+		control_wrong(answer, 422, why);
+	else
+		control_json(answer, switches_json(&state->switches));
+	json_decref(json);
 }
 
 static const struct {
@@ -365,6 +395,12 @@ static const struct {
 	{ "GET", "/sandbox/suppressions", get_suppressions },
 	{ "PUT", "/sandbox/suppressions", put_suppressions },
 	{ "DELETE", "/sandbox/suppressions", delete_suppressions },
+	{ "GET", "/sandbox/switches", get_switches },
+	{ "PUT", "/sandbox/switches", put_switches },
+	{ "POST", "/sandbox/open", control_post_open },
+	{ "POST", "/sandbox/click", control_post_click },
+	{ "POST", "/sandbox/bounce", control_post_bounce },
+	{ "POST", "/sandbox/inbound", control_post_inbound },
 };
 
 void
@@ -385,6 +421,6 @@ control_handle(struct state *state, const struct api_request *request, struct ap
 			return;
 		}
 	}
-	answer_wrong(answer, path_known ? 405 : 404,
+	control_wrong(answer, path_known ? 405 : 404,
 	    "see the section CONTROL in pmrelay-sandbox(8) for what there is");
 }

@@ -3,8 +3,11 @@
 
 #include <stdbool.h>
 
+#include <jansson.h>
+
 struct api_answer;
 struct api_request;
+struct server;
 struct state;
 
 /*
@@ -14,5 +17,12 @@ struct state;
  */
 bool control_wants(const char *path);
 void control_handle(struct state *, const struct api_request *, struct api_answer *);
+
+/* ---- for the parts of the control ---- */
+
+void control_json(struct api_answer *, json_t *); /* takes it */
+void control_wrong(struct api_answer *, int status, const char *why);
+/* The server that ?server=ID names, else the first.  NULL: there is none. */
+struct server *control_server(struct state *, const struct api_request *);
 
 #endif

@@ -60,10 +60,11 @@ TESTS += tests/unit/sandbox/faults_test
 tests_unit_sandbox_faults_test_SOURCES = tests/unit/sandbox/faults_test.c
 tests_unit_sandbox_faults_test_LDADD = $(sandbox_test_libs)
 
-TESTS += tests/scenario/sandbox_api.py
-dist_check_SCRIPTS += tests/scenario/sandbox_api.py
+TESTS += tests/scenario/sandbox_api.py tests/scenario/sandbox_account.py
+dist_check_SCRIPTS += tests/scenario/sandbox_api.py tests/scenario/sandbox_account.py
 
 libsandbox_a_SOURCES += \
+	src/sandbox/control_account.c src/sandbox/control_account.h \
 	src/sandbox/mustache.c src/sandbox/mustache.h \
 	src/sandbox/stats.c src/sandbox/stats.h \
 	src/sandbox/template_api.c src/sandbox/template_api.h
@@ -72,3 +73,8 @@ check_PROGRAMS += tests/unit/sandbox/mustache_test
 TESTS += tests/unit/sandbox/mustache_test
 tests_unit_sandbox_mustache_test_SOURCES = tests/unit/sandbox/mustache_test.c
 tests_unit_sandbox_mustache_test_LDADD = $(sandbox_test_libs)
+
+check_PROGRAMS += tests/unit/sandbox/templates_test
+TESTS += tests/unit/sandbox/templates_test
+tests_unit_sandbox_templates_test_SOURCES = tests/unit/sandbox/templates_test.c
+tests_unit_sandbox_templates_test_LDADD = $(sandbox_test_libs)
