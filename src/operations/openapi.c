@@ -134,7 +134,10 @@ kind_schema(const struct argument *argument)
 		schema = json_pack("{s:s}", "type", "object");
 		break;
 	case ARGUMENT_ARRAY:
-		schema = json_pack("{s:s}", "type", "array");
+		/* One whose sample is an object may come wrapped in it. */
+		schema = argument->sample != NULL && argument->sample[0] == '{'
+			     ? json_pack("{s:[s,s]}", "type", "array", "object")
+			     : json_pack("{s:s}", "type", "array");
 		break;
 	case ARGUMENT_ANY:
 		schema = json_object();
@@ -274,7 +277,7 @@ request_body(const struct operation *operation, const struct argument *in_path)
 	json_t *content;
 
 	if (whole != NULL && whole->kind == ARGUMENT_ARRAY)
-		schema = json_pack("{s:[o, o]}", "oneOf", schema, argument_schema(whole));
+		schema = json_pack("{s:[o, o]}", "anyOf", schema, argument_schema(whole));
 	content = json_pack("{s:{s:o}}", JSON_TYPE, "schema", schema);
 	if (json_object_size(example) > 0)
 		json_object_set(json_object_get(content, JSON_TYPE), "example", example);

@@ -48,7 +48,8 @@
 #define TOKENS \
 	{ .name = "tokens", .kind = ARGUMENT_CHOICE, .admin = true, .preset = "\"hide\"", \
 	  CHOICES("hide", "show"), \
-	  .text = "Whether tokens and passwords in the answer are shown or masked." }
+	  .text = "Whether tokens and passwords in the answer are masked or, for an administrator, " \
+		  "shown." }
 
 #define KEEP \
 	{ .name = "keep", .kind = ARGUMENT_BOOLEAN, .preset = "false", \

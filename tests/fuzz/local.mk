@@ -17,6 +17,7 @@ include tests/fuzz/answer.mk
 include tests/fuzz/config.mk
 include tests/fuzz/httpd.mk
 include tests/fuzz/mustache.mk
+include tests/fuzz/values.mk
 
 if !FUZZERS
 TESTS += tests/fuzz/replay.sh
