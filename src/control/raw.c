@@ -39,6 +39,7 @@ struct raw {
 	struct secret *token;
 	struct postmark_piece piece;
 	unsigned tries;
+	bool resting; /* between two tries */
 	int64_t started_ms;
 };
 
@@ -289,6 +290,7 @@ tried(void *ctx, const struct postmark_answer *answer)
 		    log_num("bytes", (int64_t)answer->len), log_str("type", answer->type),
 		    log_str("request_id", answer->request_id), log_str("why", answer->error));
 	if (again(r, raw, answer)) {
+		raw->resting = true;
 		loop_timer_set(raw->timer, delay_of(r, raw));
 		return;
 	}
@@ -326,12 +328,23 @@ try_once(void *ctx)
 		.most_answer_bytes = MOST_ANSWER,
 	};
 
+	raw->resting = false;
 	raw->tries++;
 	if (value_true(r, "debug"))
 		log_info("raw-request", log_str("by", r->who), log_str("method", raw->method),
 		    log_str("path", raw->path), log_num("bytes", (int64_t)raw->body.len),
 		    log_num("try", raw->tries));
 	postmark_submit(r->control->client, &request, tried, ticket_new(r));
+}
+
+/* What is out goes on to its end, but nothing is tried again for nobody. */
+static void
+raw_gone(struct request *r)
+{
+	const struct raw *raw = r->work;
+
+	if (raw->resting)
+		request_fail(r, 499, "gone", NULL, "the client went after %u tries", raw->tries);
 }
 
 void
@@ -355,6 +368,7 @@ raw_run(struct request *r)
 	buf_init(&raw->body, MOST_BODY);
 	r->work = raw;
 	r->work_free = raw_free;
+	r->gone = raw_gone;
 	if (make_path(r, raw) != 0 || make_body(r, raw) != 0)
 		return;
 	make_headers(r, raw);

@@ -68,7 +68,8 @@ answer_batch(struct request *r, struct send *send)
 	json_t *each;
 	size_t index;
 
-	json_array_foreach(send->results, index, each) {
+	json_array_foreach(send->results, index, each)
+	{
 		if (is_state(each, "sent"))
 			sent++;
 		else if (is_state(each, "failed") || is_state(each, "refused"))
@@ -76,9 +77,8 @@ answer_batch(struct request *r, struct send *send)
 		else
 			rest++;
 	}
-	request_answer(r,
-	    json_pack("{s:I,s:I,s:I,s:O}", "sent", sent, "failed", failed, "spooled", rest, "results",
-		send->results));
+	request_answer(r, json_pack("{s:I,s:I,s:I,s:O}", "sent", sent, "failed", failed, "spooled",
+			      rest, "results", send->results));
 }
 
 static void
@@ -156,15 +156,16 @@ look_up(struct request *r)
 	const char *id;
 	bool over = false;
 
-	json_object_foreach(ids, id, unused) {
+	json_object_foreach(ids, id, unused)
+	{
 		struct item_facts *items;
 		size_t count;
 
 		if (over || reader == NULL || store_reader_find(reader, id, 1, &items, &count) != 0)
 			continue;
 		if (count == 1 && is_end(item_state_name(items[0].state)))
-			over = settle(r, id, item_state_name(items[0].state), items[0].postmark_id, 0,
-			    "");
+			over = settle(
+			    r, id, item_state_name(items[0].state), items[0].postmark_id, 0, "");
 		if (count == 1)
 			item_facts_free(&items[0]);
 		free(items);
@@ -207,15 +208,16 @@ wait_for_all(struct request *r)
 	json_t *unused;
 
 	send->open = json_object_size(send->numbers);
-	if (send->open == 0 || !value_true(r, "wait")) {
+	if (send->open == 0 || !value_true(r, "wait") || r->http == NULL) {
 		finish(r);
 		return;
 	}
+	/* The mails go on; nobody is left to be told. */
+	r->gone = finish;
 	send->timer = loop_timer_new(r->control->loop, on_timeout, send);
 	loop_timer_set(send->timer, value_integer(r, "timeout", 60000));
 	send->wait = wait_new(r->control->waits, r, send->after, false, on_event);
-	json_object_foreach(send->numbers, id, unused)
-		wait_add(send->wait, id);
+	json_object_foreach(send->numbers, id, unused) wait_add(send->wait, id);
 	wait_look(send->wait);
 }
 
@@ -374,7 +376,8 @@ read_messages(struct request *r, struct send *send, const json_t *given, const c
 	size_t index;
 
 	buf_init(&why, MOST_WHY);
-	json_array_foreach((json_t *)(uintptr_t)given, index, each) {
+	json_array_foreach((json_t *)(uintptr_t)given, index, each)
+	{
 		json_t *message = message_read(each, send->template, stream, &why);
 
 		if (message != NULL) {
