@@ -15,6 +15,7 @@
 #include "base/strlist.h"
 #include "base/text.h"
 #include "mail/mail.h"
+#include "channel/frame.h"
 #include "store/store.h"
 #include "dispatch/dispatch.h"
 #include "control/ask.h"
@@ -385,6 +386,19 @@ on_explain_end(void *ctx)
 	errand_done(errand);
 }
 
+/* A front ends the channel over what no SMTP session would bring. */
+static bool
+envelope_fits(const struct ask *ask)
+{
+	if (!frame_text_is_right(ask->explain.reverse_path) ||
+	    ask->explain.recipients.count > FRAME_MOST_RECIPIENTS)
+		return false;
+	for (size_t i = 0; i < ask->explain.recipients.count; i++)
+		if (!frame_text_is_right(ask->explain.recipients.items[i]))
+			return false;
+	return true;
+}
+
 static void
 do_explain(struct errand *errand)
 {
@@ -394,6 +408,11 @@ do_explain(struct errand *errand)
 	size_t len;
 	int fd, rc;
 
+	if (!envelope_fits(ask)) {
+		ask_fail(ask, 400, "the sender or a recipient is no address");
+		errand_done(errand);
+		return;
+	}
 	buf_init_shared(&content, MOST_EXPLAIN, ask->explain.content_len);
 	buf_add(&content, ask->explain.content, ask->explain.content_len);
 	fd = content.over ? -1 : buf_take_fd(&content, &len);
