@@ -70,6 +70,7 @@ ticket_free(struct ticket **ticket)
 {
 	struct ticket *t = *ticket;
 
+	*ticket = NULL; /* which may lie within what is freed here */
 	if (t->prev != NULL)
 		t->prev->next = t->next;
 	else
@@ -79,7 +80,6 @@ ticket_free(struct ticket **ticket)
 	if (t->more_free != NULL)
 		t->more_free(t->more);
 	free(t);
-	*ticket = NULL;
 }
 
 void
