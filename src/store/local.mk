@@ -7,6 +7,11 @@ libstore_a_SOURCES = \
 	src/store/meter.h \
 	src/store/migrate.c src/store/migrate.h \
 	src/store/sqlite.c src/store/sqlite.h \
+	src/store/sqlite_claim.c \
+	src/store/sqlite_inside.h \
+	src/store/sqlite_recover.c \
+	src/store/sqlite_rows.c \
+	src/store/sqlite_statements.c \
 	src/store/store.c src/store/store.h \
 	src/store/thread.h \
 	src/store/vfs.c src/store/vfs.h \

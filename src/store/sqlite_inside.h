@@ -1,0 +1,152 @@
+#ifndef PMRELAY_STORE_SQLITE_INSIDE_H
+#define PMRELAY_STORE_SQLITE_INSIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+#include "base/log.h"
+
+#include "store/backend.h"
+#include "store/meter.h"
+
+/* What the files of the SQLite back end share.  Nobody else includes it. */
+
+/*
+ * An item's key is the mail's key and the item's number.  Number 0 is no item: its row stands for
+ * what the items of the mail share, in a state that nobody claims, counts or purges, and goes
+ * with the last payload that needs it.
+ */
+#define NUMBER_BITS   20
+#define NUMBER_SHARED 0
+#define STATE_SHARED  8
+#define NUMBER_MOST   ((1 << NUMBER_BITS) - 1)
+
+enum payload_at {
+	PAYLOAD_GONE = 0,
+	PAYLOAD_IN_ROW = 1,
+	PAYLOAD_IN_FILE = 2,
+};
+
+/* The row of the tally table besides enum item_state. */
+#define TALLY_PUT_ASIDE 0
+
+enum statement {
+	SQL_BEGIN,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_ROUTE_FIND,
+	SQL_ROUTE_ADD,
+	SQL_MAIL_ADD,
+	SQL_MAIL_FIND,
+	SQL_MAIL_ID,
+	SQL_MAIL_DROP,
+	SQL_SHARED_ADD,
+	SQL_SHARED_READ,
+	SQL_SHARED_NEEDED,
+	SQL_ITEM_ADD,
+	SQL_ITEM_READ,
+	SQL_ITEM_MARK,
+	SQL_ITEM_PUT_ASIDE,
+	SQL_ITEM_SETTLE,
+	SQL_ITEM_DROP,
+	SQL_ITEMS_DUE,
+	SQL_ITEMS_UNSURE,
+	SQL_ITEMS_SENDING,
+	SQL_ITEMS_OF_MAIL,
+	SQL_ITEMS_FROM,
+	SQL_ITEM_OLDEST,
+	SQL_ITEM_FIND,
+	SQL_ITEM_TO_UNSURE,
+	SQL_NEXT_DUE,
+	SQL_NEXT_UNSURE,
+	SQL_PAYLOAD_ADD,
+	SQL_PAYLOAD_READ,
+	SQL_PAYLOAD_DROP,
+	SQL_ATTEMPT_ADD,
+	SQL_ATTEMPTS_DROP,
+	SQL_FREE_PAGES,
+	SQL_TALLY_READ,
+	SQL_TALLY_ADD,
+	SQL_STATEMENT_COUNT,
+};
+
+/* As SQL text. */
+extern const char *const sqlite_statements[SQL_STATEMENT_COUNT];
+
+struct route_key {
+	char *name;
+	int64_t key;
+};
+
+struct sqlite {
+	char *path;
+	int folder; /* holds the lock's folder for fstatvfs */
+	int lock;
+	struct sync_meter meter;
+	struct vfs *vfs;
+	struct files *files;
+
+	sqlite3 *db; /* NULL: not to be had at the moment */
+	sqlite3_stmt *statements[SQL_STATEMENT_COUNT];
+	struct checkpoint *checkpoint;
+	int log_frames;
+	struct log_gate checkpoint_gate;
+
+	struct route_key *routes; /* those in the table; few, so a list will do */
+	size_t route_count;
+
+	int64_t tally[ITEM_FAILED + 1]; /* changes of this transaction */
+	char why[256];
+};
+
+/* --- sqlite_statements.c ----------------------------------------------------------------- */
+
+/* Of SQLite's code, or an errno, with the message for people kept. */
+enum store_result sqlite_result(struct sqlite *, int rc);
+enum store_result sqlite_result_errno(struct sqlite *, const char *what, int error);
+
+/* Runs a statement that gives no rows and leaves it ready for the next time. */
+enum store_result sqlite_run(struct sqlite *, enum statement);
+enum store_result sqlite_run_key(struct sqlite *, enum statement, int64_t key);
+
+/* Bindings stay until they are bound again: no copy, so what is lent must last until the run. */
+void sqlite_bind_text(sqlite3_stmt *, int at, const char *text); /* NULL: "" */
+void sqlite_bind_text_or_null(sqlite3_stmt *, int at, const char *text);
+
+/* --- sqlite.c ---------------------------------------------------------------------------- */
+
+enum store_result sqlite_begin(void *ctx);
+enum store_result sqlite_commit(void *ctx);
+void sqlite_rollback(void *ctx);
+
+/* --- sqlite_rows.c ----------------------------------------------------------------------- */
+
+/* *key_r is 0 for a route that is not in the table, unless it is to be added. */
+enum store_result sqlite_route_key(struct sqlite *, const char *name, bool add, int64_t *key_r);
+enum store_result sqlite_payload_drop(struct sqlite *, int64_t key, enum payload_at);
+/* The item, its body and its history. */
+enum store_result sqlite_item_drop(
+    struct sqlite *, int64_t key, int state, enum payload_at, bool put_aside);
+/* After a payload of the mail has gone: what the items share goes with the last of them. */
+enum store_result sqlite_shared_drop_unneeded(struct sqlite *, int64_t mail_key);
+enum store_result sqlite_insert_mail(void *ctx, const struct mail *, bool *known_r);
+
+/* --- sqlite_claim.c ---------------------------------------------------------------------- */
+
+enum store_result sqlite_claim(void *ctx, const struct store_claim *, const struct keyset *in_hand,
+    struct backend_claim *claim_r);
+enum store_result sqlite_settle(void *ctx, const struct store_outcome *, bool *taken_r);
+enum store_result sqlite_next_due(void *ctx, const char *route, enum item_state from,
+    int64_t now_ms, const struct keyset *in_hand, int64_t *due_ms_r);
+
+/* --- sqlite_recover.c -------------------------------------------------------------------- */
+
+enum store_result sqlite_purge(void *ctx, int64_t ended_before_ms, int64_t *cursor, bool *again_r);
+enum store_result sqlite_recover(void *ctx, const struct keyset *in_hand,
+    const struct strlist *forget, int64_t now_ms, uint64_t *unsure_r);
+enum store_result sqlite_sweep(void *ctx, uint64_t *removed_r);
+
+#endif

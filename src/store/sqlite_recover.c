@@ -1,0 +1,186 @@
+/* Cleaning up: after a crash, after a commit that failed, and what is old. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include "store/files.h"
+#include "store/sqlite_inside.h"
+
+#define PURGE_ROWS 500
+
+/* One row of a purge or of a mail that is forgotten. */
+struct ended {
+	int64_t key;
+	int state;
+	enum payload_at at;
+	bool put_aside;
+};
+
+enum store_result
+sqlite_purge(void *ctx, int64_t ended_before_ms, int64_t *cursor, bool *again_r)
+{
+	struct sqlite *b = ctx;
+	sqlite3_stmt *s = b->statements[SQL_ITEMS_FROM];
+	struct ended *list = mem_array(PURGE_ROWS, sizeof(*list));
+	size_t count = 0, seen = 0;
+	bool later = false;
+	enum store_result result;
+
+	sqlite3_bind_int64(s, 1, *cursor);
+	sqlite3_bind_int64(s, 2, PURGE_ROWS);
+	while (!later && sqlite3_step(s) == SQLITE_ROW) {
+		int state = sqlite3_column_int(s, 1);
+
+		seen++;
+		*cursor = sqlite3_column_int64(s, 0);
+		/* What was accepted after that time did not end before it, nor did its followers.
+		 */
+		later = sqlite3_column_type(s, 5) == SQLITE_INTEGER &&
+			sqlite3_column_int64(s, 5) >= ended_before_ms;
+		if (state >= ITEM_SENT && sqlite3_column_int64(s, 4) < ended_before_ms)
+			list[count++] = (struct ended){ *cursor, state,
+				(enum payload_at)sqlite3_column_int(s, 2),
+				sqlite3_column_int(s, 3) != 0 };
+	}
+	result = sqlite_result(b, sqlite3_reset(s));
+	for (size_t i = 0; result == STORE_OK && i < count; i++) {
+		result =
+		    sqlite_item_drop(b, list[i].key, list[i].state, list[i].at, list[i].put_aside);
+		if (result == STORE_OK)
+			result = sqlite_shared_drop_unneeded(b, list[i].key >> NUMBER_BITS);
+		if (result == STORE_OK)
+			result = sqlite_run_key(b, SQL_MAIL_DROP, list[i].key >> NUMBER_BITS);
+	}
+	free(list);
+	*again_r = !later && seen == PURGE_ROWS;
+	return result;
+}
+
+/* --- recovery ---------------------------------------------------------------------------- */
+
+static enum store_result
+mail_forget(struct sqlite *b, const char *id)
+{
+	sqlite3_stmt *s = b->statements[SQL_MAIL_FIND];
+	struct ended *list = NULL;
+	size_t count = 0;
+	int64_t key = 0;
+	enum store_result result;
+
+	sqlite_bind_text(s, 1, id);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		key = sqlite3_column_int64(s, 0);
+	result = sqlite_result(b, sqlite3_reset(s));
+	if (result != STORE_OK || key == 0)
+		return result;
+	s = b->statements[SQL_ITEMS_OF_MAIL];
+	sqlite3_bind_int64(s, 1, key);
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		list = mem_resize(list, count + 1, sizeof(*list));
+		list[count++] = (struct ended){ sqlite3_column_int64(s, 0),
+			sqlite3_column_int(s, 1), (enum payload_at)sqlite3_column_int(s, 2),
+			sqlite3_column_int(s, 3) != 0 };
+	}
+	result = sqlite_result(b, sqlite3_reset(s));
+	for (size_t i = 0; result == STORE_OK && i < count; i++)
+		result =
+		    sqlite_item_drop(b, list[i].key, list[i].state, list[i].at, list[i].put_aside);
+	free(list);
+	return result == STORE_OK ? sqlite_run_key(b, SQL_MAIL_DROP, key) : result;
+}
+
+static enum store_result
+sending_to_unsure(struct sqlite *b, const struct keyset *in_hand, int64_t now_ms, uint64_t *count_r)
+{
+	sqlite3_stmt *s = b->statements[SQL_ITEMS_SENDING];
+	int64_t *keys = NULL;
+	size_t count = 0, room = 0;
+	enum store_result result;
+
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		int64_t key = sqlite3_column_int64(s, 0);
+
+		if (keyset_has(in_hand, key))
+			continue;
+		if (count == room) {
+			room = room == 0 ? 64 : room * 2;
+			keys = mem_resize(keys, room, sizeof(keys[0]));
+		}
+		keys[count++] = key;
+	}
+	result = sqlite_result(b, sqlite3_reset(s));
+	s = b->statements[SQL_ITEM_TO_UNSURE];
+	for (size_t i = 0; result == STORE_OK && i < count; i++) {
+		sqlite3_bind_int64(s, 1, keys[i]);
+		sqlite3_bind_int64(s, 2, now_ms);
+		result = sqlite_run(b, SQL_ITEM_TO_UNSURE);
+		b->tally[ITEM_SENDING]--;
+		b->tally[ITEM_UNSURE]++;
+	}
+	free(keys);
+	*count_r = count;
+	return result;
+}
+
+enum store_result
+sqlite_recover(void *ctx, const struct keyset *in_hand, const struct strlist *forget,
+    int64_t now_ms, uint64_t *unsure_r)
+{
+	struct sqlite *b = ctx;
+	enum store_result result;
+
+	*unsure_r = 0;
+	result = sqlite_begin(b);
+	if (result != STORE_OK)
+		return result;
+	for (size_t i = 0; result == STORE_OK && i < forget->count; i++)
+		result = mail_forget(b, forget->items[i]);
+	if (result == STORE_OK)
+		result = sending_to_unsure(b, in_hand, now_ms, unsure_r);
+	if (result == STORE_OK)
+		result = sqlite_commit(b);
+	if (result != STORE_OK) {
+		sqlite_rollback(b);
+		return result;
+	}
+	/* What a failed sync left in the log may be seen and yet not be on the disk: it is written
+	 * once more, into the database, and synced there. */
+	return sqlite_result(
+	    b, sqlite3_wal_checkpoint_v2(b->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
+}
+
+static int
+file_is_orphan(void *ctx, const char *name)
+{
+	struct sqlite *b = ctx;
+	sqlite3_stmt *s = b->statements[SQL_ITEM_FIND];
+	uint64_t number = 0;
+	bool named = false;
+
+	/* Not one of ours: left alone. */
+	if (strlen(name) < ULID_LEN + 2 || strlen(name) >= ITEM_ID_SIZE || name[ULID_LEN] != '-' ||
+	    text_number(name + ULID_LEN + 1, strlen(name) - ULID_LEN - 1, NUMBER_SHARED,
+		NUMBER_MOST, &number) != 0)
+		return 0;
+	sqlite3_bind_text(s, 1, name, ULID_LEN, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 2, (int64_t)number);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		named = sqlite3_column_int(s, 0) == PAYLOAD_IN_FILE;
+	if (sqlite_result(b, sqlite3_reset(s)) != STORE_OK)
+		return -1;
+	return named ? 0 : 1;
+}
+
+enum store_result
+sqlite_sweep(void *ctx, uint64_t *removed_r)
+{
+	struct sqlite *b = ctx;
+	long removed = files_sweep(b->files, file_is_orphan, b);
+
+	*removed_r = removed > 0 ? (uint64_t)removed : 0;
+	return removed >= 0 ? STORE_OK : STORE_BROKEN;
+}

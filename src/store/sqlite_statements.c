@@ -1,0 +1,141 @@
+/* What the writer's connection can be asked, and how an answer that is none becomes a result. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/sqlite_inside.h"
+
+#define CLAIM_COLUMNS                                                                              \
+	"SELECT i.key, i.state, i.attempt, i.payload_at, i.payload_bytes, i.recipients,"           \
+	" m.id, m.accepted_ms, z.payload_at, z.payload_bytes, i.message_bytes, i.kind,"            \
+	" i.since_ms FROM item AS i"
+
+#define CLAIM_JOINS                                                                                \
+	" LEFT JOIN mail AS m ON m.key=i.key>>20 LEFT JOIN item AS z ON z.key=(i.key>>20)<<20"
+
+const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
+	[SQL_BEGIN] = "BEGIN",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+	[SQL_ROUTE_FIND] = "SELECT key FROM route WHERE name=?1",
+	[SQL_ROUTE_ADD] = "INSERT INTO route(name) VALUES(?1)",
+	[SQL_MAIL_ADD] = "INSERT INTO mail(id, accepted_ms, reverse_path, listener, client, helo,"
+			 " message_id, from_header, subject, ledger, content_bytes)"
+			 " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) ON CONFLICT(id) DO NOTHING",
+	[SQL_MAIL_FIND] = "SELECT key FROM mail WHERE id=?1",
+	[SQL_MAIL_ID] = "SELECT id FROM mail WHERE key=?1",
+	[SQL_MAIL_DROP] = "DELETE FROM mail WHERE key=?1 AND NOT EXISTS"
+			  "(SELECT 1 FROM item WHERE key>=?1<<20 AND key<(?1+1)<<20)",
+	[SQL_SHARED_ADD] =
+	    "INSERT INTO item(key, route, state, due_ms, attempt, history, put_aside, payload_at,"
+	    " payload_bytes, message_bytes, ended_ms, recipients)"
+	    " VALUES(?1,?2,8,0,0,0,0,?3,?4,?4,9223372036854775807,'')",
+	[SQL_SHARED_READ] = "SELECT payload_at FROM item WHERE key=?1<<20",
+	[SQL_SHARED_NEEDED] = "SELECT 1 FROM item"
+			      " WHERE key>?1<<20 AND key<(?1+1)<<20 AND payload_at<>0 LIMIT 1",
+	[SQL_ITEM_ADD] = "INSERT INTO item(key, route, state, due_ms, attempt, history, put_aside,"
+			 " payload_at, payload_bytes, message_bytes, ended_ms, recipients, kind)"
+			 " VALUES(?1,?2,1,?3,0,0,0,?4,?5,?7,0,?6,?8)",
+	[SQL_ITEM_READ] = "SELECT state, attempt, history, payload_at FROM item WHERE key=?1",
+	[SQL_ITEM_MARK] = "UPDATE item SET state=2, attempt=?2 WHERE key=?1",
+	[SQL_ITEM_PUT_ASIDE] = "UPDATE item SET state=4, put_aside=1 WHERE key=?1",
+	[SQL_ITEM_SETTLE] =
+	    "UPDATE item SET state=?2, due_ms=?3, attempt=?4, history=?5, payload_at=?6,"
+	    " ended_ms=?7, postmark_id=coalesce(?8, postmark_id),"
+	    " inactive=coalesce(?9, inactive), unanswered=?10 WHERE key=?1",
+	[SQL_ITEM_DROP] = "DELETE FROM item WHERE key=?1",
+	[SQL_ITEMS_DUE] = CLAIM_COLUMNS " INDEXED BY item_due" CLAIM_JOINS
+					" WHERE i.route=?1 AND i.state IN (1, 3) AND i.due_ms<=?2"
+					" ORDER BY i.due_ms, i.key",
+	[SQL_ITEMS_UNSURE] = CLAIM_COLUMNS
+	" INDEXED BY item_unsure" CLAIM_JOINS
+	" WHERE i.route=?1 AND i.state=5 AND i.due_ms<=?2 ORDER BY i.due_ms, i.key",
+	[SQL_ITEMS_SENDING] = "SELECT key FROM item INDEXED BY item_state"
+			      " WHERE state=2 AND state NOT IN (6, 8)",
+	[SQL_ITEMS_OF_MAIL] = "SELECT key, state, payload_at, put_aside FROM item"
+			      " WHERE key>=?1<<20 AND key<(?1+1)<<20",
+	[SQL_ITEMS_FROM] =
+	    "SELECT i.key, i.state, i.payload_at, i.put_aside, i.ended_ms, m.accepted_ms"
+	    " FROM item AS i LEFT JOIN mail AS m ON m.key=i.key>>20"
+	    " WHERE i.key>?1 ORDER BY i.key LIMIT ?2",
+	[SQL_ITEM_OLDEST] = "SELECT i.key, m.accepted_ms FROM item AS i INDEXED BY item_state"
+			    " LEFT JOIN mail AS m ON m.key=i.key>>20"
+			    " WHERE i.state=?1 AND i.state NOT IN (6, 8) ORDER BY i.key LIMIT 1",
+	[SQL_ITEM_FIND] =
+	    "SELECT i.payload_at FROM mail AS m JOIN item AS i ON i.key=(m.key<<20)+?2"
+	    " WHERE m.id=?1",
+	[SQL_ITEM_TO_UNSURE] = "UPDATE item SET state=5, due_ms=?2 WHERE key=?1",
+	[SQL_NEXT_DUE] = "SELECT key, due_ms FROM item INDEXED BY item_due"
+			 " WHERE route=?1 AND state IN (1, 3) AND due_ms>?2 ORDER BY due_ms",
+	[SQL_NEXT_UNSURE] = "SELECT key, due_ms FROM item INDEXED BY item_unsure"
+			    " WHERE route=?1 AND state=5 AND due_ms>?2 ORDER BY due_ms",
+	[SQL_PAYLOAD_ADD] = "INSERT INTO payload VALUES(?1,?2)",
+	[SQL_PAYLOAD_READ] = "SELECT json FROM payload WHERE item=?1",
+	[SQL_PAYLOAD_DROP] = "DELETE FROM payload WHERE item=?1",
+	[SQL_ATTEMPT_ADD] = "INSERT INTO attempt VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+	[SQL_ATTEMPTS_DROP] = "DELETE FROM attempt WHERE item=?1",
+	[SQL_FREE_PAGES] = "PRAGMA freelist_count",
+	[SQL_TALLY_READ] = "SELECT what, number FROM tally",
+	[SQL_TALLY_ADD] = "UPDATE tally SET number=number+?2 WHERE what=?1",
+};
+
+/* --- errors ------------------------------------------------------------------------------ */
+
+enum store_result
+sqlite_result(struct sqlite *b, int rc)
+{
+	if (rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE)
+		return STORE_OK;
+	if (b->db != NULL)
+		snprintf(b->why, sizeof(b->why), "%s (SQLite %d)", sqlite3_errmsg(b->db),
+		    sqlite3_extended_errcode(b->db));
+	return (rc & 0xff) == SQLITE_FULL ? STORE_FULL : STORE_BROKEN;
+}
+
+enum store_result
+sqlite_result_errno(struct sqlite *b, const char *what, int error)
+{
+	if (error == 0)
+		return STORE_OK;
+	snprintf(b->why, sizeof(b->why), "%s: %s", what, strerror(error));
+	return error == ENOSPC || error == EDQUOT ? STORE_FULL : STORE_BROKEN;
+}
+
+/* --- statements -------------------------------------------------------------------------- */
+
+/* Runs a statement that gives no rows and leaves it ready for the next time. */
+enum store_result
+sqlite_run(struct sqlite *b, enum statement which)
+{
+	sqlite3_stmt *s = b->statements[which];
+	enum store_result result;
+
+	sqlite3_step(s);
+	/* reset() tells the error of step() again, in its final form. */
+	result = sqlite_result(b, sqlite3_reset(s));
+	return result;
+}
+
+/* Bindings stay until they are bound again: no copy, so what is lent must last until the run. */
+void
+sqlite_bind_text(sqlite3_stmt *s, int at, const char *text)
+{
+	sqlite3_bind_text(s, at, text == NULL ? "" : text, -1, SQLITE_STATIC);
+}
+
+void
+sqlite_bind_text_or_null(sqlite3_stmt *s, int at, const char *text)
+{
+	if (text == NULL)
+		sqlite3_bind_null(s, at);
+	else
+		sqlite3_bind_text(s, at, text, -1, SQLITE_STATIC);
+}
+
+enum store_result
+sqlite_run_key(struct sqlite *b, enum statement which, int64_t key)
+{
+	sqlite3_bind_int64(b->statements[which], 1, key);
+	return sqlite_run(b, which);
+}
