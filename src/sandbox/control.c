@@ -12,6 +12,7 @@
 
 #include "sandbox/account.h"
 #include "sandbox/api.h"
+#include "sandbox/control_account.h"
 #include "sandbox/control_events.h"
 #include "sandbox/faults.h"
 #include "sandbox/messages.h"
@@ -397,6 +398,10 @@ static const struct {
 	{ "DELETE", "/sandbox/suppressions", delete_suppressions },
 	{ "GET", "/sandbox/switches", get_switches },
 	{ "PUT", "/sandbox/switches", put_switches },
+	{ "GET", "/sandbox/dns", control_get_dns },
+	{ "PUT", "/sandbox/dns", control_put_dns },
+	{ "GET", "/sandbox/senders", control_get_senders },
+	{ "PUT", "/sandbox/senders", control_put_senders },
 	{ "POST", "/sandbox/open", control_post_open },
 	{ "POST", "/sandbox/click", control_post_click },
 	{ "POST", "/sandbox/bounce", control_post_bounce },

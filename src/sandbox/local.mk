@@ -60,6 +60,16 @@ TESTS += tests/unit/sandbox/faults_test
 tests_unit_sandbox_faults_test_SOURCES = tests/unit/sandbox/faults_test.c
 tests_unit_sandbox_faults_test_LDADD = $(sandbox_test_libs)
 
+check_PROGRAMS += tests/unit/sandbox/records_test
+TESTS += tests/unit/sandbox/records_test
+tests_unit_sandbox_records_test_SOURCES = tests/unit/sandbox/records_test.c
+tests_unit_sandbox_records_test_LDADD = $(sandbox_test_libs)
+
+check_PROGRAMS += tests/unit/sandbox/account_test
+TESTS += tests/unit/sandbox/account_test
+tests_unit_sandbox_account_test_SOURCES = tests/unit/sandbox/account_test.c
+tests_unit_sandbox_account_test_LDADD = $(sandbox_test_libs)
+
 TESTS += tests/scenario/sandbox_api.py tests/scenario/sandbox_account.py
 dist_check_SCRIPTS += tests/scenario/sandbox_api.py tests/scenario/sandbox_account.py
 

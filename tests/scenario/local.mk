@@ -7,3 +7,8 @@ scenario_tests = \
 	tests/scenario/operation.py
 TESTS += $(scenario_tests)
 dist_check_SCRIPTS += $(scenario_tests)
+
+# Postmark's own client from npm against the sandbox.
+TESTS += tests/scenario/node_client.py
+dist_check_SCRIPTS += tests/scenario/node_client.py
+EXTRA_DIST += tests/scenario/node_client.js
