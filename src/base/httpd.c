@@ -321,6 +321,10 @@ on_event(struct bufferevent *bev, short what, void *ctx)
 {
 	struct conn *conn = ctx;
 
+	/* evhttp reads while it writes; the end of what a client says is not that of its hearing. */
+	if (conn->peer.local && what == (BEV_EVENT_READING | BEV_EVENT_EOF) &&
+	    (conn->state == CONN_PIECES || conn->state == CONN_ANSWERED))
+		return;
 	if ((what & BEV_EVENT_CONNECTED) == 0) {
 		conn_close(conn);
 		return;

@@ -568,6 +568,7 @@ who_leaves_while_a_request_waits_is_noticed(void **state)
 static void
 a_local_client_may_close_its_half(void **state)
 {
+	static char large[400000];
 	struct bench b;
 	struct client c;
 
@@ -582,10 +583,20 @@ a_local_client_may_close_its_half(void **state)
 	httpd_answer(b.waiting[0], 200, "text/plain", "heard", 5);
 	await(&b, &c, "heard");
 	client_close(&c);
+	/* However much there is to be heard. */
+	c = client_open(&b);
+	asked_to_wait(&b, &c);
+	shutdown(c.fd, SHUT_WR);
+	run_ms(&b, 30);
+	memset(large, 'x', sizeof(large) - 1);
+	memcpy(large + sizeof(large) - 6, "heard", 5);
+	httpd_answer(b.waiting[1], 200, "text/plain", large, sizeof(large) - 1);
+	await(&b, &c, "heard");
+	client_close(&c);
 	/* And then the other half. */
 	c = client_open(&b);
 	asked_to_wait(&b, &c);
-	httpd_on_gone(b.waiting[1], on_gone, &b);
+	httpd_on_gone(b.waiting[2], on_gone, &b);
 	shutdown(c.fd, SHUT_WR);
 	run_ms(&b, 30);
 	assert_int_equal(b.gone, 0);
