@@ -16,7 +16,9 @@ include tests/fuzz/frame.mk
 include tests/fuzz/answer.mk
 include tests/fuzz/config.mk
 include tests/fuzz/httpd.mk
+include tests/fuzz/control.mk
 include tests/fuzz/mustache.mk
+include tests/fuzz/sandbox_api.mk
 include tests/fuzz/values.mk
 
 if !FUZZERS
