@@ -1,8 +1,10 @@
 noinst_LIBRARIES += liboperations.a
 liboperations_a_SOURCES = \
+	src/operations/kinds.c src/operations/kinds.h \
 	src/operations/openapi.c src/operations/openapi.h \
 	src/operations/operation.c src/operations/operation.h \
 	src/operations/table.c \
+	src/operations/texts.c \
 	src/operations/values.c src/operations/values.h \
 	src/operations/table_daemon.inc src/operations/table_domain.inc \
 	src/operations/table_message.inc src/operations/table_queue.inc \
