@@ -1,1 +1,7 @@
-# sources and tests of src/console
+noinst_LIBRARIES += libconsole.a
+libconsole_a_SOURCES = \
+	src/console/complete.c \
+	src/console/help.c src/console/help.h \
+	src/console/paint.c src/console/paint.h \
+	src/console/table.c src/console/table.h \
+	src/console/words.c src/console/words.h

@@ -164,8 +164,7 @@ paint_safe(struct buf *out, const char *text, size_t len, size_t most_columns)
 		size_t n = next_shown(text + at, len - at, shown, &shown_len, &columns);
 
 		if (most_columns > 0 && used + columns > most_columns) {
-			buf_consume(out, 0);
-			out->len = cut_bytes;
+			out->len = cut_bytes; /* what follows brings its own NUL */
 			buf_adds(out, "…");
 			return cut_columns + 1;
 		}
@@ -237,7 +236,8 @@ paint_safe_json(struct buf *out, const char *json, size_t len)
 			continue;
 		}
 		c = code_point(json + at, n);
-		/* Line ends and tabs between the values; within strings they are escaped already. */
+		/* Line ends and tabs between the values; within strings they are escaped already.
+		 */
 		if (!is_unsafe(c) || c == '\n' || c == '\t' || c == '\r')
 			buf_add(out, json + at, n);
 		else if (c < 0x10000)
@@ -296,29 +296,34 @@ paint_parse_time(const char *text, int64_t *wall_ms_r)
 	return 0;
 }
 
-static void
-add_time(struct buf *out, int64_t wall_ms, const char *format)
+static bool
+local_time(struct buf *out, int64_t wall_ms, struct tm *tm)
 {
 	time_t seconds = (time_t)(wall_ms / 1000);
-	struct tm tm;
-	char text[64];
 
-	if (localtime_r(&seconds, &tm) == NULL || strftime(text, sizeof(text), format, &tm) == 0)
-		buf_addf(out, "%" PRId64, wall_ms);
-	else
-		buf_adds(out, text);
+	if (localtime_r(&seconds, tm) != NULL)
+		return true;
+	buf_addf(out, "%" PRId64, wall_ms);
+	return false;
 }
 
 void
 paint_add_time(struct buf *out, int64_t wall_ms)
 {
-	add_time(out, wall_ms, "%Y-%m-%d %H:%M:%S");
+	struct tm tm;
+
+	if (local_time(out, wall_ms, &tm))
+		buf_addf(out, "%04d-%02d-%02d %02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1,
+		    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
 void
 paint_add_clock(struct buf *out, int64_t wall_ms)
 {
-	add_time(out, wall_ms, "%H:%M:%S");
+	struct tm tm;
+
+	if (local_time(out, wall_ms, &tm))
+		buf_addf(out, "%02d:%02d:%02d", tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
 void

@@ -14,7 +14,7 @@ struct buf;
 
 /* How the output is to look. */
 struct paint {
-	bool terminal;  /* sizes and times for people, texts are cut to fit */
+	bool terminal; /* sizes and times for people, texts are cut to fit */
 	bool colour;
 	size_t columns; /* of the terminal; 0: no end */
 };
@@ -53,8 +53,8 @@ void paint_pad(struct buf *, size_t columns); /* so many spaces */
 int paint_parse_time(const char *text, int64_t *wall_ms_r);
 /* "2026-11-23 07:29:25" where the reader lives. */
 void paint_add_time(struct buf *, int64_t wall_ms);
-void paint_add_clock(struct buf *, int64_t wall_ms); /* "07:29:25" */
+void paint_add_clock(struct buf *, int64_t wall_ms);                     /* "07:29:25" */
 void paint_add_size(const struct paint *, struct buf *, uint64_t bytes); /* "1.4 MB" or digits */
-void paint_add_span(struct buf *, int64_t span_ms); /* "3 h 12 min", "4.2 s" */
+void paint_add_span(struct buf *, int64_t span_ms);                      /* "3 h 12 min", "4.2 s" */
 
 #endif
