@@ -37,6 +37,13 @@ breaker_probe(struct breaker *breaker)
 		breaker->state = BREAKER_HALF_OPEN;
 }
 
+void
+breaker_try_now(struct breaker *breaker, int64_t now_ms)
+{
+	if (breaker->state == BREAKER_OPEN && breaker->until_ms > now_ms)
+		breaker->until_ms = now_ms;
+}
+
 enum breaker_change
 breaker_success(struct breaker *breaker)
 {

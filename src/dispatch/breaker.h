@@ -32,6 +32,7 @@ enum breaker_leave {
 };
 enum breaker_leave breaker_ask(const struct breaker *, int64_t now_ms, int64_t *until_ms_r);
 void breaker_probe(struct breaker *);
+void breaker_try_now(struct breaker *, int64_t now_ms); /* an open one waits no longer */
 
 /* What a request has told.  The answer: did the breaker open, or close, by this? */
 enum breaker_change {

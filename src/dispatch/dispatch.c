@@ -30,12 +30,24 @@
 
 #define FILL_MS        INT64_C(40)
 #define STORE_AGAIN_MS INT64_C(1000)
+#define STORE_GATE_MS  INT64_C(60000)
 #define MOST_TIMER_MS  INT64_C(60000) /* the wall clock may jump: look again by then */
 /* Payloads held in memory by requests under way, per route; those in files do not count. */
 #define MOST_MEMORY_BYTES (32U * 1024U * 1024U)
 /* An answer repeats the To of each item: fifty addresses and their names. */
 #define ANSWER_BYTES          (64U * 1024U)
 #define ANSWER_BYTES_PER_ITEM (24U * 1024U)
+
+typedef void hold_done_fn(void *ctx, int store_result);
+
+/* An operator's word before it is known what the store keeps of the route. */
+struct early_hold {
+	struct early_hold *next;
+	bool hold;
+	char *by;
+	hold_done_fn *done;
+	void *ctx;
+};
 
 struct request {
 	struct request *next, *prev;
@@ -69,6 +81,10 @@ struct route {
 	int64_t claimed_at_ms; /* monotonic: the last claim for sending */
 	int64_t fill_until_ms; /* monotonic; 0: nobody waits for company */
 
+	struct dispatch_counts counts;
+	struct loop_timer *save_timer; /* what the store did not take */
+	struct early_hold *early;      /* oldest first */
+
 	struct loop_timer *gate_timer; /* something that holds us back is over */
 	struct loop_timer *due_timer;
 	int64_t due_at_ms; /* wall; INT64_MAX: off */
@@ -83,7 +99,11 @@ struct dispatch {
 	size_t route_count;
 	uint64_t random;
 	struct pending_list pending; /* calls to the store */
-	struct dispatch_counts counts;
+	void (*report)(void *ctx, const struct dispatch_event *);
+	void *report_ctx;
+	struct loop_timer *read_timer; /* the routes could not be read */
+	struct log_gate store_gate;
+	bool known; /* what the store keeps of the routes */
 	bool draining;
 	void (*drained)(void *ctx);
 	void *drained_ctx;
@@ -153,35 +173,57 @@ note_new(struct route *route)
 
 /* --- outcomes ----------------------------------------------------------------------------- */
 
+/* Found by a search or by an answer, they are told of in one place. */
+static void
+outcomes_tell(const struct route *route, const struct outcomes *outcomes)
+{
+	struct dispatch *dispatch = route->dispatch;
+
+	for (size_t i = 0; i < outcomes->count && dispatch->report != NULL; i++) {
+		const struct dispatch_event event = { .route = route->name,
+			.item = &outcomes->items[i],
+			.outcome = &outcomes->list[i] };
+
+		dispatch->report(dispatch->report_ctx, &event);
+	}
+}
+
 static void
 outcomes_durable(void *ctx, enum store_result result)
 {
 	struct pending *pending = ctx;
+	struct outcomes *outcomes = pending->outcomes;
 	struct route *route = pending->more;
 	bool some_unsure = pending->flag;
-	struct dispatch *dispatch = pending_back(pending);
+	struct dispatch *dispatch;
 
-	(void)result;
-	if (dispatch == NULL)
-		return;
-	/* Only now can a claim find what has become unsure. */
-	if (some_unsure)
-		settle_wake(route->settle);
-	drain_check(dispatch);
+	pending->outcomes = NULL;
+	dispatch = pending_back(pending);
+	if (dispatch != NULL) {
+		/* Only now can a claim find what has become unsure. */
+		if (some_unsure)
+			settle_wake(route->settle);
+		if (outcomes != NULL && result == STORE_OK)
+			outcomes_tell(route, outcomes);
+		drain_check(dispatch);
+	}
+	outcomes_free(&outcomes);
 }
 
+/* Takes the outcomes. */
 static void
-outcomes_put(
-    struct route *route, const struct store_outcome *outcomes, size_t count, bool some_unsure)
+outcomes_put(struct route *route, struct outcomes *outcomes, bool some_unsure)
 {
 	struct pending *pending = note_new(route);
 
-	for (size_t i = 0; i < count; i++) {
-		if (outcomes[i].to == ITEM_WAITING)
-			due_at(route, outcomes[i].due_ms);
+	for (size_t i = 0; i < outcomes->count; i++) {
+		if (outcomes->list[i].to == ITEM_WAITING)
+			due_at(route, outcomes->list[i].due_ms);
 	}
+	pending->outcomes = outcomes;
 	pending->flag = some_unsure;
-	store_settle(route->dispatch->store, outcomes, count, outcomes_durable, pending);
+	store_settle(
+	    route->dispatch->store, outcomes->list, outcomes->count, outcomes_durable, pending);
 }
 
 static void
@@ -192,6 +234,96 @@ items_give_back(struct route *route, const struct store_item *items, size_t coun
 	due_at(route, clock_wall_ms());
 	outcome_give_back(
 	    route->dispatch->store, items, count, ITEM_SPOOLED, outcomes_durable, note_new(route));
+}
+
+/* --- what the store keeps of a route ------------------------------------------------------- */
+
+static void route_save(struct route *);
+
+static void
+save_again(void *ctx)
+{
+	route_save(ctx);
+}
+
+/* done may be the end of the dispatcher, so it comes last. */
+static void
+route_saved(void *ctx, enum store_result result)
+{
+	struct pending *pending = ctx;
+	struct route *route = pending->more;
+	hold_done_fn *done = pending->done;
+	void *done_ctx = pending->done_ctx;
+	struct dispatch *dispatch = pending_back(pending);
+	int64_t left_out;
+
+	if (dispatch == NULL)
+		return;
+	if (result != STORE_OK && !dispatch->draining) {
+		if (log_gate_pass(&dispatch->store_gate, STORE_GATE_MS, &left_out))
+			log_error("route-not-kept", log_str("route", route->name),
+			    log_num("left_out", left_out));
+		loop_timer_set(route->save_timer, STORE_AGAIN_MS);
+	}
+	drain_check(dispatch);
+	if (done != NULL)
+		done(done_ctx, result);
+}
+
+static void
+route_save_for(struct route *route, hold_done_fn *done, void *ctx)
+{
+	struct pending *pending = note_new(route);
+	struct store_route record;
+
+	pending->done = done;
+	pending->done_ctx = ctx;
+	route_record(&route->state, &record);
+	store_route_set(route->dispatch->store, &record, route_saved, pending);
+}
+
+static void
+route_save(struct route *route)
+{
+	route_save_for(route, NULL, NULL);
+}
+
+static void
+route_tell(const struct route *route)
+{
+	const struct dispatch *dispatch = route->dispatch;
+	const struct dispatch_event event = { .route = route->name,
+		.stands = route_stands(&route->state),
+		.why = route_stands(&route->state) ? route_why(&route->state) : "resumed" };
+
+	if (dispatch->report != NULL)
+		dispatch->report(dispatch->report_ctx, &event);
+}
+
+/* The pauses that no longer matter are not kept for ever. */
+static void
+route_forget(struct route *route)
+{
+	if (route->state.known &&
+	    pauses_forget(&route->state.pauses, clock_wall_ms(), route->state.lifetime_ms))
+		route_save(route);
+}
+
+static void
+route_hold_now(struct route *route, bool hold, const char *by, hold_done_fn *done, void *ctx)
+{
+	bool stood = route_stands(&route->state);
+
+	route_hold(&route->state, hold, by);
+	settle_rest(route->settle, hold);
+	if (hold || stood)
+		route_tell(route);
+	route_save_for(route, done, ctx);
+	if (!hold) {
+		route->maybe_due = true;
+		settle_flush(route->settle);
+	}
+	route_pump(route);
 }
 
 /* --- verdicts to outcomes ----------------------------------------------------------------- */
@@ -239,18 +371,15 @@ static void
 outcome_waits(struct route *route, const struct store_item *item,
     const struct item_verdict *verdict, int status, int64_t delay_ms, struct store_outcome *outcome)
 {
-	struct dispatch *dispatch = route->dispatch;
-
-	if (schedule_lifetime_over(&route->state.pauses, item->accepted_ms, outcome->at_ms,
-		dispatch->options.queue_lifetime_ms)) {
+	if (route_lifetime_over(&route->state, item, outcome->at_ms)) {
 		outcome->to = ITEM_FAILED;
-		dispatch->counts.refused++;
+		route->counts.refused++;
 		item_log("failed", LOG_LEVEL_WARNING, item, verdict, status, 0);
 		return;
 	}
 	outcome->to = ITEM_WAITING;
 	outcome->due_ms = outcome->at_ms + delay_ms;
-	dispatch->counts.waiting++;
+	route->counts.waiting++;
 	item_log("waiting", LOG_LEVEL_WARNING, item, verdict, status, delay_ms);
 }
 
@@ -258,10 +387,8 @@ static void
 outcome_unsure(struct route *route, const struct store_item *item,
     const struct item_verdict *verdict, int status, struct store_outcome *outcome)
 {
-	struct dispatch *dispatch = route->dispatch;
-
-	dispatch->counts.unsure++;
-	switch (dispatch->options.unsure) {
+	route->counts.unsure++;
+	switch (route->dispatch->options.unsure) {
 	case UNSURE_RECONCILE:
 		/* Due at once: settle.c asks, waits, and asks again. */
 		outcome->to = ITEM_UNSURE;
@@ -295,14 +422,14 @@ outcome_judged(struct route *route, const struct store_item *item,
 	case VERDICT_SENT:
 		if (verdict->postmark_id[0] != '\0')
 			outcome.postmark_id = verdict->postmark_id;
-		dispatch->counts.sent++;
+		route->counts.sent++;
 		log_info("sent", log_str("item", item->id),
 		    log_str("postmark_id", outcome.postmark_id), log_num("ms", answer->elapsed_ms),
 		    log_str("inactive", inactive));
 		break;
 	case VERDICT_REFUSED:
 		outcome.to = ITEM_FAILED;
-		dispatch->counts.refused++;
+		route->counts.refused++;
 		item_log("failed", LOG_LEVEL_WARNING, item, verdict, answer->status, 0);
 		break;
 	case VERDICT_OPERATOR:
@@ -335,23 +462,24 @@ outcome_judged(struct route *route, const struct store_item *item,
 	return outcome;
 }
 
+/* Takes the request's items. */
 static void
 request_settle(struct request *request, const struct item_verdict *verdicts,
     const struct postmark_answer *answer, bool some_unsure)
 {
-	struct store_outcome *outcomes = mem_array(request->count, sizeof(*outcomes));
-	char **inactive = mem_array(request->count, sizeof(*inactive));
+	struct outcomes *outcomes = outcomes_new(request->items, request->count);
 
 	for (size_t i = 0; i < request->count; i++) {
-		inactive[i] = list_join(&verdicts[i].inactive);
-		outcomes[i] = outcome_judged(
-		    request->route, &request->items[i], &verdicts[i], answer, inactive[i]);
+		char *inactive = list_join(&verdicts[i].inactive);
+		struct store_outcome outcome = outcome_judged(
+		    request->route, &request->items[i], &verdicts[i], answer, inactive);
+
+		outcomes_set(outcomes, i, &outcome);
+		free(inactive);
 	}
-	outcomes_put(request->route, outcomes, request->count, some_unsure);
-	for (size_t i = 0; i < request->count; i++)
-		free(inactive[i]);
-	free(inactive);
-	free(outcomes);
+	request->items = NULL;
+	request->count = 0;
+	outcomes_put(request->route, outcomes, some_unsure);
 }
 
 /* --- requests ----------------------------------------------------------------------------- */
@@ -456,6 +584,7 @@ request_answered(void *ctx, const struct postmark_answer *answer)
 	struct item_verdict *verdicts = mem_array(request->count, sizeof(*verdicts));
 	const struct strlist **recipients = mem_array(request->count, sizeof(*recipients));
 	size_t count = request->count;
+	bool stood;
 	struct route_tally tally;
 	struct route_lesson lesson;
 
@@ -475,6 +604,7 @@ request_answered(void *ctx, const struct postmark_answer *answer)
 		.answer = answer,
 		.started_ms = request->started_ms,
 		.probe = request->probe };
+	stood = route_stands(&route->state);
 	route_learn(&route->state, &lesson);
 	if (tally.of[VERDICT_SPLIT] == count && count > 1)
 		request_split(request);
@@ -485,6 +615,10 @@ request_answered(void *ctx, const struct postmark_answer *answer)
 	free(verdicts);
 	free(recipients);
 	request_free(request);
+	if (stood != route_stands(&route->state)) {
+		route_tell(route);
+		route_save(route);
+	}
 	route_pump(route);
 	drain_check(route->dispatch);
 }
@@ -509,9 +643,9 @@ request_submit(struct request *request)
 	request_link(&route->out, request);
 	route->in_flight++;
 	route->memory_bytes += request->memory_bytes;
-	dispatch->counts.requests++;
+	route->counts.requests++;
 	if (request->count > 1)
-		dispatch->counts.batches++;
+		route->counts.batches++;
 	request->job = postmark_submit(dispatch->client, &post, request_answered, request);
 }
 
@@ -775,6 +909,7 @@ due_fired(void *ctx)
 	route->due_at_ms = INT64_MAX;
 	route->maybe_due = true;
 	route->asks_next = true;
+	route_forget(route);
 	route_pump(route);
 }
 
@@ -788,6 +923,16 @@ settle_waiting(void *ctx)
 }
 
 static void
+settle_durable(void *ctx, const struct outcomes *outcomes)
+{
+	struct route *route = ctx;
+
+	for (size_t i = 0; i < outcomes->count; i++)
+		route->counts.sent += outcomes->list[i].to == ITEM_SENT;
+	outcomes_tell(route, outcomes);
+}
+
+static void
 settle_is_idle(void *ctx)
 {
 	struct route *route = ctx;
@@ -798,7 +943,7 @@ settle_is_idle(void *ctx)
 static void
 route_init(struct dispatch *dispatch, struct route *route, const struct dispatch_route *given)
 {
-	static const struct settle_hooks hooks = { settle_waiting, settle_is_idle };
+	static const struct settle_hooks hooks = { settle_waiting, settle_durable, settle_is_idle };
 	const struct dispatch_options *options = &dispatch->options;
 	struct settle_params params;
 
@@ -813,6 +958,7 @@ route_init(struct dispatch *dispatch, struct route *route, const struct dispatch
 	route_state_init(&route->state, route->name, given->token != NULL, options);
 	route->gate_timer = loop_timer_new(dispatch->loop, gate_fired, route);
 	route->due_timer = loop_timer_new(dispatch->loop, due_fired, route);
+	route->save_timer = loop_timer_new(dispatch->loop, save_again, route);
 	params = (struct settle_params){
 		.loop = dispatch->loop,
 		.store = dispatch->store,
@@ -821,18 +967,93 @@ route_init(struct dispatch *dispatch, struct route *route, const struct dispatch
 		.token = route->token,
 		.message_stream = route->message_stream,
 		.options = options,
-		.pauses = &route->state.pauses,
+		.state = &route->state,
 		.random = &dispatch->random,
 		.hooks = &hooks,
 		.ctx = route,
 	};
 	route->settle = settle_new(&params);
-	if (route->token == NULL) {
-		log_error(
-		    "route-paused", log_str("route", route->name), log_str("why", "no token"));
-		return;
+}
+
+static struct early_hold *
+early_take(struct route *route)
+{
+	struct early_hold *early = route->early;
+
+	if (early != NULL)
+		route->early = early->next;
+	return early;
+}
+
+static void
+early_free(struct early_hold *early)
+{
+	free(early->by);
+	free(early);
+}
+
+static void
+early_add(struct route *route, bool hold, const char *by, hold_done_fn *done, void *ctx)
+{
+	struct early_hold **end = &route->early;
+
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = mem_new(sizeof(**end));
+	**end = (struct early_hold){ .hold = hold, .by = mem_string(by), .done = done, .ctx = ctx };
+}
+
+static void
+route_known(struct route *route, const struct store_route *records, size_t count)
+{
+	const struct store_route *record = NULL;
+	struct early_hold *early;
+
+	for (size_t i = 0; i < count && record == NULL; i++) {
+		if (strcmp(records[i].name, route->name) == 0)
+			record = &records[i];
+	}
+	route_restore(&route->state, record);
+	if (route_stands(&route->state) != (record != NULL && record->stood_since_ms > 0))
+		route_save(route);
+	if (route_stands(&route->state))
+		route_tell(route);
+	settle_rest(route->settle, route->state.held);
+	while ((early = early_take(route)) != NULL) {
+		route_hold_now(route, early->hold, early->by, early->done, early->ctx);
+		early_free(early);
 	}
 	due_at(route, 0);
+}
+
+static void
+routes_read(void *ctx, enum store_result result, const struct store_route *records, size_t count)
+{
+	struct dispatch *dispatch = pending_back(ctx);
+	int64_t left_out;
+
+	if (dispatch == NULL)
+		return;
+	if (result == STORE_OK) {
+		dispatch->known = true;
+		for (size_t i = 0; i < dispatch->route_count; i++)
+			route_known(&dispatch->routes[i], records, count);
+	} else if (!dispatch->draining) {
+		if (log_gate_pass(&dispatch->store_gate, STORE_GATE_MS, &left_out))
+			log_error("routes-unknown", log_str("why", "the spool did not answer"),
+			    log_num("left_out", left_out));
+		loop_timer_set(dispatch->read_timer, STORE_AGAIN_MS);
+	}
+	drain_check(dispatch);
+}
+
+static void
+routes_ask(void *ctx)
+{
+	struct dispatch *dispatch = ctx;
+
+	store_routes(dispatch->store, routes_read,
+	    pending_new(&dispatch->pending, dispatch->store, dispatch, NULL));
 }
 
 struct dispatch *
@@ -845,11 +1066,15 @@ dispatch_new(const struct dispatch_params *params)
 	dispatch->client = params->client;
 	dispatch->options = *params->options;
 	dispatch->random = params->seed;
+	dispatch->report = params->report;
+	dispatch->report_ctx = params->ctx;
+	dispatch->read_timer = loop_timer_new(params->loop, routes_ask, dispatch);
 	dispatch->drain_call = loop_call_new(params->loop, drain_done, dispatch);
 	dispatch->route_count = params->route_count;
 	dispatch->routes = mem_array(params->route_count, sizeof(*dispatch->routes));
 	for (size_t i = 0; i < params->route_count; i++)
 		route_init(dispatch, &dispatch->routes[i], &params->routes[i]);
+	routes_ask(dispatch);
 	return dispatch;
 }
 
@@ -866,16 +1091,51 @@ dispatch_wake(struct dispatch *dispatch)
 }
 
 void
+dispatch_flush(struct dispatch *dispatch)
+{
+	for (size_t i = 0; i < dispatch->route_count; i++) {
+		struct route *route = &dispatch->routes[i];
+
+		route_flush(&route->state);
+		route->maybe_due = true;
+		settle_flush(route->settle);
+		route_pump(route);
+	}
+}
+
+int
+dispatch_route_hold(struct dispatch *dispatch, const char *name, bool hold, const char *by,
+    void (*done)(void *ctx, int store_result), void *ctx)
+{
+	struct route *route = NULL;
+
+	for (size_t i = 0; i < dispatch->route_count; i++) {
+		if (strcmp(dispatch->routes[i].name, name) == 0)
+			route = &dispatch->routes[i];
+	}
+	if (route == NULL)
+		return -1;
+	if (dispatch->known)
+		route_hold_now(route, hold, by, done, ctx);
+	else
+		early_add(route, hold, by, done, ctx);
+	return 0;
+}
+
+void
 dispatch_drain(struct dispatch *dispatch, void (*done)(void *ctx), void *ctx)
 {
 	dispatch->draining = true;
 	dispatch->drained = done;
 	dispatch->drained_ctx = ctx;
+	loop_timer_clear(dispatch->read_timer);
 	for (size_t i = 0; i < dispatch->route_count; i++) {
 		struct route *route = &dispatch->routes[i];
 
 		loop_timer_clear(route->gate_timer);
 		loop_timer_clear(route->due_timer);
+		loop_timer_clear(route->save_timer);
+		route_forget(route);
 		route_pump_ready(route);
 		settle_drain(route->settle);
 	}
@@ -905,6 +1165,7 @@ request_cut(struct request *request)
 static void
 route_deinit(struct route *route)
 {
+	struct early_hold *early;
 	struct store_item *items;
 	size_t count;
 
@@ -925,6 +1186,10 @@ route_deinit(struct route *route)
 	settle_free(&route->settle);
 	loop_timer_free(&route->gate_timer);
 	loop_timer_free(&route->due_timer);
+	loop_timer_free(&route->save_timer);
+	while ((early = early_take(route)) != NULL)
+		early_free(early);
+	route_state_deinit(&route->state);
 	free(route->name);
 	free(route->message_stream);
 }
@@ -941,15 +1206,47 @@ dispatch_free(struct dispatch **dispatch_p)
 		route_deinit(&dispatch->routes[i]);
 	pending_orphan(&dispatch->pending, dispatch->loop);
 	loop_call_free(&dispatch->drain_call);
+	loop_timer_free(&dispatch->read_timer);
 	free(dispatch->routes);
 	free(dispatch);
+}
+
+size_t
+dispatch_route_count(const struct dispatch *dispatch)
+{
+	return dispatch->route_count;
+}
+
+void
+dispatch_route_read(
+    const struct dispatch *dispatch, size_t index, struct dispatch_route_state *about)
+{
+	const struct route *route = &dispatch->routes[index];
+
+	memset(about, 0, sizeof(*about));
+	route_describe(&route->state, about);
+	about->message_stream = route->message_stream;
+	about->in_flight = route->in_flight;
+	about->sent = route->counts.sent;
+	about->refused = route->counts.refused;
+	about->waiting = route->counts.waiting;
+	about->unsure = route->counts.unsure;
+	about->requests = route->counts.requests;
 }
 
 void
 dispatch_count(const struct dispatch *dispatch, struct dispatch_counts *counts)
 {
-	*counts = dispatch->counts;
-	counts->in_flight = 0;
-	for (size_t i = 0; i < dispatch->route_count; i++)
-		counts->in_flight += dispatch->routes[i].in_flight;
+	memset(counts, 0, sizeof(*counts));
+	for (size_t i = 0; i < dispatch->route_count; i++) {
+		const struct route *route = &dispatch->routes[i];
+
+		counts->requests += route->counts.requests;
+		counts->batches += route->counts.batches;
+		counts->sent += route->counts.sent;
+		counts->refused += route->counts.refused;
+		counts->waiting += route->counts.waiting;
+		counts->unsure += route->counts.unsure;
+		counts->in_flight += route->in_flight;
+	}
 }

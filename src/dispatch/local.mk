@@ -24,6 +24,8 @@ tests_unit_dispatch_dispatch_test_SOURCES = tests/unit/dispatch/dispatch_test.c 
 	tests/unit/postmark/server.c tests/unit/postmark/server.h
 tests_unit_dispatch_dispatch_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit/postmark
 tests_unit_dispatch_dispatch_test_LDADD = $(dispatch_test_libs)
+tests_unit_dispatch_dispatch_test_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=store_routes -Wl,--wrap=store_route_set
 
 check_PROGRAMS += tests/unit/dispatch/pace_test
 TESTS += tests/unit/dispatch/pace_test
@@ -38,5 +40,10 @@ tests_unit_dispatch_schedule_test_LDADD = libdispatch.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/dispatch/mix_test
 TESTS += tests/unit/dispatch/mix_test
 tests_unit_dispatch_mix_test_SOURCES = tests/unit/dispatch/mix_test.c
-tests_unit_dispatch_mix_test_LDADD = $(dispatch_test_libs)
+tests_unit_dispatch_mix_test_LDADD = libdispatch.a $(postmark_test_libs)
 
+
+check_PROGRAMS += tests/unit/dispatch/route_test
+TESTS += tests/unit/dispatch/route_test
+tests_unit_dispatch_route_test_SOURCES = tests/unit/dispatch/route_test.c
+tests_unit_dispatch_route_test_LDADD = libdispatch.a $(postmark_test_libs)

@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -35,4 +36,60 @@ outcome_items_free(struct store_item *items, size_t count)
 	for (size_t i = 0; i < count; i++)
 		store_item_free(&items[i]);
 	free(items);
+}
+
+struct outcomes *
+outcomes_new(struct store_item *items, size_t count)
+{
+	struct outcomes *outcomes = mem_new(sizeof(*outcomes));
+
+	outcomes->count = count;
+	outcomes->items = items;
+	outcomes->list = mem_array(count, sizeof(*outcomes->list));
+	for (size_t i = 0; i < count; i++) {
+		payload_free(&items[i].payload);
+		payload_free(&items[i].shared);
+	}
+	return outcomes;
+}
+
+static const char *
+copy_of(const char *text)
+{
+	return text != NULL ? mem_string(text) : NULL;
+}
+
+void
+outcomes_set(struct outcomes *outcomes, size_t index, const struct store_outcome *outcome)
+{
+	struct store_outcome *to = &outcomes->list[index];
+
+	*to = *outcome;
+	to->postmark_id = copy_of(outcome->postmark_id);
+	to->answer = copy_of(outcome->answer);
+	to->inactive = copy_of(outcome->inactive);
+}
+
+static void
+copy_free(const char *text)
+{
+	free((void *)(uintptr_t)text);
+}
+
+void
+outcomes_free(struct outcomes **outcomes_p)
+{
+	struct outcomes *outcomes = *outcomes_p;
+
+	if (outcomes == NULL)
+		return;
+	*outcomes_p = NULL;
+	for (size_t i = 0; i < outcomes->count; i++) {
+		copy_free(outcomes->list[i].postmark_id);
+		copy_free(outcomes->list[i].answer);
+		copy_free(outcomes->list[i].inactive);
+	}
+	outcome_items_free(outcomes->items, outcomes->count);
+	free(outcomes->list);
+	free(outcomes);
 }

@@ -16,4 +16,16 @@ void outcome_give_back(struct store *, const struct store_item *items, size_t co
 
 void outcome_items_free(struct store_item *items, size_t count); /* with the array */
 
+/*
+ * Outcomes with their items, so that they can be told of when they are durable.
+ */
+struct outcomes {
+	size_t count;
+	struct store_item *items; /* without their payloads */
+	struct store_outcome *list;
+};
+struct outcomes *outcomes_new(struct store_item *items, size_t count); /* takes the items */
+void outcomes_set(struct outcomes *, size_t index, const struct store_outcome *); /* copies */
+void outcomes_free(struct outcomes **);
+
 #endif

@@ -74,3 +74,9 @@ pace_throttled(struct pace *pace, int64_t started_ms, int64_t now_ms, int64_t re
 	if (now_ms + rest_ms > pace->not_before_ms)
 		pace->not_before_ms = now_ms + rest_ms;
 }
+
+void
+pace_rest_over(struct pace *pace)
+{
+	pace->not_before_ms = INT64_MIN;
+}

@@ -35,6 +35,7 @@ void pace_answered(struct pace *, size_t count, int64_t elapsed_ms);
  * route then rests for a second, doubled for each 429 in a row, up to a minute.
  */
 void pace_throttled(struct pace *, int64_t started_ms, int64_t now_ms, int64_t retry_after_ms);
+void pace_rest_over(struct pace *); /* the rest after a 429 */
 /* A request of count items was too large or too slow. */
 void pace_shrink(struct pace *, size_t count);
 

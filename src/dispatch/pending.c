@@ -3,6 +3,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 
+#include "dispatch/outcome.h"
 #include "dispatch/pending.h"
 
 struct pending *
@@ -42,6 +43,7 @@ pending_back(struct pending *pending)
 	if (owner != NULL)
 		pending_unlink(pending);
 	loop_last_free(&pending->last);
+	outcomes_free(&pending->outcomes);
 	free(pending);
 	return owner;
 }

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "store/store.h"
+
 /*
  * Calls to the store cannot be cancelled, and whoever made one may be gone when it returns.  So
  * the store gets a note with the owner's name on it; an owner that goes first takes its name off.
@@ -11,7 +13,7 @@
  */
 struct loop;
 struct loop_last;
-struct store;
+struct outcomes;
 
 struct pending {
 	struct pending *next, *prev;
@@ -21,6 +23,9 @@ struct pending {
 	void *owner;	     /* NULL: gone */
 	void *more;	     /* the owner's, for this call */
 	bool flag;	     /* the owner's, for this call */
+	struct outcomes *outcomes; /* what the call is about; freed with the note */
+	void (*done)(void *ctx, int store_result); /* somebody else's who waits; NULL */
+	void *done_ctx;
 };
 struct pending_list {
 	struct pending *first;

@@ -1,10 +1,13 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "postmark/client.h"
 
 #include "dispatch/route.h"
 
+#define NO_TOKEN         "no token"
 #define GATE_MS          INT64_C(60000)
 #define SENDERS_IN_A_ROW 3U /* see operator_wanted() */
 
@@ -16,9 +19,25 @@ route_state_init(struct route_state *state, const char *name, bool has_token,
 	state->name = name;
 	state->has_token = has_token;
 	state->probe_ms = options->probe_ms;
+	state->lifetime_ms = options->queue_lifetime_ms;
 	pace_init(&state->pace, options->most_in_flight, options->most_batch_items,
 	    options->batch_target_ms);
 	breaker_init(&state->breaker, options->breaker_failures, options->probe_ms);
+}
+
+void
+route_state_deinit(struct route_state *state)
+{
+	free(state->broken_why);
+	free(state->held_why);
+	free(state->paused_why);
+}
+
+static void
+text_set(char **text, char *to)
+{
+	free(*text);
+	*text = to;
 }
 
 /* --- may something leave? ----------------------------------------------------------------- */
@@ -29,7 +48,7 @@ route_may_leave(const struct route_state *state, unsigned in_flight, int64_t *un
 	int64_t now_ms = clock_mono_ms();
 
 	*until_ms_r = INT64_MAX;
-	if (!state->has_token)
+	if (!state->known || state->held || !state->has_token)
 		return ROUTE_WAIT;
 	if (now_ms < state->pace.not_before_ms) {
 		*until_ms_r = state->pace.not_before_ms;
@@ -60,27 +79,69 @@ route_may_leave(const struct route_state *state, unsigned in_flight, int64_t *un
 bool
 route_is_shut(const struct route_state *state)
 {
-	return state->paused || state->breaker.state != BREAKER_CLOSED;
+	return route_stands(state) || state->breaker.state != BREAKER_CLOSED;
 }
 
-/* --- pauses of ours ----------------------------------------------------------------------- */
+/* --- standing ----------------------------------------------------------------------------- */
+
+bool
+route_stands(const struct route_state *state)
+{
+	return state->held || state->paused;
+}
+
+const char *
+route_why(const struct route_state *state)
+{
+	const char *why = state->held ? state->held_why : state->paused_why;
+
+	return why != NULL ? why : "";
+}
+
+bool
+route_lifetime_over(const struct route_state *state, const struct store_item *item, int64_t now_ms)
+{
+	return schedule_lifetime_over(&state->pauses,
+	    item->since_ms > 0 ? item->since_ms : item->accepted_ms, now_ms, state->lifetime_ms);
+}
+
+/* After every change of held and paused. */
+static void
+stands_changed(struct route_state *state)
+{
+	int64_t now_ms = clock_wall_ms();
+
+	if (route_stands(state))
+		pauses_begin(&state->pauses, now_ms);
+	else
+		pauses_end(&state->pauses, now_ms);
+}
+
+/* Takes why. */
+static void
+pause_set(struct route_state *state, char *why)
+{
+	text_set(&state->paused_why, why);
+	if (state->paused)
+		return;
+	state->paused = true;
+	state->paused_since_ms = clock_wall_ms();
+	memset(&state->paused_gate, 0, sizeof(state->paused_gate));
+	stands_changed(state);
+}
 
 static void
 pause_begin(struct route_state *state, const struct item_verdict *verdict, int status)
 {
-	int64_t now_ms = clock_mono_ms(), left_out;
+	int64_t left_out;
 
-	state->probe_at_ms = now_ms + state->probe_ms;
-	if (!state->paused) {
-		state->paused = true;
-		state->paused_at_ms = now_ms;
-		pauses_begin(&state->pauses, clock_wall_ms());
-		memset(&state->paused_gate, 0, sizeof(state->paused_gate));
-	}
+	state->probe_at_ms = clock_mono_ms() + state->probe_ms;
+	pause_set(state, mem_format("HTTP %d, code %d: %s", status, verdict->error_code,
+			     verdict->message != NULL ? verdict->message : ""));
 	if (log_gate_pass(&state->paused_gate, GATE_MS, &left_out))
 		log_error("route-paused", log_str("route", state->name), log_num("status", status),
 		    log_num("code", verdict->error_code),
-		    log_num("for_ms", now_ms - state->paused_at_ms),
+		    log_num("for_ms", clock_wall_ms() - state->paused_since_ms),
 		    log_str("why", verdict->message), log_num("left_out", left_out));
 }
 
@@ -88,12 +149,89 @@ static void
 pause_end(struct route_state *state)
 {
 	state->senders_row = 0;
-	if (!state->paused)
+	if (!state->paused || !state->has_token)
 		return;
 	state->paused = false;
-	pauses_end(&state->pauses, clock_wall_ms());
+	stands_changed(state);
 	log_warning("route-resumed", log_str("route", state->name),
-	    log_num("for_ms", clock_mono_ms() - state->paused_at_ms));
+	    log_num("for_ms", clock_wall_ms() - state->paused_since_ms));
+}
+
+void
+route_hold(struct route_state *state, bool hold, const char *by)
+{
+	if (hold) {
+		log_warning("route-held", log_str("route", state->name), log_str("by", by));
+		if (!state->held)
+			state->held_since_ms = clock_wall_ms();
+		state->held = true;
+		text_set(&state->held_why, mem_format("paused by %s", by));
+		stands_changed(state);
+		return;
+	}
+	if (state->held)
+		log_warning("route-released", log_str("route", state->name), log_str("by", by),
+		    log_num("for_ms", clock_wall_ms() - state->held_since_ms));
+	state->held = false;
+	stands_changed(state);
+	pause_end(state);
+	route_flush(state);
+}
+
+void
+route_flush(struct route_state *state)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (state->probe_at_ms > now_ms)
+		state->probe_at_ms = now_ms;
+	breaker_try_now(&state->breaker, now_ms);
+	pace_rest_over(&state->pace);
+}
+
+/*
+ * A pause of ours that the last process was in goes on until a mail has gone through, but that is
+ * tried at once: a token is often mended by a restart.
+ */
+void
+route_restore(struct route_state *state, const struct store_route *record)
+{
+	int64_t now_ms = clock_wall_ms();
+	const char *why = record != NULL && record->why != NULL ? record->why : "";
+
+	state->known = true;
+	if (record != NULL) {
+		pauses_restore(&state->pauses, record->stood_ms, record->stood_since_ms, now_ms);
+		state->held = record->held;
+		state->paused = !state->held && state->pauses.open && strcmp(why, NO_TOKEN) != 0;
+		text_set(state->held ? &state->held_why : &state->paused_why, mem_string(why));
+		state->held_since_ms = state->paused_since_ms =
+		    state->pauses.open ? state->pauses.open_from_ms : now_ms;
+		state->probe_at_ms = clock_mono_ms();
+	}
+	if (!state->has_token)
+		pause_set(state, mem_string(NO_TOKEN));
+	stands_changed(state);
+	if (state->held)
+		log_warning("route-held", log_str("route", state->name),
+		    log_str("why", route_why(state)),
+		    log_num("for_ms", now_ms - state->held_since_ms));
+	else if (state->paused)
+		log_error("route-paused", log_str("route", state->name),
+		    log_str("why", route_why(state)),
+		    log_num("for_ms", now_ms - state->paused_since_ms));
+}
+
+void
+route_record(const struct route_state *state, struct store_route *record)
+{
+	*record = (struct store_route){
+		.name = (char *)(uintptr_t)state->name,
+		.held = state->held,
+		.why = route_stands(state) ? (char *)(uintptr_t)route_why(state) : NULL,
+		.stood_since_ms = state->pauses.open ? state->pauses.open_from_ms : 0,
+		.stood_ms = pauses_sum_ms(&state->pauses),
+	};
 }
 
 /*
@@ -142,9 +280,11 @@ breaker_note(struct route_state *state, enum breaker_change change, const char *
 	case BREAKER_SAME:
 		return;
 	case BREAKER_OPENED:
+		state->broken_since_ms = clock_wall_ms();
 		memset(&state->breaker_gate, 0, sizeof(state->breaker_gate));
 		/* fall through */
 	case BREAKER_REOPENED:
+		text_set(&state->broken_why, mem_string(why != NULL ? why : ""));
 		if (log_gate_pass(&state->breaker_gate, GATE_MS, &left_out))
 			log_warning("breaker-open", log_str("route", state->name),
 			    log_str("why", why), log_num("left_out", left_out));
@@ -153,6 +293,16 @@ breaker_note(struct route_state *state, enum breaker_change change, const char *
 		log_warning("breaker-closed", log_str("route", state->name));
 		return;
 	}
+}
+
+static void
+throttled(struct route_state *state, const struct route_lesson *lesson)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (state->pace.not_before_ms <= now_ms)
+		state->throttled_since_ms = clock_wall_ms();
+	pace_throttled(&state->pace, lesson->started_ms, now_ms, lesson->answer->retry_after_ms);
 }
 
 static void
@@ -165,8 +315,7 @@ learn_storm(struct route_state *state, const struct route_lesson *lesson)
 	breaker_note(state, breaker_failure(&state->breaker, lesson->probe, now_ms),
 	    tally->first[which]->message);
 	if (lesson->answer->retry_after_ms >= 0)
-		pace_throttled(
-		    &state->pace, lesson->started_ms, now_ms, lesson->answer->retry_after_ms);
+		throttled(state, lesson);
 	if (lesson->answer->end == POSTMARK_LOST)
 		pace_shrink(&state->pace, lesson->count);
 }
@@ -178,8 +327,7 @@ learn_pace(struct route_state *state, const struct route_lesson *lesson)
 	int64_t left_out;
 
 	if (lesson->tally->of[VERDICT_THROTTLED] > 0) {
-		pace_throttled(
-		    &state->pace, lesson->started_ms, clock_mono_ms(), answer->retry_after_ms);
+		throttled(state, lesson);
 		if (log_gate_pass(&state->throttled_gate, GATE_MS, &left_out))
 			log_warning("throttled", log_str("route", state->name),
 			    log_num("retry_after_ms", answer->retry_after_ms),
@@ -218,6 +366,8 @@ route_learn(struct route_state *state, const struct route_lesson *lesson)
 {
 	const struct route_tally *tally = lesson->tally;
 
+	if (tally->of[VERDICT_SENT] > 0)
+		state->last_success_ms = clock_wall_ms();
 	/* The breaker: Postmark is there as soon as it judged one item. */
 	if (tally->of[VERDICT_WEATHER] + tally->of[VERDICT_UNSURE] == lesson->count) {
 		learn_storm(state, lesson);
@@ -228,4 +378,65 @@ route_learn(struct route_state *state, const struct route_lesson *lesson)
 	}
 	if (state->paused && lesson->probe)
 		state->probe_at_ms = clock_mono_ms() + state->probe_ms;
+}
+
+/* --- for people --------------------------------------------------------------------------- */
+
+const char *
+dispatch_route_mode_name(enum dispatch_route_mode mode)
+{
+	switch (mode) {
+	case ROUTE_GOES:
+		return "goes";
+	case ROUTE_HELD:
+		return "held";
+	case ROUTE_PAUSED:
+		return "paused";
+	case ROUTE_BROKEN:
+		return "broken";
+	case ROUTE_THROTTLED:
+		return "throttled";
+	}
+	return "unknown";
+}
+
+static int64_t
+wall_of(int64_t mono_ms)
+{
+	return clock_wall_ms() + (mono_ms - clock_mono_ms());
+}
+
+/* What holds it back the longest comes first. */
+void
+route_describe(const struct route_state *state, struct dispatch_route_state *about)
+{
+	about->name = state->name;
+	about->why = "";
+	about->mode = ROUTE_GOES;
+	about->since_ms = about->next_probe_ms = 0;
+	about->window = (unsigned)state->pace.window;
+	about->batch_items = state->pace.items;
+	about->last_success_ms = state->last_success_ms;
+	if (state->held) {
+		about->mode = ROUTE_HELD;
+		about->why = route_why(state);
+		about->since_ms = state->held_since_ms;
+	} else if (state->paused) {
+		about->mode = ROUTE_PAUSED;
+		about->why = route_why(state);
+		about->since_ms = state->paused_since_ms;
+		if (state->has_token)
+			about->next_probe_ms = wall_of(state->probe_at_ms);
+	} else if (state->breaker.state != BREAKER_CLOSED) {
+		about->mode = ROUTE_BROKEN;
+		about->why = state->broken_why;
+		about->since_ms = state->broken_since_ms;
+		if (state->breaker.state == BREAKER_OPEN)
+			about->next_probe_ms = wall_of(state->breaker.until_ms);
+	} else if (state->pace.not_before_ms > clock_mono_ms()) {
+		about->mode = ROUTE_THROTTLED;
+		about->why = "HTTP 429";
+		about->since_ms = state->throttled_since_ms;
+		about->next_probe_ms = wall_of(state->pace.not_before_ms);
+	}
 }

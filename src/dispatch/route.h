@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "postmark/verdict.h"
+#include "store/store.h"
 
 #include "dispatch/breaker.h"
 #include "dispatch/dispatch.h"
@@ -21,23 +22,52 @@ struct postmark_answer;
  */
 struct route_state {
 	const char *name; /* lent for life */
-	int64_t probe_ms;
+	int64_t probe_ms, lifetime_ms;
 	bool has_token;
+	bool known; /* what the store keeps of it has been read; nothing leaves before */
 	struct pace pace;
+	int64_t throttled_since_ms; /* this and the other _since_ms: wall clock */
+	int64_t last_success_ms;
+
 	struct breaker breaker;
+	int64_t broken_since_ms;
+	char *broken_why;
+
+	/* By an operator. */
+	bool held;
+	int64_t held_since_ms;
+	char *held_why;
 
 	/* Paused by us: an operator must act. */
 	bool paused;
-	int64_t probe_at_ms; /* monotonic */
-	int64_t paused_at_ms;
-	struct pauses pauses;
+	int64_t paused_since_ms;
+	char *paused_why;
+	int64_t probe_at_ms;  /* monotonic */
 	unsigned senders_row; /* see operator_wanted() in route.c */
 
+	struct pauses pauses; /* held or paused */
 	struct log_gate paused_gate, breaker_gate, throttled_gate;
 };
 
 void route_state_init(struct route_state *, const char *name, bool has_token,
     const struct dispatch_options *);
+void route_state_deinit(struct route_state *);
+
+/* What the store keeps of it: once, before anything leaves.  NULL: nothing. */
+void route_restore(struct route_state *, const struct store_route *);
+/* What it is to keep; texts are lent until the state changes. */
+void route_record(const struct route_state *, struct store_route *);
+
+/* An operator's word.  Letting it go ends whatever else holds it back, as route_flush() does. */
+void route_hold(struct route_state *, bool hold, const char *by);
+/* A pause of ours and the breaker are tried at once, and the rest after a 429 is over. */
+void route_flush(struct route_state *);
+bool route_stands(const struct route_state *); /* held or paused */
+const char *route_why(const struct route_state *); /* it stands */
+
+bool route_lifetime_over(const struct route_state *, const struct store_item *, int64_t now_ms);
+
+void route_describe(const struct route_state *, struct dispatch_route_state *);
 
 enum route_leave {
 	ROUTE_LEAVE,

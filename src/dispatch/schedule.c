@@ -45,21 +45,62 @@ pauses_end(struct pauses *pauses, int64_t now_ms)
 
 bool
 schedule_lifetime_over(
-    const struct pauses *pauses, int64_t accepted_ms, int64_t now_ms, int64_t lifetime_ms)
+    const struct pauses *pauses, int64_t since_ms, int64_t now_ms, int64_t lifetime_ms)
 {
-	int64_t age_ms = now_ms - accepted_ms;
+	int64_t age_ms = now_ms - since_ms;
 
 	if (pauses->open)
 		return false;
 	for (size_t i = 0; i < pauses->count; i++) {
 		const struct pause *pause = &pauses->ended[i];
-		int64_t from_ms = pause->from_ms > accepted_ms ? pause->from_ms : accepted_ms;
+		int64_t from_ms = pause->from_ms > since_ms ? pause->from_ms : since_ms;
 		int64_t to_ms = pause->to_ms < now_ms ? pause->to_ms : now_ms;
 
 		if (to_ms > from_ms)
 			age_ms -= to_ms - from_ms;
 	}
 	return age_ms >= lifetime_ms;
+}
+
+void
+pauses_restore(struct pauses *pauses, int64_t stood_ms, int64_t open_from_ms, int64_t now_ms)
+{
+	int64_t end_ms = open_from_ms > 0 && open_from_ms < now_ms ? open_from_ms : now_ms;
+
+	memset(pauses, 0, sizeof(*pauses));
+	if (stood_ms > 0 && stood_ms < end_ms) {
+		pauses->ended[0].from_ms = end_ms - stood_ms;
+		pauses->ended[0].to_ms = end_ms;
+		pauses->count = 1;
+	}
+	if (open_from_ms > 0)
+		pauses_begin(pauses, end_ms);
+}
+
+int64_t
+pauses_sum_ms(const struct pauses *pauses)
+{
+	int64_t sum_ms = 0;
+
+	for (size_t i = 0; i < pauses->count; i++)
+		sum_ms += pauses->ended[i].to_ms - pauses->ended[i].from_ms;
+	return sum_ms;
+}
+
+bool
+pauses_forget(struct pauses *pauses, int64_t now_ms, int64_t lifetime_ms)
+{
+	size_t gone = 0;
+
+	/* It helps items from before its end, and they are all too old without it. */
+	while (gone < pauses->count &&
+	       schedule_lifetime_over(pauses, pauses->ended[gone].to_ms, now_ms, lifetime_ms))
+		gone++;
+	if (gone == 0)
+		return false;
+	pauses->count -= gone;
+	memmove(&pauses->ended[0], &pauses->ended[gone], pauses->count * sizeof(pauses->ended[0]));
+	return true;
 }
 
 uint64_t

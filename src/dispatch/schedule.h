@@ -15,8 +15,9 @@
 int64_t schedule_delay_ms(unsigned attempt, int64_t least_ms, int64_t most_ms, uint64_t random);
 
 /*
- * The times in which a route was paused by us: an item's lifetime stands still in them.  A
- * short list: the oldest pauses flow into one, in favour of bouncing late.  A zeroed struct is empty.
+ * The times in which a route stood, by an operator or by us: an item's lifetime stands still in
+ * them.  A short list: the oldest pauses flow into one, in favour of bouncing late.  A zeroed struct
+ * is empty.
  */
 #define PAUSES_MOST 32U
 struct pauses {
@@ -30,8 +31,18 @@ struct pauses {
 void pauses_begin(struct pauses *, int64_t now_ms); /* nothing while one is open */
 void pauses_end(struct pauses *, int64_t now_ms);
 
-/* Accepted longer ago than lifetime_ms, pauses not counted.  Never while a pause is open. */
-bool schedule_lifetime_over(const struct pauses *, int64_t accepted_ms, int64_t now_ms,
+/*
+ * What outlives a process is their sum, and when the open one began (0: none).  When the ended ones
+ * were is not known afterwards; they are taken for the time just before, again in favour of bouncing
+ * late.
+ */
+void pauses_restore(struct pauses *, int64_t stood_ms, int64_t open_from_ms, int64_t now_ms);
+int64_t pauses_sum_ms(const struct pauses *); /* of the ended ones */
+/* Drops those that no item is young enough for to be helped by.  Were there any? */
+bool pauses_forget(struct pauses *, int64_t now_ms, int64_t lifetime_ms);
+
+/* Since longer ago than lifetime_ms, pauses not counted.  Never while a pause is open. */
+bool schedule_lifetime_over(const struct pauses *, int64_t since_ms, int64_t now_ms,
     int64_t lifetime_ms);
 
 /* Random bits that a seed fixes (splitmix64). */

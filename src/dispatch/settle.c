@@ -13,6 +13,7 @@
 #include "dispatch/dispatch.h"
 #include "dispatch/outcome.h"
 #include "dispatch/pending.h"
+#include "dispatch/route.h"
 #include "dispatch/schedule.h"
 #include "dispatch/settle.h"
 
@@ -52,6 +53,7 @@ struct settle {
 	unsigned failures;     /* in a row */
 	bool maybe_due;
 	bool claiming;
+	bool rests;
 	bool draining;
 	struct log_gate failed_gate;
 };
@@ -94,25 +96,33 @@ static void
 outcomes_durable(void *ctx, enum store_result result)
 {
 	struct pending *pending = ctx;
+	struct outcomes *outcomes = pending->outcomes;
 	bool waiting = pending->flag;
-	struct settle *settle = pending_back(pending);
+	struct settle *settle;
 
-	(void)result;
-	if (settle == NULL)
-		return;
-	if (waiting)
-		settle->params.hooks->waiting(settle->params.ctx);
-	idle_tell(settle);
+	pending->outcomes = NULL;
+	settle = pending_back(pending);
+	if (settle != NULL) {
+		if (outcomes != NULL && result == STORE_OK)
+			settle->params.hooks->durable(settle->params.ctx, outcomes);
+		if (waiting)
+			settle->params.hooks->waiting(settle->params.ctx);
+		idle_tell(settle);
+	}
+	outcomes_free(&outcomes);
 }
 
+/* Takes the outcomes. */
 static void
-outcomes_put(struct settle *settle, const struct store_outcome *outcomes, size_t count)
+outcomes_put(struct settle *settle, struct outcomes *outcomes)
 {
 	struct pending *pending = note_new(settle);
 
-	for (size_t i = 0; i < count; i++)
-		pending->flag = pending->flag || outcomes[i].to == ITEM_WAITING;
-	store_settle(settle->params.store, outcomes, count, outcomes_durable, pending);
+	pending->outcomes = outcomes;
+	for (size_t i = 0; i < outcomes->count; i++)
+		pending->flag = pending->flag || outcomes->list[i].to == ITEM_WAITING;
+	store_settle(
+	    settle->params.store, outcomes->list, outcomes->count, outcomes_durable, pending);
 }
 
 /* --- one item ----------------------------------------------------------------------------- */
@@ -142,8 +152,16 @@ static void
 ask_end(struct ask *ask, const struct store_outcome *outcome)
 {
 	struct settle *settle = ask->settle;
+	struct store_item *item = mem_new(sizeof(*item));
+	struct outcomes *outcomes;
 
-	outcomes_put(settle, outcome, 1);
+	*item = ask->item;
+	payload_init(&ask->item.payload);
+	payload_init(&ask->item.shared);
+	memset(&ask->item.recipients, 0, sizeof(ask->item.recipients));
+	outcomes = outcomes_new(item, 1);
+	outcomes_set(outcomes, 0, outcome);
+	outcomes_put(settle, outcomes);
 	ask_free(ask);
 	ask_next(settle);
 	settle_pump(settle);
@@ -212,8 +230,7 @@ ask_failed(struct ask *ask, const struct postmark_answer *answer)
 	const struct dispatch_options *options = settle->params.options;
 	int64_t delay_ms, left_out;
 
-	if (schedule_lifetime_over(settle->params.pauses, ask->item.accepted_ms, clock_wall_ms(),
-		options->queue_lifetime_ms)) {
+	if (route_lifetime_over(settle->params.state, &ask->item, clock_wall_ms())) {
 		ask_hold(ask, answer->status);
 		return;
 	}
@@ -276,7 +293,7 @@ ask_next(struct settle *settle)
 {
 	int64_t now_ms = clock_mono_ms();
 
-	if (settle->ready == NULL)
+	if (settle->ready == NULL || settle->rests)
 		return;
 	if (now_ms < settle->not_before_ms) {
 		timer_within(settle, settle->not_before_ms - now_ms);
@@ -315,16 +332,19 @@ ask_start(struct settle *settle, const struct store_item *item)
 
 /* --- claims ------------------------------------------------------------------------------- */
 
-/* unsure = retry or hold. */
+/* unsure = retry or hold.  Takes the items. */
 static void
-items_move(struct settle *settle, const struct store_item *items, size_t count)
+items_move(struct settle *settle, struct store_item *items, size_t count)
 {
 	bool hold = settle->params.options->unsure == UNSURE_HOLD;
-	struct store_outcome *outcomes = mem_array(count, sizeof(*outcomes));
+	struct outcomes *outcomes = outcomes_new(items, count);
 
 	for (size_t i = 0; i < count; i++) {
-		outcomes[i] = outcome_of(&items[i], hold ? ITEM_HELD : ITEM_WAITING);
-		outcomes[i].keeps_history = false;
+		struct store_outcome outcome =
+		    outcome_of(&items[i], hold ? ITEM_HELD : ITEM_WAITING);
+
+		outcome.keeps_history = false;
+		outcomes_set(outcomes, i, &outcome);
 		if (hold)
 			log_error("held", log_str("item", items[i].id),
 			    log_num("try", items[i].attempt), log_str("why", "unsure = hold"));
@@ -332,8 +352,7 @@ items_move(struct settle *settle, const struct store_item *items, size_t count)
 			log_warning("waiting", log_str("item", items[i].id),
 			    log_num("try", items[i].attempt), log_str("why", "unsure = retry"));
 	}
-	outcomes_put(settle, outcomes, count);
-	free(outcomes);
+	outcomes_put(settle, outcomes);
 }
 
 static void
@@ -367,11 +386,14 @@ items_claimed(
 	if (result != STORE_OK) {
 		settle->maybe_due = true;
 		timer_within(settle, STORE_AGAIN_MS);
-	} else if (count > 0 && settle->draining) {
+	} else if (count > 0 && (settle->draining || settle->rests)) {
+		settle->maybe_due = true;
 		outcome_give_back(
 		    store, items, count, ITEM_UNSURE, outcomes_durable, note_new(settle));
 	} else if (count > 0 && settle->params.options->unsure != UNSURE_RECONCILE) {
 		items_move(settle, items, count);
+		items = NULL;
+		count = 0;
 	} else if (count > 0) {
 		for (size_t i = 0; i < count; i++)
 			ask_start(settle, &items[i]);
@@ -400,7 +422,8 @@ settle_pump(struct settle *settle)
 		.most_bytes = MOST_CLAIM_BYTES,
 	};
 
-	if (settle->draining || settle->claiming || !settle->maybe_due || room == 0)
+	if (settle->draining || settle->rests || settle->claiming || !settle->maybe_due ||
+	    room == 0)
 		return;
 	if (asks && (params->token == NULL || (settle->failures > 0 && settle->ask_count > 0)))
 		return;
@@ -431,6 +454,7 @@ settle_new(const struct settle_params *params)
 	struct settle *settle = mem_new(sizeof(*settle));
 
 	settle->params = *params;
+	settle->rests = true;
 	settle->not_before_ms = INT64_MIN;
 	settle->ready_end = &settle->ready;
 	settle->timer = loop_timer_new(params->loop, timer_fired, settle);
@@ -451,6 +475,26 @@ settle_hint(struct settle *settle)
 {
 	if (!settle->draining)
 		timer_within(settle, HINT_MS);
+}
+
+void
+settle_rest(struct settle *settle, bool rests)
+{
+	bool begins = settle->rests && !rests;
+
+	settle->rests = rests;
+	if (begins && !settle->draining) {
+		settle->maybe_due = true;
+		timer_within(settle, 0);
+	}
+}
+
+void
+settle_flush(struct settle *settle)
+{
+	settle->not_before_ms = INT64_MIN;
+	if (!settle->draining)
+		timer_within(settle, 0);
 }
 
 static void

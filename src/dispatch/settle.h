@@ -7,8 +7,9 @@
 
 struct dispatch_options;
 struct loop;
-struct pauses;
+struct outcomes;
 struct postmark_client;
+struct route_state;
 struct secret;
 struct store;
 
@@ -23,6 +24,7 @@ struct settle;
 
 struct settle_hooks {
 	void (*waiting)(void *ctx); /* an item has become due for sending; durable */
+	void (*durable)(void *ctx, const struct outcomes *); /* what became of some; lent */
 	void (*idle)(void *ctx);    /* settle_idle() has become true while draining */
 };
 
@@ -34,15 +36,18 @@ struct settle_params {
 	const struct secret *token;		/* NULL: nothing is asked */
 	const char *message_stream;
 	const struct dispatch_options *options;
-	const struct pauses *pauses;
+	const struct route_state *state;	/* of the route, for the lifetimes */
 	uint64_t *random; /* state of schedule_random() */
 	const struct settle_hooks *hooks;
 	void *ctx;
 };
 
-struct settle *settle_new(const struct settle_params *);
+struct settle *settle_new(const struct settle_params *); /* it rests */
 void settle_wake(struct settle *); /* something has become due */
 void settle_hint(struct settle *); /* something may have: looked into within a second */
+/* While it rests nothing is claimed and nothing asked; what is asked at that moment ends. */
+void settle_rest(struct settle *, bool rests);
+void settle_flush(struct settle *); /* a wait after searches that failed is over */
 void settle_drain(struct settle *); /* claims no more; what is asked now goes back */
 bool settle_idle(const struct settle *); /* nothing claimed, and all outcomes durable */
 /* What is claimed goes back to the store. */

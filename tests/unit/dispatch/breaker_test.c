@@ -74,6 +74,26 @@ late_news(void **state)
 	assert_int_equal(breaker_failure(&breaker, true, 1000), BREAKER_OPENED);
 }
 
+static void
+tried_now(void **state)
+{
+	struct breaker breaker;
+
+	(void)state;
+	breaker_init(&breaker, 1, 1000);
+	breaker_try_now(&breaker, 0);
+	assert_int_equal(breaker_ask(&breaker, 0, &until_ms), BREAKER_GO);
+	breaker_failure(&breaker, false, 0);
+	breaker_try_now(&breaker, 10);
+	assert_int_equal(breaker_ask(&breaker, 10, &until_ms), BREAKER_PROBE);
+	breaker_probe(&breaker);
+	breaker_try_now(&breaker, 20);
+	assert_int_equal(breaker_ask(&breaker, 20, &until_ms), BREAKER_WAIT);
+	assert_int_equal(breaker_failure(&breaker, true, 30), BREAKER_REOPENED);
+	breaker_try_now(&breaker, 5000); /* it does not move away */
+	assert_int_equal(breaker_ask(&breaker, 1030, &until_ms), BREAKER_PROBE);
+}
+
 int
 main(void)
 {
@@ -81,6 +101,7 @@ main(void)
 		cmocka_unit_test(opens_after_some_in_a_row),
 		cmocka_unit_test(probes_alone),
 		cmocka_unit_test(late_news),
+		cmocka_unit_test(tried_now),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

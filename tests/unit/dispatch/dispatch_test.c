@@ -71,6 +71,9 @@ struct bench {
 	bool own_stream;        /* the mails name one that is not the route's */
 	unsigned search_status; /* for the searches; 0: well */
 
+	struct strlist route_events; /* "stands why" */
+	unsigned told[ITEM_FAILED + 1], store_done, store_failed;
+
 	struct store_counts counts;
 	enum item_state wanted;
 	uint64_t wanted_count;
@@ -79,6 +82,76 @@ struct bench {
 	struct loop_timer *poll;
 	unsigned mails;
 };
+
+/* --- a store that fails ------------------------------------------------------------------- */
+
+static unsigned reads_failing, writes_failing, reads;
+
+void __real_store_routes(struct store *, store_routes_fn *, void *ctx);
+void __wrap_store_routes(struct store *, store_routes_fn *, void *ctx);
+void __real_store_route_set(struct store *, const struct store_route *, store_done_fn *, void *ctx);
+void __wrap_store_route_set(struct store *, const struct store_route *, store_done_fn *, void *ctx);
+
+struct failing {
+	store_routes_fn *read;
+	store_done_fn *written;
+	void *ctx;
+};
+
+static void
+read_failed(void *ctx, enum store_result result, const struct store_route *routes, size_t count)
+{
+	struct failing failing = *(struct failing *)ctx;
+
+	(void)result;
+	(void)routes;
+	(void)count;
+	free(ctx);
+	failing.read(failing.ctx, STORE_BROKEN, NULL, 0);
+}
+
+static void
+write_failed(void *ctx, enum store_result result)
+{
+	struct failing failing = *(struct failing *)ctx;
+
+	(void)result;
+	free(ctx);
+	failing.written(failing.ctx, STORE_FULL);
+}
+
+void
+__wrap_store_routes(struct store *store, store_routes_fn *done, void *ctx)
+{
+	struct failing *failing;
+
+	reads++;
+	if (reads_failing == 0) {
+		__real_store_routes(store, done, ctx);
+		return;
+	}
+	reads_failing--;
+	failing = mem_new(sizeof(*failing));
+	*failing = (struct failing){ .read = done, .ctx = ctx };
+	__real_store_routes(store, read_failed, failing);
+}
+
+void
+__wrap_store_route_set(
+    struct store *store, const struct store_route *route, store_done_fn *done, void *ctx)
+{
+	static const struct store_route nobody = { .name = "nobody" };
+	struct failing *failing;
+
+	if (writes_failing == 0) {
+		__real_store_route_set(store, route, done, ctx);
+		return;
+	}
+	writes_failing--;
+	failing = mem_new(sizeof(*failing));
+	*failing = (struct failing){ .written = done, .ctx = ctx };
+	__real_store_route_set(store, &nobody, write_failed, failing);
+}
 
 /* --- Postmark ----------------------------------------------------------------------------- */
 
@@ -235,6 +308,25 @@ became_due(void *ctx)
 }
 
 static void
+reported(void *ctx, const struct dispatch_event *event)
+{
+	struct bench *b = ctx;
+
+	assert_string_equal(event->route, "default");
+	if (event->item == NULL) {
+		strlist_take(&b->route_events,
+		    mem_format("%s %s", event->stands ? "stands" : "goes", event->why));
+		return;
+	}
+	assert_int_equal(event->item->key, event->outcome->key);
+	assert_int_equal(event->item->recipients.count, 2);
+	assert_true(event->item->id[0] != '\0');
+	if (event->outcome->to == ITEM_SENT)
+		assert_non_null(event->outcome->postmark_id);
+	b->told[event->outcome->to]++;
+}
+
+static void
 dispatch_start(struct bench *b)
 {
 	struct dispatch_route route = { "default", b->token, "outbound" };
@@ -244,7 +336,9 @@ dispatch_start(struct bench *b)
 		.routes = &route,
 		.route_count = 1,
 		.options = &b->options,
-		.seed = 42 };
+		.seed = 42,
+		.report = reported,
+		.ctx = b };
 
 	b->dispatch = dispatch_new(&params);
 }
@@ -335,6 +429,8 @@ teardown(void **state)
 	loop_timer_free(&b->poll);
 	secret_free(&b->token);
 	strlist_free(&b->taken);
+	strlist_free(&b->route_events);
+	reads_failing = writes_failing = 0;
 	loop_free(&b->loop);
 	nftw(b->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	free(b);
@@ -1078,6 +1174,360 @@ unsure_may_be_held(void **state)
 	assert_int_equal(b->searches, 0);
 }
 
+/* --- an operator's word ------------------------------------------------------------------- */
+
+static void
+route_kept(void *ctx, int store_result)
+{
+	struct bench *b = ctx;
+
+	b->store_done++;
+	b->store_failed += store_result != STORE_OK;
+}
+
+static void
+hold(struct bench *b, bool holds)
+{
+	assert_int_equal(
+	    dispatch_route_hold(b->dispatch, "default", holds, "root: a reason", route_kept, b), 0);
+}
+
+static struct dispatch_route_state
+route_now(struct bench *b)
+{
+	struct dispatch_route_state about;
+
+	assert_int_equal(dispatch_route_count(b->dispatch), 1);
+	dispatch_route_read(b->dispatch, 0, &about);
+	return about;
+}
+
+static void
+mode_is(struct bench *b, const char *mode, const char *why)
+{
+	struct dispatch_route_state about = route_now(b);
+
+	assert_string_equal(dispatch_route_mode_name(about.mode), mode);
+	if (strncmp(about.why, why, strlen(why)) != 0)
+		fail_msg("%s: %s", mode, about.why);
+	assert_int_equal(about.since_ms == 0, about.mode == ROUTE_GOES);
+}
+
+static void
+restart(struct bench *b)
+{
+	dispatch_free(&b->dispatch);
+	store_close(&b->store);
+	store_start(b);
+	dispatch_start(b);
+}
+
+static void
+a_held_route_rests(void **state)
+{
+	struct bench *b = *state;
+
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_SENT, 1);
+	mode_is(b, "goes", "");
+	assert_true(route_now(b).last_success_ms > 0);
+	assert_int_equal(dispatch_route_hold(b->dispatch, "other", true, "x", route_kept, b), -1);
+	hold(b, true);
+	assert_int_equal(b->store_done, 0);
+	mails_put(b, "ok", 5);
+	turn_for(b, 100);
+	assert_int_equal(b->store_done, 1);
+	assert_int_equal(b->store_failed, 0);
+	assert_int_equal(b->posts, 1);
+	mode_is(b, "held", "paused by root: a reason");
+	dispatch_flush(b->dispatch);
+	turn_for(b, 50);
+	assert_int_equal(b->posts, 1);
+	hold(b, false);
+	wait_for(b, ITEM_SENT, 6);
+	mode_is(b, "goes", "");
+	assert_int_equal(b->route_events.count, 2);
+	assert_string_equal(b->route_events.items[0], "stands paused by root: a reason");
+	assert_string_equal(b->route_events.items[1], "goes resumed");
+	assert_int_equal(route_now(b).sent, 6);
+	each_taken_once(b);
+}
+
+/* Requests that are out end as they do; what is claimed beside them goes back. */
+static void
+a_hold_in_the_middle(void **state)
+{
+	struct bench *b = *state;
+	size_t taken;
+
+	b->after.delay_ms = 20;
+	b->options.most_batch_items = 5;
+	b->options.most_in_flight = 2;
+	mails_put(b, "ok", 100);
+	turn_for(b, 50);
+	dispatch_start(b);
+	turn_for(b, 70);
+	hold(b, true);
+	turn_for(b, 100);
+	taken = b->taken.count;
+	assert_in_range(taken, 5, 60);
+	turn_for(b, 100);
+	assert_int_equal(b->taken.count, taken);
+	assert_int_equal(route_now(b).in_flight, 0);
+	wait_for(b, ITEM_SPOOLED, 100 - taken);
+	hold(b, false);
+	wait_for(b, ITEM_SENT, 100);
+	each_taken_once(b);
+}
+
+static void
+a_hold_outlives_a_restart(void **state)
+{
+	struct bench *b = *state;
+
+	dispatch_start(b);
+	/* Before it is known what the store has. */
+	hold(b, true);
+	mails_put(b, "ok", 3);
+	turn_for(b, 100);
+	assert_int_equal(b->store_done, 1);
+	assert_int_equal(b->posts, 0);
+	restart(b);
+	turn_for(b, 150);
+	assert_int_equal(b->posts, 0);
+	mode_is(b, "held", "paused by root: a reason");
+	hold(b, false);
+	wait_for(b, ITEM_SENT, 3);
+	restart(b);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_SENT, 4);
+	mode_is(b, "goes", "");
+}
+
+/* The last word counts, whoever of them hears of it first. */
+static void
+many_words(void **state)
+{
+	struct bench *b = *state;
+
+	dispatch_start(b);
+	for (unsigned i = 0; i < 5; i++)
+		hold(b, i % 2 == 0);
+	turn_for(b, 50);
+	for (unsigned i = 0; i < 4; i++)
+		hold(b, i % 2 == 0);
+	hold(b, true);
+	dispatch_free(&b->dispatch);
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	turn_for(b, 100);
+	mode_is(b, "held", "paused by");
+	assert_int_equal(b->posts, 0);
+	assert_int_equal(b->store_done, 5);
+}
+
+static const struct act bad_token = { .status = 401,
+	.body = "{\"ErrorCode\":10,\"Message\":\"no\"}" };
+
+static void
+resuming_ends_what_else_holds_it(void **state)
+{
+	static const struct act jams[] = { { .status = 503 },
+		{ .status = 429, .headers = "Retry-After: 60\r\n", .body = "" } };
+	static const char *const modes[] = { "broken", "throttled", "paused" };
+	struct bench *b = *state;
+
+	b->options.probe_ms = 60000;
+	b->options.breaker_failures = 1;
+	b->options.retry_least_ms = b->options.retry_most_ms = 60000;
+	dispatch_start(b);
+	for (unsigned i = 0; i < 6; i++) {
+		unsigned kind = i % 3;
+
+		b->after = kind == 2 ? bad_token : jams[kind];
+		mail_put(b, "ok", 10);
+		wait_for(b, ITEM_WAITING, i + 1);
+		mode_is(b, modes[kind], kind == 2 ? "HTTP 401, code 10: no" : "");
+		assert_true(route_now(b).next_probe_ms > clock_wall_ms() + 30000);
+		b->after = (struct act){ 0 };
+		mail_put(b, "ok", 10);
+		turn_for(b, 50);
+		assert_int_equal(b->taken.count, i);
+		if (i < 3)
+			dispatch_flush(b->dispatch);
+		else
+			hold(b, false);
+		wait_for(b, ITEM_SENT, i + 1);
+		mode_is(b, "goes", "");
+	}
+}
+
+static void
+searches_rest_with_the_route(void **state)
+{
+	struct bench *b = *state;
+	unsigned searches;
+
+	b->after.fate = SERVER_CLOSES;
+	b->search_status = 500;
+	dispatch_start(b);
+	mails_put(b, "ok", 3);
+	wait_for(b, ITEM_UNSURE, 3);
+	turn_for(b, 100);
+	assert_true(b->searches > 0);
+	hold(b, true);
+	turn_for(b, 50);
+	searches = b->searches;
+	turn_for(b, 300);
+	assert_int_equal(b->searches, searches);
+	b->search_status = 0;
+	hold(b, false);
+	wait_for(b, ITEM_SENT, 3);
+	each_taken_once(b);
+	assert_int_equal(b->told[ITEM_SENT], 3);
+	assert_int_equal(route_now(b).sent, 3);
+}
+
+/* Our own pause: tried at once by the next process, and ended by the first that goes through. */
+static void
+a_pause_outlives_a_restart(void **state)
+{
+	struct bench *b = *state;
+
+	b->options.probe_ms = 60000;
+	b->options.queue_lifetime_ms = 600000;
+	b->after = bad_token;
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_WAITING, 1);
+	mail_put(b, "ok", 10);
+	turn_for(b, 100);
+	assert_int_equal(b->posts, 1);
+	restart(b);
+	turn_for(b, 200);
+	assert_int_equal(b->posts, 2);
+	mode_is(b, "paused", "HTTP 401, code 10: no");
+	b->after = (struct act){ 0 };
+	restart(b);
+	turn_for(b, 200);
+	assert_int_equal(b->posts, 2); /* nothing is due */
+	mode_is(b, "paused", "HTTP 401");
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_SENT, 1);
+	mode_is(b, "goes", "");
+	restart(b);
+	turn_for(b, 50);
+	mode_is(b, "goes", "");
+}
+
+/*
+ * Held for longer than an item lives, whether it is let go before or after the restart: what comes
+ * then is a first try like any other.
+ */
+static void
+a_lifetime_stands_still_across_restarts(void **state)
+{
+	struct bench *b = *state;
+
+	b->options.queue_lifetime_ms = 700;
+	b->options.breaker_failures = 1000;
+	b->after.status = 500;
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned posts = b->posts;
+
+		dispatch_start(b);
+		hold(b, true);
+		mails_put(b, "ok", 3);
+		turn_for(b, 800);
+		if (i == 0)
+			hold(b, false);
+		restart(b);
+		turn_for(b, 100);
+		if (i > 0)
+			hold(b, false);
+		wait_for(b, ITEM_WAITING, 3);
+		assert_int_equal(b->counts.items[ITEM_FAILED], 3 * i);
+		assert_true(b->posts > posts);
+		wait_for(b, ITEM_FAILED, 3 * (i + 1));
+		dispatch_free(&b->dispatch);
+	}
+}
+
+static void
+a_store_that_cannot_say(void **state)
+{
+	struct bench *b = *state;
+
+	reads_failing = 1;
+	reads = 0;
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	hold(b, true);
+	turn_for(b, 300);
+	/* Nothing leaves before it is known whether it may. */
+	assert_int_equal(b->posts, 0);
+	assert_int_equal(b->store_done, 0);
+	turn_for(b, 1000);
+	assert_int_equal(reads, 2);
+	assert_int_equal(b->store_done, 1);
+	hold(b, false);
+	wait_for(b, ITEM_SENT, 1);
+}
+
+/* Told that it is not durable, and kept as soon as that can be. */
+static void
+a_store_that_is_full(void **state)
+{
+	struct bench *b = *state;
+
+	dispatch_start(b);
+	turn_for(b, 50);
+	writes_failing = 1;
+	hold(b, true);
+	turn_for(b, 100);
+	assert_int_equal(b->store_failed, 1);
+	mode_is(b, "held", "paused by");
+	turn_for(b, 1100);
+	restart(b);
+	turn_for(b, 50);
+	mode_is(b, "held", "paused by");
+}
+
+static void
+what_is_durable_is_told(void **state)
+{
+	struct bench *b = *state;
+	struct dispatch_route_state about;
+
+	mails_put(b, "ok", 3);
+	mail_put(b, "code-300", 10);
+	mail_put(b, "code-410", 10);
+	turn_for(b, 50);
+	dispatch_start(b);
+	wait_for(b, ITEM_HELD, 1);
+	turn_for(b, 20);
+	assert_int_equal(b->told[ITEM_SENT], 3);
+	assert_int_equal(b->told[ITEM_FAILED], 1);
+	assert_int_equal(b->told[ITEM_HELD], 1);
+	b->after = bad_token;
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_WAITING, 1);
+	turn_for(b, 20);
+	assert_int_equal(b->told[ITEM_WAITING], 1);
+	assert_int_equal(b->route_events.count, 1);
+	assert_string_equal(b->route_events.items[0], "stands HTTP 401, code 10: no");
+	b->after = (struct act){ 0 };
+	wait_for(b, ITEM_SENT, 4);
+	assert_string_equal(b->route_events.items[1], "goes resumed");
+	about = route_now(b);
+	assert_string_equal(about.name, "default");
+	assert_string_equal(about.message_stream, "outbound");
+	assert_int_equal(about.sent, 4);
+	assert_int_equal(about.refused, 1);
+	assert_true(about.window == 4 && about.batch_items > 0 && about.requests >= 3);
+}
+
 /* --- the end ------------------------------------------------------------------------------ */
 
 static void
@@ -1185,9 +1635,19 @@ without_a_token_nothing_leaves(void **state)
 	mails_put(b, "ok", 3);
 	turn_for(b, 100);
 	assert_int_equal(b->posts, 0);
+	mode_is(b, "paused", "no token");
+	hold(b, false);
+	turn_for(b, 50);
+	mode_is(b, "paused", "no token");
 	dispatch_drain(b->dispatch, drained, b);
 	turn_for(b, 1000);
 	assert_true(b->drained);
+	/* A token is there: it goes again without having been tried. */
+	b->token = secret_new("test-token", 10);
+	dispatch_free(&b->dispatch);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 3);
+	mode_is(b, "goes", "");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1228,6 +1688,17 @@ main(void)
 		TEST(a_failing_search_is_repeated),
 		TEST(unsure_may_be_retried),
 		TEST(unsure_may_be_held),
+		TEST(a_held_route_rests),
+		TEST(a_hold_in_the_middle),
+		TEST(a_hold_outlives_a_restart),
+		TEST(many_words),
+		TEST(resuming_ends_what_else_holds_it),
+		TEST(searches_rest_with_the_route),
+		TEST(a_pause_outlives_a_restart),
+		TEST(a_lifetime_stands_still_across_restarts),
+		TEST(a_store_that_cannot_say),
+		TEST(a_store_that_is_full),
+		TEST(what_is_durable_is_told),
 		TEST(a_drain_finishes_what_is_out),
 		TEST(an_idle_drain_ends_at_once),
 		TEST(a_drain_gives_back_questions),

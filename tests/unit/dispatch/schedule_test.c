@@ -103,6 +103,69 @@ many_pauses_bounce_late_not_early(void **state)
 	assert_false(schedule_lifetime_over(&pauses, 8000, 10000, 1801));
 }
 
+/* What is left of pauses in another process. */
+static void
+pauses_outlive_a_process(void **state)
+{
+	static const struct {
+		const char *reason;
+		int64_t stood_ms, open_from_ms;
+		int64_t accepted_ms;
+		int64_t
+		    over_at_ms; /* with a lifetime of 1000, the open one ended at 10500; 0: never */
+	} cases[] = {
+		{ "none", 0, 0, 9000, 10000 },
+		{ "one before the start", 400, 0, 9000, 10400 },
+		{ "one longer than the item is old", 4000, 0, 9900, 11000 },
+		{ "accepted afterwards", 400, 0, 10100, 11100 },
+		{ "one that goes on", 0, 9500, 9000, 11000 },
+		{ "both", 300, 9500, 9000, 11300 },
+		{ "from the future: the clock went back", 0, 20000, 9500, 11000 },
+		{ "longer than the clock is old", 20000, 0, 9000, 10000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct pauses pauses;
+
+		pauses_restore(&pauses, cases[i].stood_ms, cases[i].open_from_ms, 10000);
+		if (pauses.open != (cases[i].open_from_ms > 0))
+			fail_msg("%s", cases[i].reason);
+		pauses_end(&pauses, 10500);
+		if (schedule_lifetime_over(
+			&pauses, cases[i].accepted_ms, cases[i].over_at_ms - 1, 1000) ||
+		    !schedule_lifetime_over(
+			&pauses, cases[i].accepted_ms, cases[i].over_at_ms, 1000))
+			fail_msg("%s", cases[i].reason);
+	}
+}
+
+static void
+old_pauses_are_forgotten(void **state)
+{
+	struct pauses pauses = { 0 };
+
+	(void)state;
+	assert_false(pauses_forget(&pauses, 1000, 10));
+	pauses_begin(&pauses, 1000);
+	pauses_end(&pauses, 1100);
+	pauses_begin(&pauses, 2000);
+	pauses_end(&pauses, 2300);
+	assert_int_equal(pauses_sum_ms(&pauses), 400);
+	/* An item from just before the first end is 899 old at 2299 - 300 … */
+	assert_false(pauses_forget(&pauses, 2399, 1000));
+	assert_int_equal(pauses_sum_ms(&pauses), 400);
+	/* … and too old, 300 of the second pause not counted, from here on. */
+	assert_true(pauses_forget(&pauses, 2400, 1000));
+	assert_int_equal(pauses_sum_ms(&pauses), 300);
+	assert_false(pauses_forget(&pauses, 3299, 1000));
+	pauses_begin(&pauses, 3299);
+	assert_false(pauses_forget(&pauses, 99999, 1000));
+	pauses_end(&pauses, 3299);
+	assert_true(pauses_forget(&pauses, 3300, 1000));
+	assert_int_equal(pauses_sum_ms(&pauses), 0);
+}
+
 int
 main(void)
 {
@@ -110,6 +173,8 @@ main(void)
 		cmocka_unit_test(delays),
 		cmocka_unit_test(jitter_spreads),
 		cmocka_unit_test(lifetimes),
+		cmocka_unit_test(pauses_outlive_a_process),
+		cmocka_unit_test(old_pauses_are_forgotten),
 		cmocka_unit_test(many_pauses_bounce_late_not_early),
 	};
 
