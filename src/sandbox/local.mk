@@ -88,3 +88,13 @@ check_PROGRAMS += tests/unit/sandbox/templates_test
 TESTS += tests/unit/sandbox/templates_test
 tests_unit_sandbox_templates_test_SOURCES = tests/unit/sandbox/templates_test.c
 tests_unit_sandbox_templates_test_LDADD = $(sandbox_test_libs)
+
+check_PROGRAMS += tests/unit/sandbox/stats_test
+TESTS += tests/unit/sandbox/stats_test
+tests_unit_sandbox_stats_test_SOURCES = tests/unit/sandbox/stats_test.c
+tests_unit_sandbox_stats_test_LDADD = $(sandbox_test_libs)
+
+check_PROGRAMS += tests/unit/sandbox/domains_test
+TESTS += tests/unit/sandbox/domains_test
+tests_unit_sandbox_domains_test_SOURCES = tests/unit/sandbox/domains_test.c
+tests_unit_sandbox_domains_test_LDADD = $(sandbox_test_libs)

@@ -375,6 +375,50 @@ may_do_without_to(void **state)
 	json_decref(json);
 }
 
+static enum rules_stream
+only_news(const void *ctx, const char *id)
+{
+	return strcmp(id, ctx) == 0    ? RULES_STREAM_SENDS
+	       : strcmp(id, "in") == 0 ? RULES_STREAM_INBOUND
+				       : RULES_STREAM_UNKNOWN;
+}
+
+static void
+asks_for_streams(void **state)
+{
+	static const struct rules_params params = { .stream = only_news, .ctx = "news" };
+	static const struct {
+		const char *stream;
+		int code;
+	} cases[] = { { "news", 0 }, { "News", 1235 }, { "outbound", 1235 }, { "", 1235 },
+		{ "in", 1236 } };
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *json = json_of("{" GOOD "}");
+
+		json_object_set_new(json, "MessageStream", json_string(cases[i].stream));
+		assert_int_equal(judge(json, &params, &text), cases[i].code);
+		free(text);
+		json_decref(json);
+	}
+}
+
+static void
+may_do_without_body(void **state)
+{
+	static const struct rules_params optional = { .body_optional = true };
+	json_t *json = json_of("{" FROM "," TO "}");
+	char *text;
+
+	(void)state;
+	assert_int_equal(judge(json, &optional, &text), 0);
+	assert_int_equal(judge(json, &lenient, &text), 300);
+	free(text);
+	json_decref(json);
+}
+
 static void
 fills_message(void **state)
 {
@@ -490,7 +534,9 @@ main(void)
 		cmocka_unit_test(judges_messages),
 		cmocka_unit_test(parses_lists),
 		cmocka_unit_test(keeps_limits),
+		cmocka_unit_test(asks_for_streams),
 		cmocka_unit_test(may_do_without_to),
+		cmocka_unit_test(may_do_without_body),
 		cmocka_unit_test(fills_message),
 		cmocka_unit_test(knows_base64),
 		cmocka_unit_test(knows_extensions),
