@@ -3,6 +3,7 @@
 it speaks to another.  The tests themselves are in node_client.js."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from daemons import SOURCE, Failure, Sandbox, Skip, check, installed, run  # noqa: E402
 
 INSTALL_SECONDS = 120
+# What npm says when nobody answers, in place of a registry that refuses.
+UNREACHABLE = re.compile(r"ECONNREFUSED|ECONNRESET|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|"
+                         r"ENETDOWN|ERR_SOCKET_TIMEOUT|E50[234]\b|_CERT|CERT_")
 
 
 def client_in(folder):
@@ -29,7 +33,10 @@ def client_in(folder):
     except subprocess.TimeoutExpired:
         raise Skip("npm did not install the client within %d s" % INSTALL_SECONDS)
     if done.returncode != 0:
-        raise Skip("npm cannot install the client: %s" % done.stdout[-500:].strip())
+        found = UNREACHABLE.search(done.stdout)
+        if found:
+            raise Skip("npm does not reach its registry: %s" % found.group())
+        raise Failure("npm cannot install the client: %s" % done.stdout[-1000:])
     return place
 
 
