@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#include "sandbox/bounce_type.h"
 #include "sandbox/messages.h"
 #include "sandbox/query.h"
 #include "sandbox/records.h"
@@ -16,74 +17,10 @@
 /* For how long Postmark keeps the source of a bounce. */
 #define DUMP_MS (30LL * 86400 * 1000)
 
-static const struct bounce_type types[] = {
-	{ "HardBounce", 1, "Hard bounce",
-	    "The server was unable to deliver the message: the address does not exist, or takes no "
-	    "mail.",
-	    "HardBounce", true },
-	{ "Transient", 2, "Message delayed/Undeliverable",
-	    "The server could not deliver the message for now and will try again.", NULL, false },
-	{ "Unsubscribe", 16, "Unsubscribe request", "The reader asked not to be mailed.", NULL,
-	    false },
-	{ "Subscribe", 32, "Subscribe request", "The reader asked to be mailed.", NULL, false },
-	{ "AutoResponder", 64, "Auto responder", "The mailbox answered by itself.", NULL, false },
-	{ "AddressChange", 128, "Address change", "The reader has another address now.", NULL,
-	    false },
-	{ "DnsError", 256, "DNS error", "The reader's domain cannot be looked up.", NULL, false },
-	{ "SpamNotification", 512, "Spam notification", "The message was taken for spam.", NULL,
-	    false },
-	{ "OpenRelayTest", 1024, "Open relay test", "The message is a test for open relays.", NULL,
-	    false },
-	{ "Unknown", 2048, "Unknown", "The reason of the bounce is not clear.", NULL, false },
-	{ "SoftBounce", 4096, "Soft bounce",
-	    "The mailbox is full, or does not take the message for now.", NULL, false },
-	{ "VirusNotification", 8192, "Virus notification", "The message was taken for a virus.",
-	    NULL, false },
-	{ "ChallengeVerification", 16384, "Spam challenge verification",
-	    "The reader's server wants the sender to prove itself.", NULL, false },
-	{ "BadEmailAddress", 100000, "Invalid email address", "The address is not valid.", NULL,
-	    false },
-	{ "SpamComplaint", 100001, "Spam complaint", "The reader reported the message as spam.",
-	    "SpamComplaint", false },
-	{ "ManuallyDeactivated", 100002, "Manually deactivated",
-	    "The address was deactivated by hand.", "ManualSuppression", true },
-	{ "Unconfirmed", 100003, "Registration not confirmed",
-	    "The reader has not confirmed a registration.", NULL, false },
-	{ "Blocked", 100006, "ISP block", "The reader's provider blocks the message.", NULL,
-	    false },
-	{ "SMTPApiError", 100007, "SMTP API error",
-	    "The message was taken by SMTP and cannot be processed.", NULL, false },
-	{ "InboundError", 100008, "Processing failed", "The inbound hook cannot be reached.", NULL,
-	    false },
-	{ "DMARCPolicy", 100009, "DMARC Policy",
-	    "The message was refused for the policy of the sender's domain.", NULL, false },
-	{ "TemplateRenderingFailed", 100010, "Template rendering failed",
-	    "The template could not be rendered with its model.", NULL, false },
-};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static bool
-same_name(const char *name, const char *text)
+static const char *
+text_of(const struct record *record, const char *key)
 {
-	for (; *text != '\0'; text++) {
-		if (*text == '_')
-			continue;
-		if (*name == '\0' || !text_same_n(name, text, 1))
-			return false;
-		name++;
-	}
-	return *name == '\0';
-}
-
-const struct bounce_type *
-bounces_type(const char *name)
-{
-	for (size_t i = 0; i < COUNT(types); i++) {
-		if (same_name(types[i].name, name))
-			return &types[i];
-	}
-	return NULL;
+	return json_string_value(json_object_get(record->json, key));
 }
 
 /* What a server would have sent back. */
@@ -124,7 +61,7 @@ struct record *
 bounces_add(struct state *state, struct server *server, const struct message *message,
     const char *email, const char *name, const char *details)
 {
-	const struct bounce_type *type = bounces_type(name);
+	const struct bounce_type *type = bounce_type_find(name);
 	const char *stream_id = message != NULL ? message->stream : STATE_DEFAULT_STREAM;
 	struct stream *stream = server_stream(server, stream_id);
 	char time[STATE_TIME_SIZE];
@@ -176,7 +113,7 @@ void
 bounces_stats(struct state *state, struct server *server, const struct api_request *request,
     struct api_answer *answer)
 {
-	json_int_t counts[COUNT(types)] = { 0 }, all = 0, inactive = 0;
+	json_int_t counts[BOUNCE_TYPES] = { 0 }, all = 0, inactive = 0;
 	json_t *list = json_array();
 
 	(void)request;
@@ -185,18 +122,17 @@ bounces_stats(struct state *state, struct server *server, const struct api_reque
 
 		if (record->server != server->id)
 			continue;
-		counts[bounces_type(json_string_value(json_object_get(record->json, "Type"))) -
-		       types]++;
+		counts[bounce_type_index(bounce_type_find(text_of(record, "Type")))]++;
 		all++;
 	}
 	for (size_t i = 0; i < server->stream_count; i++)
 		inactive += (json_int_t)json_object_size(server->streams[i]->suppressions);
 	json_array_append_new(list, json_pack("{s:s, s:I}", "Name", "All", "Count", all));
-	for (size_t i = 0; i < COUNT(types); i++) {
+	for (size_t i = 0; i < BOUNCE_TYPES; i++) {
 		if (counts[i] > 0)
 			json_array_append_new(
-			    list, json_pack("{s:s, s:s, s:I}", "Type", types[i].name, "Name",
-				      types[i].title, "Count", counts[i]));
+			    list, json_pack("{s:s, s:s, s:I}", "Type", bounce_type_at(i)->name,
+				      "Name", bounce_type_at(i)->title, "Count", counts[i]));
 	}
 	api_answer_json(
 	    answer, json_pack("{s:I, s:o}", "InactiveMails", inactive, "Bounces", list));
@@ -225,7 +161,7 @@ filter_read(const struct api_request *request, struct filter *filter)
 	wrong = query_page(request, true, &filter->page);
 	if (wrong != NULL)
 		return wrong;
-	filter->type = type != NULL ? bounces_type(type) : NULL;
+	filter->type = type != NULL ? bounce_type_find(type) : NULL;
 	if (type != NULL && filter->type == NULL)
 		return "The 'type' parameter is not a type of bounce.";
 	if (query_flag(request, "inactive", &filter->inactive) != 0)
@@ -242,12 +178,6 @@ filter_read(const struct api_request *request, struct filter *filter)
 	    query_time(request, "todate", true, &filter->most_ms) != 0)
 		return "A date is not valid.";
 	return NULL;
-}
-
-static const char *
-text_of(const struct record *record, const char *key)
-{
-	return json_string_value(json_object_get(record->json, key));
 }
 
 static bool
@@ -363,7 +293,7 @@ bounces_activate(struct state *state, struct server *server, const struct api_re
 
 	if (record == NULL)
 		return;
-	type = bounces_type(text_of(record, "Type"));
+	type = bounce_type_find(text_of(record, "Type"));
 	if (!type->can_activate) {
 		api_refuse(state, answer, 1003, "This type of bounce cannot be reactivated.");
 		return;

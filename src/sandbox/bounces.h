@@ -11,17 +11,6 @@ struct message;
 struct record;
 
 /* Bounces and complaints, which suppress addresses, and the calls that show them. */
-struct bounce_type {
-	const char *name; /* "HardBounce" */
-	int code;
-	const char *title;
-	const char *description;
-	const char *reason; /* why it suppresses the address; NULL: it does not */
-	bool can_activate;
-};
-
-/* Without regard to case and to underscores.  NULL: there is none of this name. */
-const struct bounce_type *bounces_type(const char *name);
 
 /*
  * Makes a bounce, and suppresses the address if its type does.  type is a known name.  details

@@ -7,6 +7,7 @@
 
 #include "sandbox/account.h"
 #include "sandbox/api.h"
+#include "sandbox/bounce_type.h"
 #include "sandbox/bounces.h"
 #include "sandbox/control.h"
 #include "sandbox/fields.h"
@@ -158,7 +159,7 @@ control_post_bounce(
 		control_wrong(answer, 404, "there is no such server");
 	else if (email == NULL || !suppressions_address_ok(email))
 		control_wrong(answer, 422, "wanted a MessageID or an Email");
-	else if (bounces_type(type) == NULL)
+	else if (bounce_type_find(type) == NULL)
 		control_wrong(answer, 422, "Type: there is no such type of bounce");
 	else
 		answer_record(answer,

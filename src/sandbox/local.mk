@@ -2,6 +2,7 @@ noinst_LIBRARIES += libsandbox.a
 libsandbox_a_SOURCES = \
 	src/sandbox/account.c src/sandbox/account.h \
 	src/sandbox/api.c src/sandbox/api.h \
+	src/sandbox/bounce_type.c src/sandbox/bounce_type.h \
 	src/sandbox/bounces.c src/sandbox/bounces.h \
 	src/sandbox/control.c src/sandbox/control.h \
 	src/sandbox/control_events.c src/sandbox/control_events.h \
@@ -20,6 +21,7 @@ libsandbox_a_SOURCES = \
 	src/sandbox/records.c src/sandbox/records.h \
 	src/sandbox/routes.c src/sandbox/routes.h \
 	src/sandbox/rules.c src/sandbox/rules.h \
+	src/sandbox/rules_inside.h src/sandbox/rules_mailboxes.c src/sandbox/rules_texts.c \
 	src/sandbox/sandbox.c src/sandbox/sandbox.h \
 	src/sandbox/search.c src/sandbox/search.h \
 	src/sandbox/senders.c src/sandbox/senders.h \

@@ -2,7 +2,6 @@
  * One message against Postmark's rules.  Each check stands in its own function, and rules_judge()
  * calls them in the order in which refusals take precedence.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +9,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#include "sandbox/rules_inside.h"
 #include "sandbox/rules.h"
-
-/* Foreign text in a refusal is cut here: a refusal is no mirror for megabytes. */
-#define ECHO_BYTES 256
 
 static const char *const forbidden_extensions[] = { "vbs", "exe", "bin", "bat", "chm", "com", "cpl",
 	"crt", "hlp", "hta", "inf", "ins", "isp", "jse", "lnk", "mdb", "pcd", "pif", "reg", "scr",
@@ -24,52 +21,7 @@ static const char *const forbidden_headers[] = { "Reply-To", "Date", "Content-Ty
 	"X-PM-RCPT", "From", "Sender", "Received", "Cc", "Bcc", "Subject", "Tag", "Attachment",
 	"To", "Track-Opens", "Track-Links", "Postmark-Template-Alias", "Message-Stream" };
 
-static const char *const bounce_types[] = { "HardBounce", "Transient", "Unsubscribe", "Subscribe",
-	"AutoResponder", "AddressChange", "DnsError", "SpamNotification", "OpenRelayTest",
-	"Unknown", "SoftBounce", "VirusNotification", "ChallengeVerification", "BadEmailAddress",
-	"ManuallyDeactivated", "Unconfirmed", "Blocked", "SMTPApiError", "InboundError",
-	"DMARCPolicy", "TemplateRenderingFailed" };
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static int refuse(struct rules_refusal *refusal, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int
-refuse(struct rules_refusal *refusal, int code, const char *format, ...)
-{
-	va_list args;
-
-	refusal->code = code;
-	va_start(args, format);
-	if (vasprintf(&refusal->text, format, args) < 0)
-		abort();
-	va_end(args);
-	return -1;
-}
-
-void
-rules_refusal_deinit(struct rules_refusal *refusal)
-{
-	free(refusal->text);
-	memset(refusal, 0, sizeof(*refusal));
-}
-
-/* At most ECHO_BYTES of text, not ending in the middle of a character.  The caller frees. */
-static char *
-echo(const char *text, size_t len)
-{
-	size_t used = 0;
-
-	while (used < len) {
-		size_t step = text_utf8_len(text + used, len - used);
-
-		if (step == 0 || used + step > ECHO_BYTES)
-			break;
-		used += step;
-	}
-	return mem_bytes(text, used);
-}
 
 /* ---- field types: code 403 ---- */
 
@@ -199,7 +151,7 @@ check_types(const json_t *message, struct rules_refusal *refusal)
 			free(text);
 			text = longer;
 		}
-		rc = refuse(refusal, 403, "%s.", text);
+		rc = rules_refuse(refusal, 403, "%s.", text);
 		free(text);
 	}
 	strlist_free(&wrong);
@@ -229,210 +181,18 @@ check_stream(
 				      : usual_stream(message->stream);
 	if (kind == RULES_STREAM_SENDS)
 		return 0;
-	name = echo(message->stream, strlen(message->stream));
+	name = rules_echo(message->stream, strlen(message->stream));
 	if (kind == RULES_STREAM_INBOUND)
-		(void)refuse(refusal, 1236,
+		(void)rules_refuse(refusal, 1236,
 		    "The stream provided: '%s' does not support sending messages.", name);
 	else
-		(void)refuse(refusal, 1235,
+		(void)rules_refuse(refusal, 1235,
 		    "The stream provided: '%s' does not exist on this server.", name);
 	free(name);
 	return -1;
 }
 
-/* ---- addresses: code 300 ---- */
-
-static bool
-alphanumeric(unsigned char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-/* ^[a-z0-9\.!#\$%&'`\*\+\-\/=\^_\{\}\|~]+$ without regard to case */
-static bool
-local_part_ok(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (!alphanumeric((unsigned char)text[i]) &&
-		    (text[i] == '\0' || strchr(".!#$%&'`*+-/=^_{}|~", text[i]) == NULL))
-			return false;
-	}
-	return len > 0;
-}
-
-/* ^((\.)?[a-zA-Z0-9\-])+$: no two dots side by side, none at the end */
-static bool
-domain_ok(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '.' && (i + 1 == len || text[i + 1] == '.'))
-			return false;
-		if (text[i] != '.' && text[i] != '-' && !alphanumeric((unsigned char)text[i]))
-			return false;
-	}
-	return len > 0;
-}
-
-static int
-check_address(const char *field, const char *address, size_t len, struct rules_refusal *refusal)
-{
-	const char *at = memrchr(address, '@', len);
-	char *shown = echo(address, len);
-	char *domain;
-	int rc = 0;
-
-	if (len == 0) {
-		rc = refuse(refusal, 300, "Invalid '%s' address: ''.", field);
-	} else if (at == NULL) {
-		rc = refuse(refusal, 300,
-		    "Error parsing '%s': Illegal email address '%s'. It must contain the '@' "
-		    "symbol.",
-		    field, shown);
-	} else if (!local_part_ok(address, (size_t)(at - address))) {
-		rc = refuse(refusal, 300, "Invalid '%s' address: '%s'.", field, shown);
-	} else if (!domain_ok(at + 1, len - 1 - (size_t)(at - address))) {
-		domain = echo(at + 1, len - 1 - (size_t)(at - address));
-		rc = refuse(refusal, 300,
-		    "Error parsing '%s': Illegal email domain '%s' in address '%s'.", field, domain,
-		    shown);
-		free(domain);
-	}
-	free(shown);
-	return rc;
-}
-
-static bool
-blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-/*
- * The display name in front of '<': words and quoted strings.  Punctuation must be quoted, so a
- * bare word is what RFC 5322 calls an atom, or UTF-8.  name_r gets the text without its quotes.
- */
-static bool
-parse_name(const char *text, size_t len, char **name_r)
-{
-	char *name = mem_new(len + 1);
-	size_t used = 0;
-	bool quoted = false;
-
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		if (c < ' ' && c != '\t')
-			goto wrong;
-		if (c == 0x7f)
-			goto wrong;
-		if (c == '"') {
-			quoted = !quoted;
-			continue;
-		}
-		if (quoted && c == '\\') {
-			if (++i == len || (unsigned char)text[i] < ' ')
-				goto wrong;
-		} else if (!quoted && strchr("()<>[]:;@\\,.", (char)c) != NULL) {
-			goto wrong;
-		}
-		name[used++] = text[i];
-	}
-	if (quoted)
-		goto wrong;
-	*name_r = name;
-	return true;
-
-wrong:
-	free(name);
-	return false;
-}
-
-static int
-parse_mailbox(const char *field, const char *text, size_t len, struct rules_mailboxes *list,
-    struct rules_refusal *refusal)
-{
-	const char *open;
-	char *name, *shown;
-	size_t name_len;
-	bool quoted = false;
-	int rc;
-
-	while (len > 0 && blank(text[0]))
-		text++, len--;
-	while (len > 0 && blank(text[len - 1]))
-		len--;
-	for (open = text; open < text + len; open++) {
-		if (*open == '\\' && quoted && open + 1 < text + len)
-			open++;
-		else if (*open == '"')
-			quoted = !quoted;
-		else if (*open == '<' && !quoted)
-			break;
-	}
-	if (open == text + len) {
-		rc = check_address(field, text, len, refusal);
-		if (rc == 0) {
-			strlist_add_bytes(&list->addresses, text, len);
-			strlist_add(&list->names, "");
-		}
-		return rc;
-	}
-
-	name_len = (size_t)(open - text);
-	while (name_len > 0 && blank(text[name_len - 1]))
-		name_len--;
-	if (text[len - 1] != '>' || !parse_name(text, name_len, &name)) {
-		shown = echo(text, len);
-		rc = refuse(refusal, 300, "Invalid '%s' address: '%s'.", field, shown);
-		free(shown);
-		return rc;
-	}
-	len -= (size_t)(open - text) + 2; /* what the angle brackets hold */
-	rc = check_address(field, open + 1, len, refusal);
-	if (rc == 0) {
-		strlist_add_bytes(&list->addresses, open + 1, len);
-		strlist_take(&list->names, name);
-	} else {
-		free(name);
-	}
-	return rc;
-}
-
-int
-rules_mailboxes_parse(const char *field, const char *list, struct rules_mailboxes *list_r,
-    struct rules_refusal *refusal)
-{
-	const char *at = list;
-	const char *start = list;
-	bool quoted = false;
-
-	memset(list_r, 0, sizeof(*list_r));
-	if (list[strspn(list, " \t")] == '\0')
-		return 0;
-	for (;; at++) {
-		if (quoted && *at == '\\' && at[1] != '\0') {
-			at++;
-		} else if (*at == '"') {
-			quoted = !quoted;
-		} else if (*at == '\0' || (*at == ',' && !quoted)) {
-			if (parse_mailbox(field, start, (size_t)(at - start), list_r, refusal) !=
-			    0) {
-				rules_mailboxes_deinit(list_r);
-				return -1;
-			}
-			if (*at == '\0')
-				return 0;
-			start = at + 1;
-		}
-	}
-}
-
-void
-rules_mailboxes_deinit(struct rules_mailboxes *list)
-{
-	strlist_free(&list->addresses);
-	strlist_free(&list->names);
-}
+/* ---- mailboxes: code 300 ---- */
 
 static int
 check_from(const char *from, struct rules_message *message, struct rules_refusal *refusal)
@@ -444,10 +204,10 @@ check_from(const char *from, struct rules_message *message, struct rules_refusal
 	if (rules_mailboxes_parse("From", from, &one, refusal) != 0)
 		return -1;
 	if (one.addresses.count == 0) {
-		rc = refuse(refusal, 300, "Invalid 'From' value.");
+		rc = rules_refuse(refusal, 300, "Invalid 'From' value.");
 	} else if (one.addresses.count > 1) {
-		shown = echo(from, strlen(from));
-		rc = refuse(refusal, 300, "Invalid 'From' address: '%s'.", shown);
+		shown = rules_echo(from, strlen(from));
+		rc = rules_refuse(refusal, 300, "Invalid 'From' address: '%s'.", shown);
 		free(shown);
 	} else {
 		message->from = mem_string(one.addresses.items[0]);
@@ -482,9 +242,9 @@ check_recipient_count(const struct rules_message *message, const struct rules_pa
 	for (int i = 0; i < RULES_FIELDS; i++)
 		count += message->lists[i].addresses.count;
 	if (count == 0 || (message->lists[RULES_TO].addresses.count == 0 && !params->to_optional))
-		return refuse(refusal, 300, "Zero recipients specified");
+		return rules_refuse(refusal, 300, "Zero recipients specified");
 	if (count > RULES_MOST_RECIPIENTS)
-		return refuse(refusal, 300,
+		return rules_refuse(refusal, 300,
 		    "Too many recipients: a message may have up to %d in To, Cc and Bcc together, "
 		    "this one has %zu.",
 		    RULES_MOST_RECIPIENTS, count);
@@ -510,23 +270,23 @@ check_lengths(
     const json_t *json, const struct rules_message *message, struct rules_refusal *refusal)
 {
 	if (utf16_units(string_of(json, "From")) > RULES_MOST_FROM_UNITS)
-		return refuse(
+		return rules_refuse(
 		    refusal, 300, "'From' is limited to %d characters.", RULES_MOST_FROM_UNITS);
 	if (utf16_units(message->subject) > RULES_MOST_SUBJECT_UNITS)
-		return refuse(refusal, 300, "'Subject' is limited to %d characters.",
+		return rules_refuse(refusal, 300, "'Subject' is limited to %d characters.",
 		    RULES_MOST_SUBJECT_UNITS);
 	if (!one_line(message->subject))
-		return refuse(refusal, 300, "Invalid 'Subject' value.");
+		return rules_refuse(refusal, 300, "Invalid 'Subject' value.");
 	if (utf16_units(message->tag) > RULES_MOST_TAG_UNITS)
-		return refuse(
+		return rules_refuse(
 		    refusal, 300, "'Tag' is limited to %d characters.", RULES_MOST_TAG_UNITS);
 	if (!one_line(message->tag))
-		return refuse(refusal, 300, "Invalid 'Tag' value.");
+		return rules_refuse(refusal, 300, "Invalid 'Tag' value.");
 	if (strlen(message->html_body) > RULES_MOST_BODY_BYTES)
-		return refuse(
+		return rules_refuse(
 		    refusal, 300, "'HtmlBody' is limited to %d bytes.", RULES_MOST_BODY_BYTES);
 	if (strlen(message->text_body) > RULES_MOST_BODY_BYTES)
-		return refuse(
+		return rules_refuse(
 		    refusal, 300, "'TextBody' is limited to %d bytes.", RULES_MOST_BODY_BYTES);
 	return 0;
 }
@@ -552,7 +312,7 @@ check_metadata(json_t *metadata, struct rules_refusal *refusal)
 	}
 	if (ok)
 		return 0;
-	return refuse(refusal, 300,
+	return rules_refuse(refusal, 300,
 	    "Invalid metadata content. Field names are limited to %d characters, and values are "
 	    "limited to %d characters. There may be up to %d fields, whose names differ in more "
 	    "than case.",
@@ -596,13 +356,13 @@ check_headers(const json_t *headers, struct rules_message *message, struct rules
 		value = string_of(header, "Value");
 		if (text_same(name, "X-PM-Bounce-Type"))
 			message->bounce_type = value;
-		shown = echo(name, strlen(name));
+		shown = rules_echo(name, strlen(name));
 		if (rules_header_forbidden(name))
-			rc = refuse(refusal, 300, "Header '%s' not allowed.", shown);
+			rc = rules_refuse(refusal, 300, "Header '%s' not allowed.", shown);
 		else if (!header_name_ok(name))
-			rc = refuse(refusal, 300, "Invalid header name '%s'.", shown);
+			rc = rules_refuse(refusal, 300, "Invalid header name '%s'.", shown);
 		else if (!one_line(value))
-			rc = refuse(refusal, 300, "Invalid value of header '%s'.", shown);
+			rc = rules_refuse(refusal, 300, "Invalid value of header '%s'.", shown);
 		free(shown);
 		if (rc != 0)
 			break;
@@ -667,24 +427,25 @@ check_attachment(const json_t *one, struct rules_refusal *refusal)
 	const char *name = string_of(one, "Name");
 	const json_t *content = json_object_get(one, "Content");
 	const char *content_id = string_of(one, "ContentID");
-	char *shown = echo(name, strlen(name));
+	char *shown = rules_echo(name, strlen(name));
 	int rc = 0;
 
 	if (name[0] == '\0' || !one_line(name))
-		rc = refuse(refusal, 300, "Invalid attachment: 'Name' is missing or not valid.");
+		rc = rules_refuse(
+		    refusal, 300, "Invalid attachment: 'Name' is missing or not valid.");
 	else if (rules_extension_forbidden(name))
-		rc = refuse(refusal, 411,
+		rc = rules_refuse(refusal, 411,
 		    "The attachment '%s' is of a type that is not allowed to be sent.", shown);
 	else if (absent(content) ||
 		 !rules_base64_ok(json_string_value(content), json_string_length(content)))
-		rc = refuse(refusal, 300,
+		rc = rules_refuse(refusal, 300,
 		    "Invalid attachment '%s': 'Content' is missing or not base64.", shown);
 	else if (!content_type_ok(string_of(one, "ContentType")))
-		rc = refuse(refusal, 300,
+		rc = rules_refuse(refusal, 300,
 		    "Invalid attachment '%s': 'ContentType' is missing or not valid.", shown);
 	else if (content_id[0] != '\0' && (strncmp(content_id, "cid:", 4) != 0 ||
 					      content_id[4] == '\0' || !one_line(content_id)))
-		rc = refuse(
+		rc = rules_refuse(
 		    refusal, 300, "Invalid attachment '%s': 'ContentID' is not valid.", shown);
 	free(shown);
 	return rc;
@@ -706,7 +467,7 @@ check_attachments(
 	message->bytes =
 	    message->attachment_bytes + strlen(message->text_body) + strlen(message->html_body);
 	if (message->bytes >= RULES_MOST_MESSAGE_BYTES)
-		return refuse(refusal, 300,
+		return rules_refuse(refusal, 300,
 		    "Attachments too big. The total size should be less than %d bytes.",
 		    RULES_MOST_MESSAGE_BYTES);
 	return 0;
@@ -718,7 +479,7 @@ int
 rules_refuse_sender(const char *from, struct rules_refusal *refusal)
 {
 	memset(refusal, 0, sizeof(*refusal));
-	return refuse(refusal, 400,
+	return rules_refuse(refusal, 400,
 	    "The 'From' address you supplied (%s) is not a Sender Signature on your account. "
 	    "Please add and confirm this address in order to be able to use it in the 'From' field "
 	    "of your messages.",
@@ -750,7 +511,8 @@ rules_judge(const json_t *json, const struct rules_params *params, struct rules_
 		goto refused;
 	if (!params->body_optional && message->text_body[0] == '\0' &&
 	    message->html_body[0] == '\0') {
-		(void)refuse(refusal_r, 300, "Provide either email TextBody or HtmlBody or both.");
+		(void)rules_refuse(
+		    refusal_r, 300, "Provide either email TextBody or HtmlBody or both.");
 		goto refused;
 	}
 	if (check_lengths(json, message, refusal_r) != 0 ||
@@ -774,90 +536,4 @@ rules_message_deinit(struct rules_message *message)
 	for (int i = 0; i < RULES_FIELDS; i++)
 		rules_mailboxes_deinit(&message->lists[i]);
 	memset(message, 0, sizeof(*message));
-}
-
-/* ---- bounce testing ---- */
-
-/* Same letters, without regard to case and to underscores. */
-static bool
-same_type(const char *type, const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		char a = *type, b = text[i];
-
-		if (b == '_')
-			continue;
-		if (a == '\0' || !text_same_n(&a, &b, 1))
-			return false;
-		type++;
-	}
-	return *type == '\0';
-}
-
-const char *
-rules_bounce_type(const char *address, const char *wanted)
-{
-	const char *at = strrchr(address, '@');
-	size_t len;
-
-	if (at == NULL || !text_same(at + 1, "bounce-testing.postmarkapp.com"))
-		return NULL;
-	if (wanted == NULL)
-		wanted = address, len = (size_t)(at - address);
-	else
-		len = strlen(wanted);
-	for (size_t i = 0; i < COUNT(bounce_types); i++) {
-		if (same_type(bounce_types[i], wanted, len))
-			return bounce_types[i];
-	}
-	/* SpamComplaint is not to be had this way, and what is not known is a hard bounce. */
-	return "HardBounce";
-}
-
-/* ---- suppressed recipients ---- */
-
-/* Bare, lower case, joined as clients split them. */
-static char *
-join_addresses(const struct strlist *addresses)
-{
-	size_t len = 1;
-	char *joined, *end;
-
-	for (size_t i = 0; i < addresses->count; i++)
-		len += strlen(addresses->items[i]) + strlen(RULES_INACTIVE_SEPARATOR);
-	end = joined = mem_new(len);
-	for (size_t i = 0; i < addresses->count; i++) {
-		if (i > 0)
-			end = stpcpy(end, RULES_INACTIVE_SEPARATOR);
-		end = stpcpy(end, addresses->items[i]);
-	}
-	text_lower(joined);
-	return joined;
-}
-
-char *
-rules_inactive_text(const struct strlist *addresses, bool in_batch)
-{
-	char *joined = join_addresses(addresses);
-	char *text = mem_format("You tried to send to %s been marked as inactive. Found inactive "
-				"addresses: %s. Inactive recipients are ones that have generated a "
-				"hard bounce, a spam complaint, or a manual suppression.%s",
-	    in_batch ? "a recipient that has" : "recipient(s) that have", joined,
-	    in_batch ? " " : "");
-
-	free(joined);
-	return text;
-}
-
-char *
-rules_partial_text(const struct strlist *addresses)
-{
-	char *joined = join_addresses(addresses);
-	char *text = mem_format("Message OK, but will not deliver to these inactive addresses: %s. "
-				"Inactive recipients are ones that have generated a hard bounce or "
-				"a spam complaint.",
-	    joined);
-
-	free(joined);
-	return text;
 }

@@ -99,12 +99,6 @@ bool rules_base64_ok(const char *text, size_t len);
 bool rules_extension_forbidden(const char *file_name);
 bool rules_header_forbidden(const char *name);
 
-/*
- * The bounce that a recipient of Postmark's bounce-testing domain asks for ("HardBounce", ...).
- * wanted is the value of X-PM-Bounce-Type or NULL.  NULL: the address asks for none.
- */
-const char *rules_bounce_type(const char *address, const char *wanted);
-
 /* Texts of answers, for the caller to free. */
 char *rules_inactive_text(const struct strlist *addresses, bool in_batch);
 char *rules_partial_text(const struct strlist *addresses);

@@ -14,6 +14,7 @@
 #include "base/text.h"
 
 #include "sandbox/api.h"
+#include "sandbox/bounce_type.h"
 #include "sandbox/bounces.h"
 #include "sandbox/faults.h"
 #include "sandbox/messages.h"
@@ -131,13 +132,13 @@ keep_message(const struct submission *submission, const struct rules_message *ju
 	note_tracking(server, json, message);
 	for (size_t i = 0; i < message->recipients.count; i++) {
 		const char *address = message->recipients.items[i];
-		const char *bounce = rules_bounce_type(address, judged->bounce_type);
+		const struct bounce_type *bounce = bounce_type_wanted(address, judged->bounce_type);
 
 		if (bounce == NULL || strlist_has(&message->suppressed, address))
 			continue;
 		free(message->bounce);
-		message->bounce = mem_string(bounce);
-		(void)bounces_add(state, server, message, address, bounce, NULL);
+		message->bounce = mem_string(bounce->name);
+		(void)bounces_add(state, server, message, address, bounce->name, NULL);
 	}
 	log_debug("accepted", log_str("id", message->id), log_str("item", message->relay_id),
 	    log_num("recipients", (int64_t)message->recipients.count),

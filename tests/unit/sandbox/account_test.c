@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "sandbox/bounces.h"
+#include "sandbox/bounce_type.h"
 #include "sandbox/fields.h"
 #include "sandbox/query.h"
 #include "sandbox/server.h"
@@ -153,11 +153,11 @@ static void
 knows_names(void **state)
 {
 	(void)state;
-	assert_string_equal(bounces_type("dmarc_policy")->name, "DMARCPolicy");
-	assert_int_equal(bounces_type("SPAMCOMPLAINT")->code, 100001);
-	assert_null(bounces_type("Hard"));
-	assert_null(bounces_type("HardBounces"));
-	assert_null(bounces_type(""));
+	assert_string_equal(bounce_type_find("dmarc_policy")->name, "DMARCPolicy");
+	assert_int_equal(bounce_type_find("SPAMCOMPLAINT")->code, 100001);
+	assert_null(bounce_type_find("Hard"));
+	assert_null(bounce_type_find("HardBounces"));
+	assert_null(bounce_type_find(""));
 	assert_string_equal(suppressions_reason("hardbounce"), "HardBounce");
 	assert_null(suppressions_reason("None"));
 	assert_null(suppressions_origin("Reader"));

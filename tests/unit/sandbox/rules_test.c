@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "base/mem.h"
+#include "sandbox/bounce_type.h"
 #include "sandbox/rules.h"
 
 #define FROM "'From':'a@b.example'"
@@ -503,10 +504,11 @@ knows_bounces(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		snprintf(address, sizeof(address), "%s%s", cases[i].local, at);
-		assert_string_equal(rules_bounce_type(address, cases[i].wanted), cases[i].type);
+		assert_string_equal(
+		    bounce_type_wanted(address, cases[i].wanted)->name, cases[i].type);
 	}
-	assert_null(rules_bounce_type("HardBounce@y.example", NULL));
-	assert_null(rules_bounce_type("a@y.example", "HardBounce"));
+	assert_null(bounce_type_wanted("HardBounce@y.example", NULL));
+	assert_null(bounce_type_wanted("a@y.example", "HardBounce"));
 }
 
 /* A refusal does not mirror megabytes, and does not cut a character in two. */
