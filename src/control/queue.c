@@ -23,6 +23,8 @@
 
 /* --- arguments ------------------------------------------------------------------------------ */
 
+#define ALL_STATES (((2U << ITEM_FAILED) - 1) & ~1U)
+
 /* 0: any. */
 static unsigned
 states_of(const struct request *r)
@@ -34,13 +36,11 @@ states_of(const struct request *r)
 	json_array_foreach(list, index, each) {
 		const char *name = json_string_value(each);
 
-		if (strcmp(name, "all") == 0)
-			return 0;
 		for (int s = ITEM_SPOOLED; s <= ITEM_FAILED; s++)
 			if (strcmp(name, item_state_name((enum item_state)s)) == 0)
 				states |= 1U << s;
 	}
-	return states;
+	return states == ALL_STATES ? 0 : states;
 }
 
 /* --- list ----------------------------------------------------------------------------------- */

@@ -115,11 +115,21 @@ fill_path(struct request *r, const char *template, struct buf *out, json_t *used
 	return 0;
 }
 
+/* The row has a path for "the current one", and nobody named another. */
+static bool
+is_current(const struct request *r)
+{
+	const struct argument *in_path = operation_argument_at(r->operation, IN_PATH);
+
+	return r->operation->remote_path_current != NULL &&
+	       (in_path == NULL || !value_given(r, in_path->name));
+}
+
 char *
 remote_path(struct request *r)
 {
 	const struct operation *o = r->operation;
-	bool current = o->remote_path_current != NULL && !value_given(r, "id");
+	bool current = is_current(r);
 	const char *template = current ? o->remote_path_current : o->remote_path;
 	bool in_query = strcmp(o->remote_method, "GET") == 0 ||
 			strcmp(o->remote_method, "DELETE") == 0;
@@ -459,7 +469,7 @@ remote_run(struct request *r)
 {
 	const struct operation *o = r->operation;
 	const struct connection *connection = request_connection(r);
-	bool current = o->remote_path_current != NULL && !value_given(r, "id");
+	bool current = is_current(r);
 	bool has_body = strcmp(o->remote_method, "GET") != 0 &&
 			strcmp(o->remote_method, "DELETE") != 0;
 	struct remote_call call = { .method = o->remote_method,

@@ -319,6 +319,12 @@ serve(void *ctx, struct httpd_request *http)
 		request_fail(r, 400, "arguments", NULL, "%s", why.len > 0 ? why.data : "bad arguments");
 		goto out;
 	}
+	if (!r->admin && values_access(r->operation, r->values) == ACCESS_ADMIN) {
+		request_fail(r, 403, "permission",
+		    "run it as root or as the daemon's own user (sudo)",
+		    "%s may look, but not at secrets", r->who);
+		goto out;
+	}
 	r->lines = r->operation->progresses && accept != NULL &&
 		   text_find_same(accept, "application/x-ndjson") != NULL;
 	runs[r->operation->run](r);
