@@ -7,6 +7,7 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -174,7 +175,9 @@ talk(const char *data, size_t len, bool patient, struct buf *heard)
 
 		if (said < len)
 			one.events |= POLLOUT;
-		n = poll(&one, 1, patient ? PATIENCE_MS : QUIET_MS);
+		do /* libFuzzer's alarm */
+			n = poll(&one, 1, patient ? PATIENCE_MS : QUIET_MS);
+		while (n < 0 && errno == EINTR);
 		if (n == 0 && !patient)
 			break;
 		must(n == 1);
