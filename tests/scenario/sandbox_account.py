@@ -789,6 +789,22 @@ class Config(unittest.TestCase):
             sandbox.call("PUT", "/sandbox/switches", {"check_senders": False})
             self.assertEqual(shop.send(From="bo@other.example").status, 200)
 
+    def test_manual(self):
+        page = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "doc",
+                            "pmrelay-sandbox.8")
+        with open(page, encoding="utf-8") as file:
+            text = file.read()
+        example = re.search(r"^(\{ \"account_tokens.*?\})\n\.Ed", text, re.DOTALL | re.MULTILINE)
+        with Sandbox("--config", self.file(example.group(1))) as sandbox:
+            self.assertEqual(Server(sandbox, "try-1").get("/server").json["Name"], "try")
+            switches = sandbox.get("/sandbox/switches").json
+        for name in switches:
+            self.assertIn(".It Cm %s\n" % name, text)
+        usage = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, timeout=20,
+                               check=True).stdout
+        self.assertEqual(set(re.findall(r"--([a-z-]+)", usage)),
+                         set(re.findall(r"Fl -([a-z-]+)", text)))
+
     def test_bad(self):
         server = {"Name": "s"}
         for content, where in [
