@@ -1,0 +1,629 @@
+/*
+ * Stories out of answers.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+#include "operations/operation.h"
+
+#include "console/paint.h"
+#include "console/report.h"
+#include "console/table.h"
+
+#define NAME_COLUMNS 12
+#define BAR_COLUMNS  20
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+static const char *
+text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text != NULL ? text : "";
+}
+
+static json_int_t
+number_of(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+static bool
+is_state(const json_t *object, const char *state)
+{
+	return strcmp(text_of(object, "state"), state) == 0;
+}
+
+static void
+safe(struct buf *out, const char *text)
+{
+	paint_safe(out, text, strlen(text), 0);
+}
+
+/* --- lines --------------------------------------------------------------------------------- */
+
+static void
+add_pair(const struct paint *p, struct buf *out, const char *name, const char *value)
+{
+	if (value[0] == '\0')
+		return;
+	buf_adds(out, "  ");
+	paint_add(p, out, HUE_DIM, name);
+	paint_pad(out, strlen(name) < NAME_COLUMNS ? NAME_COLUMNS - strlen(name) : 0);
+	buf_adds(out, "  ");
+	paint_safe_lines(out, value, strlen(value), NAME_COLUMNS + 4);
+	buf_addc(out, '\n');
+}
+
+static void
+add_list(const struct paint *p, struct buf *out, const char *name, const json_t *list)
+{
+	const json_t *each;
+	struct buf text;
+	size_t index;
+
+	buf_init(&text, 1 << 20);
+	json_array_foreach(list, index, each) buf_addf(&text, "%s%s", index > 0 ? ", " : "",
+	    json_string_value(each) != NULL ? json_string_value(each) : "");
+	add_pair(p, out, name, text.data != NULL ? text.data : "");
+	buf_free(&text);
+}
+
+static void
+add_time_pair(const struct paint *p, struct buf *out, const char *name, const char *time)
+{
+	struct buf text;
+	int64_t wall_ms;
+
+	if (paint_parse_time(time, &wall_ms) != 0)
+		return;
+	buf_init(&text, 256);
+	paint_add_time(&text, wall_ms);
+	add_pair(p, out, name, text.data);
+	buf_free(&text);
+}
+
+static void
+add_json(struct buf *out, const json_t *json, size_t indent)
+{
+	char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	const char *at = text;
+
+	while (at != NULL && *at != '\0') {
+		size_t len = strcspn(at, "\n");
+
+		paint_pad(out, indent);
+		paint_safe_json(out, at, len);
+		buf_addc(out, '\n');
+		at += len + (at[len] == '\n');
+	}
+	free(text);
+}
+
+static void
+add_title(const struct paint *p, struct buf *out, const char *title)
+{
+	buf_addc(out, '\n');
+	paint_add(p, out, HUE_BOLD, title);
+	buf_addc(out, '\n');
+}
+
+/* --- the life of an item -------------------------------------------------------------------- */
+
+/* "  2026-11-23 07:29:25  waiting   …" */
+static void
+add_moment(
+    const struct paint *p, struct buf *out, const char *time, const char *state, const char *text)
+{
+	int64_t wall_ms;
+	size_t width = strlen(state) < 10 ? 10 - strlen(state) : 0;
+
+	buf_adds(out, "  ");
+	if (paint_parse_time(time, &wall_ms) == 0)
+		paint_add_time(out, wall_ms);
+	else
+		paint_pad(out, 19);
+	buf_adds(out, "  ");
+	buf_adds(out, paint_begin(p, paint_hue_of(state)));
+	safe(out, state);
+	buf_adds(out, paint_end(p, paint_hue_of(state)));
+	paint_pad(out, width);
+	if (text[0] != '\0') {
+		buf_addc(out, ' ');
+		paint_safe_lines(out, text, strlen(text), 34);
+	}
+	buf_addc(out, '\n');
+}
+
+/* "try 2: HTTP 422, code 406: You tried to send to …" */
+static void
+add_attempt(const struct paint *p, struct buf *out, const json_t *line)
+{
+	json_int_t attempt = number_of(line, "attempt"), status = number_of(line, "http_status"),
+		   code = number_of(line, "error_code");
+	const char *answer = text_of(line, "answer");
+	struct buf text;
+
+	buf_init(&text, 1 << 20);
+	if (attempt > 0)
+		buf_addf(&text, "try %" JSON_INTEGER_FORMAT, attempt);
+	if (status > 0)
+		buf_addf(&text, "%sHTTP %" JSON_INTEGER_FORMAT, text.len > 0 ? ": " : "", status);
+	if (code > 0)
+		buf_addf(&text, "%scode %" JSON_INTEGER_FORMAT, text.len > 0 ? ", " : "", code);
+	if (answer[0] != '\0')
+		buf_addf(&text, "%s%s", text.len > 0 ? ": " : "", answer);
+	add_moment(
+	    p, out, text_of(line, "at"), text_of(line, "to"), text.data != NULL ? text.data : "");
+	buf_free(&text);
+}
+
+static void
+add_history(const struct paint *p, struct buf *out, const json_t *item)
+{
+	const json_t *line;
+	struct buf from;
+	size_t index;
+
+	buf_init(&from, 1 << 16);
+	if (text_of(item, "client")[0] != '\0')
+		buf_addf(&from, "from %s", text_of(item, "client"));
+	if (text_of(item, "listener")[0] != '\0')
+		buf_addf(&from, "%sat %s", from.len > 0 ? " " : "", text_of(item, "listener"));
+	add_moment(
+	    p, out, text_of(item, "accepted"), "accepted", from.data != NULL ? from.data : "");
+	buf_free(&from);
+	json_array_foreach(json_object_get(item, "history"), index, line) add_attempt(p, out, line);
+	json_array_foreach(json_object_get(item, "events"), index, line)
+	    add_moment(p, out, text_of(line, "at"), text_of(line, "kind"), text_of(line, "text"));
+}
+
+/* What somebody can do now.  Nothing for an item whose way goes on by itself. */
+static void
+add_todo(const struct paint *p, struct buf *out, const json_t *item, int64_t now_ms)
+{
+	const char *id = text_of(item, "id"), *route = text_of(item, "route");
+	const char *todo = text_of(item, "todo");
+	int64_t due_ms;
+	bool has_due = paint_parse_time(text_of(item, "due"), &due_ms) == 0;
+
+	if (json_is_true(json_object_get(item, "put_aside"))) {
+		buf_adds(
+		    out, "  Its message cannot be read any more; it was put aside. See the log.\n");
+		return;
+	}
+	if (todo[0] != '\0') {
+		buf_adds(out, "  ");
+		safe(out, todo);
+		buf_addc(out, '\n');
+	}
+	if (is_state(item, "held")) {
+		buf_adds(out, "  It waits for you. When what is written above is put right: ");
+		paint_add(p, out, HUE_BOLD, "pmrelayctl queue release ");
+		safe(out, id);
+		buf_adds(out, ", or give it up: pmrelayctl queue delete ");
+		safe(out, id);
+		buf_addc(out, '\n');
+	} else if (is_state(item, "failed")) {
+		bool has_message = !json_is_false(json_object_get(item, "has_message"));
+
+		buf_adds(out, "  It will not be sent. ");
+		if (has_message) {
+			buf_adds(out, "When the reason is put right: ");
+			paint_add(p, out, HUE_BOLD, "pmrelayctl queue retry ");
+			safe(out, id);
+		} else {
+			buf_adds(out, "Its message is no longer kept: it must be sent anew.");
+		}
+		buf_addc(out, '\n');
+	} else if (is_state(item, "unsure")) {
+		buf_adds(out,
+		    "  A request went out and no answer came. Postmark is asked whether it "
+		    "has the mail before it goes out again");
+		if (has_due && due_ms > now_ms) {
+			buf_adds(out, ", in ");
+			paint_add_span(out, due_ms - now_ms);
+		}
+		buf_adds(out, ".\n");
+	} else if (is_state(item, "waiting") || is_state(item, "spooled")) {
+		if (has_due && due_ms > now_ms) {
+			buf_adds(out, "  Next try in ");
+			paint_add_span(out, due_ms - now_ms);
+			buf_adds(out, "; now: ");
+			paint_add(p, out, HUE_BOLD, "pmrelayctl queue retry ");
+			safe(out, id);
+			buf_addc(out, '\n');
+		} else {
+			buf_adds(out, "  Due now. If it does not move, its route may stand: "
+				      "pmrelayctl route list");
+			if (route[0] != '\0') {
+				buf_adds(out, " (");
+				safe(out, route);
+				buf_addc(out, ')');
+			}
+			buf_addc(out, '\n');
+		}
+	}
+}
+
+static void
+add_item(const struct paint *p, struct buf *out, const json_t *item, int64_t now_ms)
+{
+	const char *state = text_of(item, "state");
+
+	paint_add(p, out, HUE_BOLD, "Item ");
+	buf_adds(out, paint_begin(p, HUE_BOLD));
+	safe(out, text_of(item, "id"));
+	buf_adds(out, paint_end(p, HUE_BOLD));
+	buf_adds(out, "  ");
+	buf_adds(out, paint_begin(p, paint_hue_of(state)));
+	safe(out, state);
+	buf_adds(out, paint_end(p, paint_hue_of(state)));
+	buf_addc(out, '\n');
+	add_pair(p, out, "from", text_of(item, "from"));
+	add_list(p, out, "to", json_object_get(item, "recipients"));
+	add_pair(p, out, "subject", text_of(item, "subject"));
+	add_pair(p, out, "message-id", text_of(item, "message_id"));
+	add_pair(p, out, "postmark id", text_of(item, "postmark_id"));
+	add_pair(p, out, "route", text_of(item, "route"));
+	add_pair(p, out, "changed", text_of(item, "ledger"));
+	add_pair(p, out, "inactive", text_of(item, "inactive"));
+	buf_addc(out, '\n');
+	add_history(p, out, item);
+	add_todo(p, out, item, now_ms);
+}
+
+static bool
+add_status(const struct paint *p, struct buf *out, const json_t *answer, int64_t now_ms)
+{
+	const json_t *items = json_object_get(answer, "items"), *item;
+	size_t index;
+
+	json_array_foreach(items, index, item)
+	{
+		if (index > 0)
+			buf_addc(out, '\n');
+		add_item(p, out, item, now_ms);
+	}
+	return json_array_size(items) > 0;
+}
+
+static void
+add_shown(const struct paint *p, struct buf *out, const json_t *item, int64_t now_ms)
+{
+	const json_t *message = json_object_get(item, "message");
+	struct buf size;
+
+	add_item(p, out, item, now_ms);
+	add_title(p, out, "Envelope");
+	add_pair(p, out, "return path",
+	    text_of(item, "reverse_path")[0] != '\0' ? text_of(item, "reverse_path") : "<>");
+	add_pair(p, out, "client", text_of(item, "client"));
+	add_pair(p, out, "hello", text_of(item, "helo"));
+	add_pair(p, out, "listener", text_of(item, "listener"));
+	add_pair(p, out, "kind", text_of(item, "kind"));
+	add_time_pair(p, out, "ended", text_of(item, "ended"));
+	buf_init(&size, 64);
+	paint_add_size(p, &size, (uint64_t)number_of(item, "bytes"));
+	add_pair(p, out, "bytes", size.data);
+	buf_free(&size);
+	if (message == NULL || json_is_null(message))
+		return;
+	add_title(p, out, "Message, as Postmark gets it");
+	add_json(out, message, 0);
+}
+
+/* --- what would become of a mail ------------------------------------------------------------- */
+
+/* "[#######.............]  35 %" */
+static void
+add_bar(const struct paint *p, struct buf *out, uint64_t value, uint64_t limit)
+{
+	double share = limit > 0 ? (double)value / (double)limit : 0;
+	size_t full = share >= 1 ? BAR_COLUMNS : (size_t)(share * BAR_COLUMNS);
+	enum paint_hue hue = share > 1 ? HUE_BAD : share > 0.8 ? HUE_WAIT : HUE_GOOD;
+
+	buf_addc(out, '[');
+	buf_adds(out, paint_begin(p, hue));
+	for (size_t i = 0; i < full; i++)
+		buf_addc(out, '#');
+	buf_adds(out, paint_end(p, hue));
+	for (size_t i = full; i < BAR_COLUMNS; i++)
+		buf_addc(out, '.');
+	buf_addf(out, "] %3.0f %%", share * 100);
+}
+
+static void
+add_figure(const struct paint *p, struct buf *out, uint64_t figure, const char *unit)
+{
+	if (strcmp(unit, "bytes") == 0 && p->terminal) {
+		paint_add_size(p, out, figure);
+		return;
+	}
+	buf_addf(out, "%" PRIu64 " ", figure);
+	safe(out, strcmp(unit, "utf16-units") == 0 ? "characters" : unit);
+}
+
+static void
+add_sizes(const struct paint *p, struct buf *out, const json_t *sizes)
+{
+	const json_t *size;
+	size_t index;
+
+	json_array_foreach(sizes, index, size)
+	{
+		uint64_t value = (uint64_t)number_of(size, "bytes");
+		uint64_t limit = (uint64_t)number_of(size, "limit");
+		const char *what = text_of(size, "what"), *unit = text_of(size, "unit");
+
+		buf_adds(out, "  ");
+		safe(out, what);
+		paint_pad(out, strlen(what) < NAME_COLUMNS ? NAME_COLUMNS - strlen(what) : 0);
+		buf_adds(out, "  ");
+		add_bar(p, out, value, limit);
+		buf_adds(out, "  ");
+		add_figure(p, out, value, unit);
+		buf_adds(out, " of ");
+		add_figure(p, out, limit, unit);
+		buf_addc(out, '\n');
+	}
+}
+
+static void
+add_explained_item(const struct paint *p, struct buf *out, const json_t *item, size_t count)
+{
+	char title[64];
+
+	snprintf(title, sizeof(title), "Item %" JSON_INTEGER_FORMAT " of %zu",
+	    number_of(item, "number"), count);
+	add_title(p, out, title);
+	add_pair(p, out, "To", text_of(item, "to"));
+	add_pair(p, out, "Cc", text_of(item, "cc"));
+	add_pair(p, out, "Bcc", text_of(item, "bcc"));
+	buf_adds(out, "  ");
+	paint_add(p, out, HUE_DIM, "size          ");
+	paint_add_size(p, out, (uint64_t)number_of(item, "bytes"));
+	buf_addc(out, '\n');
+}
+
+static void
+add_explained_head(const struct paint *p, struct buf *out, const json_t *answer)
+{
+	const json_t *refusal = json_object_get(answer, "refusal");
+	const json_t *envelope = json_object_get(answer, "envelope");
+
+	if (json_is_true(json_object_get(answer, "ok"))) {
+		paint_add(p, out, HUE_GOOD, "It would be taken.");
+		buf_addc(out, '\n');
+	} else {
+		paint_add(p, out, HUE_BAD, "It would be refused");
+		buf_addf(out, ": %" JSON_INTEGER_FORMAT " ", number_of(refusal, "code"));
+		safe(out, text_of(refusal, "status"));
+		buf_addc(out, ' ');
+		safe(out, text_of(refusal, "text"));
+		buf_addc(out, '\n');
+	}
+	add_pair(p, out, "From", text_of(answer, "from"));
+	add_pair(p, out, "Subject", text_of(answer, "subject"));
+	add_pair(p, out, "Message-ID", text_of(answer, "message_id"));
+	add_pair(p, out, "return path",
+	    text_of(envelope, "reverse_path")[0] != '\0' ? text_of(envelope, "reverse_path")
+							 : "<>");
+	add_list(p, out, "recipients", json_object_get(envelope, "recipients"));
+	if (json_is_true(json_object_get(envelope, "from_headers")))
+		buf_adds(out, "                (none were given: these stand in its headers)\n");
+	add_pair(p, out, "route", text_of(answer, "route"));
+}
+
+static void
+add_explained(const struct paint *p, struct buf *out, const json_t *answer)
+{
+	const json_t *items = json_object_get(answer, "items"), *each;
+	size_t index;
+
+	add_explained_head(p, out, answer);
+	json_array_foreach(items, index, each)
+	    add_explained_item(p, out, each, json_array_size(items));
+	if (json_array_size(json_object_get(answer, "sizes")) > 0) {
+		add_title(p, out, "Sizes against the limits");
+		add_sizes(p, out, json_object_get(answer, "sizes"));
+	}
+	if (json_array_size(json_object_get(answer, "lost")) > 0) {
+		add_title(p, out, "What a message of Postmark cannot carry");
+		json_array_foreach(json_object_get(answer, "lost"), index, each)
+		    add_pair(p, out, text_of(each, "word"), text_of(each, "text"));
+	}
+	if (json_array_size(json_object_get(answer, "warnings")) > 0) {
+		add_title(p, out, "Warnings");
+		json_array_foreach(json_object_get(answer, "warnings"), index, each)
+		{
+			buf_adds(out, "  ");
+			safe(out, json_string_value(each) != NULL ? json_string_value(each) : "");
+			buf_addc(out, '\n');
+		}
+	}
+	json_array_foreach(items, index, each)
+	{
+		const json_t *message = json_object_get(each, "json");
+		char title[64];
+
+		if (message == NULL || json_is_null(message))
+			continue;
+		snprintf(title, sizeof(title), "JSON of item %" JSON_INTEGER_FORMAT,
+		    number_of(each, "number"));
+		add_title(p, out, title);
+		add_json(out, message, 0);
+	}
+}
+
+/* --- events, health, errors ------------------------------------------------------------------ */
+
+void
+report_add_event(const struct paint *p, struct buf *out, const json_t *event)
+{
+	const char *kind = text_of(event, "kind");
+	json_int_t attempt = number_of(event, "attempt"), code = number_of(event, "error_code");
+	enum paint_hue hue = paint_hue_of(kind);
+	int64_t wall_ms;
+	size_t width;
+
+	if (json_object_get(event, "missed") != NULL) {
+		paint_add(p, out, HUE_WAIT, "(some events came and went before they were read)");
+		buf_addc(out, '\n');
+		return;
+	}
+	if (paint_parse_time(text_of(event, "at"), &wall_ms) == 0)
+		paint_add_time(out, wall_ms);
+	buf_adds(out, "  ");
+	buf_adds(out, paint_begin(p, hue));
+	width = paint_safe(out, kind, strlen(kind), 0);
+	buf_adds(out, paint_end(p, hue));
+	paint_pad(out, width < 10 ? 10 - width : 0);
+	for (int i = 0; i < 2; i++) {
+		const char *text = text_of(event, i == 0 ? "item" : "route");
+
+		if (text[0] != '\0') {
+			buf_adds(out, "  ");
+			safe(out, text);
+		}
+	}
+	if (attempt > 1)
+		buf_addf(out, "  try %" JSON_INTEGER_FORMAT, attempt);
+	if (number_of(event, "http_status") > 0 && number_of(event, "http_status") != 200)
+		buf_addf(out, "  HTTP %" JSON_INTEGER_FORMAT, number_of(event, "http_status"));
+	if (code > 0)
+		buf_addf(out, "  code %" JSON_INTEGER_FORMAT, code);
+	if (text_of(event, "text")[0] != '\0') {
+		buf_adds(out, "  ");
+		safe(out, text_of(event, "text"));
+	}
+	buf_addc(out, '\n');
+}
+
+static void
+add_health(const struct paint *p, struct buf *out, const json_t *answer)
+{
+	bool healthy = json_is_true(json_object_get(answer, "healthy"));
+	const json_t *each;
+	size_t index;
+
+	paint_add(p, out, healthy ? HUE_GOOD : HUE_BAD, healthy ? "healthy" : "not healthy");
+	buf_addc(out, '\n');
+	json_array_foreach(json_object_get(answer, "checks"), index, each)
+	{
+		bool ok = json_is_true(json_object_get(each, "ok"));
+		const char *name = text_of(each, "name");
+		size_t width;
+
+		buf_adds(out, "  ");
+		paint_add(p, out, ok ? HUE_GOOD : HUE_BAD, ok ? "ok    " : "FAILED");
+		buf_adds(out, "  ");
+		width = paint_safe(out, name, strlen(name), 0);
+		paint_pad(out, width < NAME_COLUMNS ? NAME_COLUMNS - width : 0);
+		buf_adds(out, "  ");
+		safe(out, text_of(each, "text"));
+		buf_addc(out, '\n');
+		if (!ok && text_of(each, "todo")[0] != '\0') {
+			paint_pad(out, NAME_COLUMNS + 12);
+			safe(out, text_of(each, "todo"));
+			buf_addc(out, '\n');
+		}
+	}
+}
+
+void
+report_add_error(const struct paint *p, struct buf *out, const json_t *error)
+{
+	const json_t *postmark = json_object_get(error, "postmark");
+	const char *message = text_of(error, "message");
+
+	paint_add(p, out, HUE_BAD, "pmrelayctl: ");
+	safe(out, message[0] != '\0' ? message : "the daemon could not do it and did not say why");
+	buf_addc(out, '\n');
+	if (number_of(postmark, "ErrorCode") > 0) {
+		buf_addf(out, "  Postmark's code %" JSON_INTEGER_FORMAT,
+		    number_of(postmark, "ErrorCode"));
+		if (text_of(postmark, "Message")[0] != '\0' &&
+		    strstr(message, text_of(postmark, "Message")) == NULL) {
+			buf_adds(out, ": ");
+			safe(out, text_of(postmark, "Message"));
+		}
+		buf_addc(out, '\n');
+	}
+	if (text_of(postmark, "item")[0] != '\0') {
+		buf_adds(out, "  item ");
+		safe(out, text_of(postmark, "item"));
+		buf_addc(out, '\n');
+	}
+	if (text_of(error, "todo")[0] != '\0') {
+		buf_adds(out, "  ");
+		safe(out, text_of(error, "todo"));
+		buf_addc(out, '\n');
+	}
+}
+
+/* --- all of them ----------------------------------------------------------------------------- */
+
+bool
+report_add(const struct paint *p, struct buf *out, const struct operation *o, const json_t *answer,
+    int64_t now_ms)
+{
+	const char *text;
+
+	if (o->run == RUN_STATUS && json_is_array(json_object_get(answer, "items")))
+		return add_status(p, out, answer, now_ms);
+	if (o->run == RUN_QUEUE_SHOW && json_is_object(answer)) {
+		add_shown(p, out, answer, now_ms);
+	} else if (o->run == RUN_EXPLAIN && json_is_boolean(json_object_get(answer, "ok"))) {
+		add_explained(p, out, answer);
+	} else if (o->run == RUN_HEALTHCHECK && json_is_array(json_object_get(answer, "checks"))) {
+		add_health(p, out, answer);
+	} else if (o->run == RUN_CONFIG && (text = text_of(answer, "config"))[0] != '\0') {
+		paint_safe_lines(out, text, strlen(text), 0);
+		if (text[strlen(text) - 1] != '\n')
+			buf_addc(out, '\n');
+	} else if (o->run == RUN_OPENAPI || (o->run == RUN_RAW && !json_is_object(answer))) {
+		add_json(out, answer, 0);
+	} else {
+		return table_add(p, out, o, answer);
+	}
+	return true;
+}
+
+static bool
+is_bad_result(const json_t *result)
+{
+	return is_state(result, "failed") || is_state(result, "refused") ||
+	       is_state(result, "held") || is_state(result, "deleted") ||
+	       number_of(result, "error_code") > 0 || number_of(result, "ErrorCode") > 0;
+}
+
+bool
+report_is_failure(const struct operation *o, const json_t *answer)
+{
+	const json_t *each;
+	size_t index;
+
+	if (o->run == RUN_HEALTHCHECK)
+		return !json_is_true(json_object_get(answer, "healthy"));
+	if (o->run == RUN_QUEUE_DRAIN)
+		return json_is_false(json_object_get(answer, "drained"));
+	/* Named, but not there or not in a state for it. */
+	if (o->run == RUN_QUEUE_CHANGE)
+		return number_of(answer, "unknown") > 0 || number_of(answer, "unfit") > 0 ||
+		       number_of(answer, "in_flight") > 0;
+	if (o->run == RUN_EXPLAIN)
+		return json_is_false(json_object_get(answer, "ok"));
+	if (o->run == RUN_SEND)
+		return is_bad_result(answer);
+	if (o->run == RUN_SEND_BATCH)
+		json_array_foreach(json_object_get(answer, "results"), index,
+		    each) if (is_bad_result(each)) return true;
+	return false;
+}
