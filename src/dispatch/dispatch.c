@@ -21,6 +21,8 @@
 #include "store/store.h"
 
 #include "dispatch/dispatch.h"
+#include "dispatch/inside.h"
+#include "dispatch/judge.h"
 #include "dispatch/mix.h"
 #include "dispatch/outcome.h"
 #include "dispatch/pending.h"
@@ -28,89 +30,14 @@
 #include "dispatch/schedule.h"
 #include "dispatch/settle.h"
 
-#define FILL_MS        INT64_C(40)
-#define STORE_AGAIN_MS INT64_C(1000)
-#define STORE_GATE_MS  INT64_C(60000)
-#define MOST_TIMER_MS  INT64_C(60000) /* the wall clock may jump: look again by then */
+#define FILL_MS       INT64_C(40)
+#define MOST_TIMER_MS INT64_C(60000) /* the wall clock may jump: look again by then */
 /* Payloads held in memory by requests under way, per route; those in files do not count. */
 #define MOST_MEMORY_BYTES (32U * 1024U * 1024U)
 /* An answer repeats the To of each item: fifty addresses and their names. */
 #define ANSWER_BYTES          (64U * 1024U)
 #define ANSWER_BYTES_PER_ITEM (24U * 1024U)
 
-typedef void hold_done_fn(void *ctx, int store_result);
-
-/* An operator's word before it is known what the store keeps of the route. */
-struct early_hold {
-	struct early_hold *next;
-	bool hold;
-	char *by;
-	hold_done_fn *done;
-	void *ctx;
-};
-
-struct request {
-	struct request *next, *prev;
-	struct route *route;
-	struct store_item *items;
-	size_t count;
-	struct batch batch;
-	uint64_t memory_bytes;    /* of payloads that are not in files */
-	struct postmark_job *job; /* NULL: waits to leave */
-	bool probe;               /* of the breaker or of a paused route */
-	int64_t started_ms;
-};
-
-struct route {
-	struct dispatch *dispatch;
-	char *name;
-	char *message_stream;
-	const struct secret *token;
-	struct route_state state;
-	struct settle *settle;
-
-	struct request *out;   /* in flight */
-	struct request *ready; /* are to leave before anything is claimed: halves, and kinds */
-	struct mix mix;        /* claimed, but not yet enough of their kind */
-	unsigned in_flight;
-	uint64_t memory_bytes; /* of the requests in flight */
-	bool claiming;
-	bool maybe_due;        /* a claim may bring something */
-	bool backlog;          /* the last claim left items behind */
-	bool asks_next;        /* the store is to be asked what becomes due later */
-	int64_t claimed_at_ms; /* monotonic: the last claim for sending */
-	int64_t fill_until_ms; /* monotonic; 0: nobody waits for company */
-
-	struct dispatch_counts counts;
-	struct loop_timer *save_timer; /* what the store did not take */
-	struct early_hold *early;      /* oldest first */
-
-	struct loop_timer *gate_timer; /* something that holds us back is over */
-	struct loop_timer *due_timer;
-	int64_t due_at_ms; /* wall; INT64_MAX: off */
-};
-
-struct dispatch {
-	struct loop *loop;
-	struct store *store;
-	struct postmark_client *client;
-	struct dispatch_options options;
-	struct route *routes;
-	size_t route_count;
-	uint64_t random;
-	struct pending_list pending; /* calls to the store */
-	void (*report)(void *ctx, const struct dispatch_event *);
-	void *report_ctx;
-	struct loop_timer *read_timer; /* the routes could not be read */
-	struct log_gate store_gate;
-	bool known; /* what the store keeps of the routes */
-	bool draining;
-	void (*drained)(void *ctx);
-	void *drained_ctx;
-	struct loop_call *drain_call;
-};
-
-static void route_pump(struct route *);
 static void route_pump_ready(struct route *);
 
 /* --- small helpers ------------------------------------------------------------------------ */
@@ -130,7 +57,7 @@ dispatch_idle(const struct dispatch *dispatch)
 	return true;
 }
 
-static void
+void
 drain_check(struct dispatch *dispatch)
 {
 	if (dispatch->draining && dispatch->drained != NULL && dispatch_idle(dispatch))
@@ -149,7 +76,7 @@ drain_done(void *ctx)
 	drained(dispatch->drained_ctx);
 }
 
-static void
+void
 due_at(struct route *route, int64_t due_ms)
 {
 	int64_t after_ms;
@@ -163,8 +90,8 @@ due_at(struct route *route, int64_t due_ms)
 	loop_timer_set(route->due_timer, after_ms < MOST_TIMER_MS ? after_ms : MOST_TIMER_MS);
 }
 
-static struct pending *
-note_new(struct route *route)
+struct pending *
+route_note(struct route *route)
 {
 	struct dispatch *dispatch = route->dispatch;
 
@@ -214,7 +141,7 @@ outcomes_durable(void *ctx, enum store_result result)
 static void
 outcomes_put(struct route *route, struct outcomes *outcomes, bool some_unsure)
 {
-	struct pending *pending = note_new(route);
+	struct pending *pending = route_note(route);
 
 	for (size_t i = 0; i < outcomes->count; i++) {
 		if (outcomes->list[i].to == ITEM_WAITING)
@@ -232,254 +159,8 @@ items_give_back(struct route *route, const struct store_item *items, size_t coun
 	log_debug("given-back", log_str("route", route->name), log_num("items", (int64_t)count));
 	route->maybe_due = true;
 	due_at(route, clock_wall_ms());
-	outcome_give_back(
-	    route->dispatch->store, items, count, ITEM_SPOOLED, outcomes_durable, note_new(route));
-}
-
-/* --- what the store keeps of a route ------------------------------------------------------- */
-
-static void route_save(struct route *);
-
-static void
-save_again(void *ctx)
-{
-	route_save(ctx);
-}
-
-/* done may be the end of the dispatcher, so it comes last. */
-static void
-route_saved(void *ctx, enum store_result result)
-{
-	struct pending *pending = ctx;
-	struct route *route = pending->more;
-	hold_done_fn *done = pending->done;
-	void *done_ctx = pending->done_ctx;
-	struct dispatch *dispatch = pending_back(pending);
-	int64_t left_out;
-
-	if (dispatch == NULL)
-		return;
-	if (result != STORE_OK && !dispatch->draining) {
-		if (log_gate_pass(&dispatch->store_gate, STORE_GATE_MS, &left_out))
-			log_error("route-not-kept", log_str("route", route->name),
-			    log_num("left_out", left_out));
-		loop_timer_set(route->save_timer, STORE_AGAIN_MS);
-	}
-	drain_check(dispatch);
-	if (done != NULL)
-		done(done_ctx, result);
-}
-
-static void
-route_save_for(struct route *route, hold_done_fn *done, void *ctx)
-{
-	struct pending *pending = note_new(route);
-	struct store_route record;
-
-	pending->done = done;
-	pending->done_ctx = ctx;
-	route_record(&route->state, &record);
-	store_route_set(route->dispatch->store, &record, route_saved, pending);
-}
-
-static void
-route_save(struct route *route)
-{
-	route_save_for(route, NULL, NULL);
-}
-
-static void
-route_tell(const struct route *route)
-{
-	const struct dispatch *dispatch = route->dispatch;
-	const struct dispatch_event event = { .route = route->name,
-		.stands = route_stands(&route->state),
-		.why = route_stands(&route->state) ? route_why(&route->state) : "resumed" };
-
-	if (dispatch->report != NULL)
-		dispatch->report(dispatch->report_ctx, &event);
-}
-
-/* The pauses that no longer matter are not kept for ever. */
-static void
-route_forget(struct route *route)
-{
-	if (route->state.known &&
-	    pauses_forget(&route->state.pauses, clock_wall_ms(), route->state.lifetime_ms))
-		route_save(route);
-}
-
-static void
-route_hold_now(struct route *route, bool hold, const char *by, hold_done_fn *done, void *ctx)
-{
-	bool stood = route_stands(&route->state);
-
-	route_hold(&route->state, hold, by);
-	settle_rest(route->settle, hold);
-	if (hold || stood)
-		route_tell(route);
-	route_save_for(route, done, ctx);
-	if (!hold) {
-		route->maybe_due = true;
-		settle_flush(route->settle);
-	}
-	route_pump(route);
-}
-
-/* --- verdicts to outcomes ----------------------------------------------------------------- */
-
-static int64_t
-retry_delay(struct route *route, unsigned attempt)
-{
-	struct dispatch *dispatch = route->dispatch;
-
-	return schedule_delay_ms(attempt, dispatch->options.retry_least_ms,
-	    dispatch->options.retry_most_ms, schedule_random(&dispatch->random));
-}
-
-static char *
-list_join(const struct strlist *list)
-{
-	size_t len = 1;
-	char *joined, *end;
-
-	if (list->count == 0)
-		return NULL;
-	for (size_t i = 0; i < list->count; i++)
-		len += strlen(list->items[i]) + 2;
-	joined = mem_new(len);
-	end = joined;
-	for (size_t i = 0; i < list->count; i++) {
-		if (i > 0)
-			end = stpcpy(end, ", ");
-		end = stpcpy(end, list->items[i]);
-	}
-	return joined;
-}
-
-static void
-item_log(const char *event, enum log_level level, const struct store_item *item,
-    const struct item_verdict *verdict, int status, int64_t next_ms)
-{
-	log_at(level, event, log_str("item", item->id), log_num("try", item->attempt),
-	    log_str("verdict", verdict_name(verdict->verdict)), log_num("status", status),
-	    log_num("code", verdict->error_code), log_num("next_ms", next_ms),
-	    log_str("why", verdict->message));
-}
-
-static void
-outcome_waits(struct route *route, const struct store_item *item,
-    const struct item_verdict *verdict, int status, int64_t delay_ms, struct store_outcome *outcome)
-{
-	if (route_lifetime_over(&route->state, item, outcome->at_ms)) {
-		outcome->to = ITEM_FAILED;
-		route->counts.refused++;
-		item_log("failed", LOG_LEVEL_WARNING, item, verdict, status, 0);
-		return;
-	}
-	outcome->to = ITEM_WAITING;
-	outcome->due_ms = outcome->at_ms + delay_ms;
-	route->counts.waiting++;
-	item_log("waiting", LOG_LEVEL_WARNING, item, verdict, status, delay_ms);
-}
-
-static void
-outcome_unsure(struct route *route, const struct store_item *item,
-    const struct item_verdict *verdict, int status, struct store_outcome *outcome)
-{
-	route->counts.unsure++;
-	switch (route->dispatch->options.unsure) {
-	case UNSURE_RECONCILE:
-		/* Due at once: settle.c asks, waits, and asks again. */
-		outcome->to = ITEM_UNSURE;
-		item_log("unsure", LOG_LEVEL_WARNING, item, verdict, status, 0);
-		return;
-	case UNSURE_RETRY:
-		outcome_waits(
-		    route, item, verdict, status, retry_delay(route, item->attempt), outcome);
-		return;
-	case UNSURE_HOLD:
-		outcome->to = ITEM_HELD;
-		item_log("held", LOG_LEVEL_ERROR, item, verdict, status, 0);
-		return;
-	}
-}
-
-/* inactive: lent to the outcome. */
-static struct store_outcome
-outcome_judged(struct route *route, const struct store_item *item,
-    const struct item_verdict *verdict, const struct postmark_answer *answer, const char *inactive)
-{
-	struct dispatch *dispatch = route->dispatch;
-	struct store_outcome outcome = outcome_of(item, ITEM_SENT);
-	int64_t delay_ms;
-
-	outcome.http_status = answer->end == POSTMARK_ANSWERED ? answer->status : 0;
-	outcome.error_code = verdict->error_code;
-	outcome.answer = verdict->message;
-	outcome.inactive = inactive;
-	switch (verdict->verdict) {
-	case VERDICT_SENT:
-		if (verdict->postmark_id[0] != '\0')
-			outcome.postmark_id = verdict->postmark_id;
-		route->counts.sent++;
-		log_info("sent", log_str("item", item->id),
-		    log_str("postmark_id", outcome.postmark_id), log_num("ms", answer->elapsed_ms),
-		    log_str("inactive", inactive));
-		break;
-	case VERDICT_REFUSED:
-		outcome.to = ITEM_FAILED;
-		route->counts.refused++;
-		item_log("failed", LOG_LEVEL_WARNING, item, verdict, answer->status, 0);
-		break;
-	case VERDICT_OPERATOR:
-		/* Beside a route that goes on, an item alone has no business to be tried each time.
-		 */
-		delay_ms = route->state.paused ? 0 : retry_delay(route, item->attempt);
-		if (dispatch->options.probe_ms > delay_ms)
-			delay_ms = dispatch->options.probe_ms;
-		outcome_waits(route, item, verdict, answer->status, delay_ms, &outcome);
-		break;
-	case VERDICT_THROTTLED:
-		delay_ms = retry_delay(route, item->attempt);
-		if (answer->retry_after_ms > delay_ms)
-			delay_ms = answer->retry_after_ms;
-		outcome_waits(route, item, verdict, answer->status, delay_ms, &outcome);
-		break;
-	case VERDICT_WEATHER:
-		outcome_waits(route, item, verdict, answer->status,
-		    retry_delay(route, item->attempt), &outcome);
-		break;
-	case VERDICT_OUR_FAULT:
-	case VERDICT_SPLIT: /* not for one item alone, and halves were made of more */
-		outcome.to = ITEM_HELD;
-		item_log("held", LOG_LEVEL_ERROR, item, verdict, answer->status, 0);
-		break;
-	case VERDICT_UNSURE:
-		outcome_unsure(route, item, verdict, answer->status, &outcome);
-		break;
-	}
-	return outcome;
-}
-
-/* Takes the request's items. */
-static void
-request_settle(struct request *request, const struct item_verdict *verdicts,
-    const struct postmark_answer *answer, bool some_unsure)
-{
-	struct outcomes *outcomes = outcomes_new(request->items, request->count);
-
-	for (size_t i = 0; i < request->count; i++) {
-		char *inactive = list_join(&verdicts[i].inactive);
-		struct store_outcome outcome = outcome_judged(
-		    request->route, &request->items[i], &verdicts[i], answer, inactive);
-
-		outcomes_set(outcomes, i, &outcome);
-		free(inactive);
-	}
-	request->items = NULL;
-	request->count = 0;
-	outcomes_put(request->route, outcomes, some_unsure);
+	outcome_give_back(route->dispatch->store, items, count, ITEM_SPOOLED, outcomes_durable,
+	    route_note(route));
 }
 
 /* --- requests ----------------------------------------------------------------------------- */
@@ -555,6 +236,24 @@ request_split(struct request *request)
 	request->count = 0;
 }
 
+/* Takes the request's items. */
+static void
+request_settle(struct request *request, const struct item_verdict *verdicts,
+    const struct postmark_answer *answer, bool some_unsure)
+{
+	struct route *route = request->route;
+	const struct judge judge = { .options = &route->dispatch->options,
+		.state = &route->state,
+		.counts = &route->counts,
+		.random = &route->dispatch->random };
+	struct outcomes *outcomes =
+	    judge_items(&judge, request->items, request->count, verdicts, answer);
+
+	request->items = NULL;
+	request->count = 0;
+	outcomes_put(route, outcomes, some_unsure);
+}
+
 /*
  * A stream that the mail itself chose, by a header, and that Postmark does not have: the route is
  * fine, and this item waits for an operator alone.
@@ -616,8 +315,8 @@ request_answered(void *ctx, const struct postmark_answer *answer)
 	free(recipients);
 	request_free(request);
 	if (stood != route_stands(&route->state)) {
-		route_tell(route);
-		route_save(route);
+		keep_tell(route);
+		keep_save(route);
 	}
 	route_pump(route);
 	drain_check(route->dispatch);
@@ -813,10 +512,10 @@ route_claim(struct route *route, enum route_leave leave)
 	/* Asked first: what becomes due between the two is then seen by both, not by neither. */
 	if (route->asks_next) {
 		route->asks_next = false;
-		store_next_due(store, route->name, ITEM_SPOOLED, next_due_known, note_new(route));
+		store_next_due(store, route->name, ITEM_SPOOLED, next_due_known, route_note(route));
 	}
 	claim.now_ms = clock_wall_ms();
-	store_claim(store, &claim, items_claimed, note_new(route));
+	store_claim(store, &claim, items_claimed, route_note(route));
 }
 
 /*
@@ -877,7 +576,7 @@ route_pump_ready(struct route *route)
 }
 
 /* Everything that may have changed what can leave ends here. */
-static void
+void
 route_pump(struct route *route)
 {
 	enum route_leave leave;
@@ -909,7 +608,7 @@ due_fired(void *ctx)
 	route->due_at_ms = INT64_MAX;
 	route->maybe_due = true;
 	route->asks_next = true;
-	route_forget(route);
+	keep_forget(route);
 	route_pump(route);
 }
 
@@ -958,7 +657,7 @@ route_init(struct dispatch *dispatch, struct route *route, const struct dispatch
 	route_state_init(&route->state, route->name, given->token != NULL, options);
 	route->gate_timer = loop_timer_new(dispatch->loop, gate_fired, route);
 	route->due_timer = loop_timer_new(dispatch->loop, due_fired, route);
-	route->save_timer = loop_timer_new(dispatch->loop, save_again, route);
+	route->save_timer = loop_timer_new(dispatch->loop, keep_save_again, route);
 	params = (struct settle_params){
 		.loop = dispatch->loop,
 		.store = dispatch->store,
@@ -975,87 +674,6 @@ route_init(struct dispatch *dispatch, struct route *route, const struct dispatch
 	route->settle = settle_new(&params);
 }
 
-static struct early_hold *
-early_take(struct route *route)
-{
-	struct early_hold *early = route->early;
-
-	if (early != NULL)
-		route->early = early->next;
-	return early;
-}
-
-static void
-early_free(struct early_hold *early)
-{
-	free(early->by);
-	free(early);
-}
-
-static void
-early_add(struct route *route, bool hold, const char *by, hold_done_fn *done, void *ctx)
-{
-	struct early_hold **end = &route->early;
-
-	while (*end != NULL)
-		end = &(*end)->next;
-	*end = mem_new(sizeof(**end));
-	**end = (struct early_hold){ .hold = hold, .by = mem_string(by), .done = done, .ctx = ctx };
-}
-
-static void
-route_known(struct route *route, const struct store_route *records, size_t count)
-{
-	const struct store_route *record = NULL;
-	struct early_hold *early;
-
-	for (size_t i = 0; i < count && record == NULL; i++) {
-		if (strcmp(records[i].name, route->name) == 0)
-			record = &records[i];
-	}
-	route_restore(&route->state, record);
-	if (route_stands(&route->state) != (record != NULL && record->stood_since_ms > 0))
-		route_save(route);
-	if (route_stands(&route->state))
-		route_tell(route);
-	settle_rest(route->settle, route->state.held);
-	while ((early = early_take(route)) != NULL) {
-		route_hold_now(route, early->hold, early->by, early->done, early->ctx);
-		early_free(early);
-	}
-	due_at(route, 0);
-}
-
-static void
-routes_read(void *ctx, enum store_result result, const struct store_route *records, size_t count)
-{
-	struct dispatch *dispatch = pending_back(ctx);
-	int64_t left_out;
-
-	if (dispatch == NULL)
-		return;
-	if (result == STORE_OK) {
-		dispatch->known = true;
-		for (size_t i = 0; i < dispatch->route_count; i++)
-			route_known(&dispatch->routes[i], records, count);
-	} else if (!dispatch->draining) {
-		if (log_gate_pass(&dispatch->store_gate, STORE_GATE_MS, &left_out))
-			log_error("routes-unknown", log_str("why", "the spool did not answer"),
-			    log_num("left_out", left_out));
-		loop_timer_set(dispatch->read_timer, STORE_AGAIN_MS);
-	}
-	drain_check(dispatch);
-}
-
-static void
-routes_ask(void *ctx)
-{
-	struct dispatch *dispatch = ctx;
-
-	store_routes(dispatch->store, routes_read,
-	    pending_new(&dispatch->pending, dispatch->store, dispatch, NULL));
-}
-
 struct dispatch *
 dispatch_new(const struct dispatch_params *params)
 {
@@ -1068,13 +686,13 @@ dispatch_new(const struct dispatch_params *params)
 	dispatch->random = params->seed;
 	dispatch->report = params->report;
 	dispatch->report_ctx = params->ctx;
-	dispatch->read_timer = loop_timer_new(params->loop, routes_ask, dispatch);
+	dispatch->read_timer = loop_timer_new(params->loop, keep_read, dispatch);
 	dispatch->drain_call = loop_call_new(params->loop, drain_done, dispatch);
 	dispatch->route_count = params->route_count;
 	dispatch->routes = mem_array(params->route_count, sizeof(*dispatch->routes));
 	for (size_t i = 0; i < params->route_count; i++)
 		route_init(dispatch, &dispatch->routes[i], &params->routes[i]);
-	routes_ask(dispatch);
+	keep_read(dispatch);
 	return dispatch;
 }
 
@@ -1115,10 +733,7 @@ dispatch_route_hold(struct dispatch *dispatch, const char *name, bool hold, cons
 	}
 	if (route == NULL)
 		return -1;
-	if (dispatch->known)
-		route_hold_now(route, hold, by, done, ctx);
-	else
-		early_add(route, hold, by, done, ctx);
+	keep_hold(route, hold, by, done, ctx);
 	return 0;
 }
 
@@ -1135,7 +750,7 @@ dispatch_drain(struct dispatch *dispatch, void (*done)(void *ctx), void *ctx)
 		loop_timer_clear(route->gate_timer);
 		loop_timer_clear(route->due_timer);
 		loop_timer_clear(route->save_timer);
-		route_forget(route);
+		keep_forget(route);
 		route_pump_ready(route);
 		settle_drain(route->settle);
 	}
@@ -1165,7 +780,6 @@ request_cut(struct request *request)
 static void
 route_deinit(struct route *route)
 {
-	struct early_hold *early;
 	struct store_item *items;
 	size_t count;
 
@@ -1187,8 +801,7 @@ route_deinit(struct route *route)
 	loop_timer_free(&route->gate_timer);
 	loop_timer_free(&route->due_timer);
 	loop_timer_free(&route->save_timer);
-	while ((early = early_take(route)) != NULL)
-		early_free(early);
+	keep_deinit(route);
 	route_state_deinit(&route->state);
 	free(route->name);
 	free(route->message_stream);

@@ -2,6 +2,9 @@ noinst_LIBRARIES += libdispatch.a
 libdispatch_a_SOURCES = \
 	src/dispatch/breaker.c src/dispatch/breaker.h \
 	src/dispatch/dispatch.c src/dispatch/dispatch.h \
+	src/dispatch/inside.h \
+	src/dispatch/judge.c src/dispatch/judge.h \
+	src/dispatch/keep.c \
 	src/dispatch/mix.c src/dispatch/mix.h \
 	src/dispatch/outcome.c src/dispatch/outcome.h \
 	src/dispatch/pace.c src/dispatch/pace.h \
