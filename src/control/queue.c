@@ -48,7 +48,6 @@ states_of(const struct request *r)
 void
 queue_list_run(struct request *r)
 {
-	struct store_reader *reader = request_reader(r);
 	const struct item_filter filter = {
 		.states = states_of(r),
 		.route = value_string(r, "route"),
@@ -64,6 +63,7 @@ queue_list_run(struct request *r)
 		.budget_ms = LIST_BUDGET_MS,
 	};
 	const char *from = value_string(r, "from");
+	struct store_reader *reader = request_reader(r); /* the end of the request, perhaps */
 	struct item_facts *items;
 	size_t count;
 	int64_t next_key;
@@ -102,8 +102,8 @@ queue_list_run(struct request *r)
 static struct item_facts *
 find(struct request *r, size_t most, size_t *count_r)
 {
-	struct store_reader *reader = request_reader(r);
 	const char *id = value_string(r, "id");
+	struct store_reader *reader = request_reader(r); /* the end of the request, perhaps */
 	struct item_facts *items;
 	char shown[128];
 

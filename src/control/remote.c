@@ -468,12 +468,12 @@ void
 remote_run(struct request *r)
 {
 	const struct operation *o = r->operation;
-	const struct connection *connection = request_connection(r);
 	bool current = is_current(r);
 	bool has_body = strcmp(o->remote_method, "GET") != 0 &&
 			strcmp(o->remote_method, "DELETE") != 0;
 	struct remote_call call = { .method = o->remote_method,
 		.account = o->token == TOKEN_ACCOUNT && !current };
+	const struct connection *connection = request_connection(r);
 	char *path;
 	json_t *body;
 
@@ -551,8 +551,8 @@ static void
 pages_next(struct request *r)
 {
 	struct pages *pages = r->work;
-	const struct connection *connection = request_connection(r);
 	struct remote_call call = { .method = "GET", .account = r->operation->token == TOKEN_ACCOUNT };
+	const struct connection *connection = request_connection(r);
 	char *path;
 
 	if (connection == NULL)

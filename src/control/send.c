@@ -341,9 +341,9 @@ static void
 direct_next(struct request *r)
 {
 	struct send *send = r->work;
-	const struct connection *connection = request_connection(r);
 	struct remote_call call = { .method = "POST", .path = r->operation->remote_path };
 	size_t total = json_array_size(send->messages);
+	const struct connection *connection = request_connection(r);
 	json_t *body, *array;
 
 	if (connection == NULL)
@@ -399,8 +399,8 @@ read_messages(struct request *r, struct send *send, const json_t *given, const c
 static void
 send_all(struct request *r, const json_t *given, bool batch)
 {
-	const struct connection *connection = request_connection(r);
 	const char *stream = value_string(r, "stream");
+	const struct connection *connection = request_connection(r);
 	struct send *send;
 
 	if (connection == NULL || remote_token(r, connection, false) == NULL)
