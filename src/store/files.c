@@ -209,9 +209,15 @@ files_rolled_back(struct files *f)
 /* --- reading ----------------------------------------------------------------------------- */
 
 int
-files_read(struct files *f, const char *name, size_t len, int *fd_r)
+files_read(const struct files *f, const char *name, size_t len, int *fd_r)
 {
-	int fd = openat(f->folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return files_read_below(f->folder, name, len, fd_r);
+}
+
+int
+files_read_below(int folder, const char *name, size_t len, int *fd_r)
+{
+	int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
 
 	if (fd == -1)

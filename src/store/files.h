@@ -30,7 +30,9 @@ void files_committed(struct files *);   /* removes what was dropped */
 void files_rolled_back(struct files *); /* removes what was put */
 
 /* Opens for reading.  ENOENT: not there; EBADMSG: not a file of that length. */
-int files_read(struct files *, const char *name, size_t len, int *fd_r);
+int files_read(const struct files *, const char *name, size_t len, int *fd_r);
+/* The same for somebody who only reads, in any thread, and holds the folder "payload" itself. */
+int files_read_below(int folder_fd, const char *name, size_t len, int *fd_r);
 
 /* Calls each() for every name in the folder, and removes those for which it returns 1; a negative
  * one ends the walk.  The number removed, or -1. */

@@ -6,9 +6,12 @@ libstore_a_SOURCES = \
 	src/store/keyset.c src/store/keyset.h \
 	src/store/meter.h \
 	src/store/migrate.c src/store/migrate.h \
+	src/store/reader.c src/store/reader.h \
+	src/store/reader_backend.h \
 	src/store/sqlite.c src/store/sqlite.h \
 	src/store/sqlite_claim.c \
 	src/store/sqlite_inside.h \
+	src/store/sqlite_reader.c \
 	src/store/sqlite_recover.c \
 	src/store/sqlite_rows.c \
 	src/store/sqlite_statements.c \
@@ -17,13 +20,19 @@ libstore_a_SOURCES = \
 	src/store/vfs.c src/store/vfs.h \
 	src/store/writer.c src/store/writer.h
 
+store_test_spool = tests/unit/store/spool.c tests/unit/store/spool.h
 store_test_libs = libstore.a libmail.a libbase.a \
 	$(SQLITE_LIBS) $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
 
 check_PROGRAMS += tests/unit/store/store_test
 TESTS += tests/unit/store/store_test
-tests_unit_store_store_test_SOURCES = tests/unit/store/store_test.c
+tests_unit_store_store_test_SOURCES = tests/unit/store/store_test.c $(store_test_spool)
 tests_unit_store_store_test_LDADD = $(store_test_libs)
+
+check_PROGRAMS += tests/unit/store/reader_test
+TESTS += tests/unit/store/reader_test
+tests_unit_store_reader_test_SOURCES = tests/unit/store/reader_test.c $(store_test_spool)
+tests_unit_store_reader_test_LDADD = $(store_test_libs)
 
 check_PROGRAMS += tests/unit/store/keyset_test
 TESTS += tests/unit/store/keyset_test

@@ -30,7 +30,7 @@ struct item_facts {
 	enum item_kind kind;
 	enum item_state state;
 	bool put_aside;
-	int64_t due_ms;   /* of SPOOLED, WAITING, UNSURE */
+	int64_t due_ms; /* of SPOOLED, WAITING, UNSURE */
 	unsigned attempts;
 	int64_t ended_ms; /* of SENT, FAILED; else 0 */
 	bool has_payload;
@@ -48,7 +48,7 @@ void item_facts_free(struct item_facts *); /* what it holds, not the struct */
 struct item_filter {
 	unsigned states;       /* 1U << ITEM_…; 0: any */
 	const char *route;     /* NULL: any, and so for the others */
-	const char *recipient; /* these three: a part of it, without regard to case */
+	const char *recipient; /* these three: a part of it, ASCII letters of either case */
 	const char *sender;    /* of reverse-path or From */
 	const char *subject;
 	int64_t since_ms, until_ms; /* accepted; 0: any */
@@ -56,9 +56,10 @@ struct item_filter {
 
 struct item_page {
 	bool oldest_first;
-	int64_t from_key;  /* begin after this one in the chosen order; 0: at the start */
+	int64_t from_key; /* begin after this one in the chosen order; 0: at the start */
 	size_t most_items;
-	int64_t budget_ms; /* stop looking after this long: a filter may match nothing in a million */
+	int64_t
+	    budget_ms; /* stop looking after this long: a filter may match nothing in a million */
 };
 
 /*

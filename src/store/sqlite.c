@@ -370,47 +370,16 @@ sqlite_changed(void *ctx)
 
 /* --- counts ------------------------------------------------------------------------------ */
 
-/* Keys grow with time: the oldest that is open is the first of one of the open states. */
-static enum store_result
-oldest_open(struct sqlite *b, struct store_counts *counts)
-{
-	sqlite3_stmt *s = b->statements[SQL_ITEM_OLDEST];
-	int64_t oldest = INT64_MAX;
-	enum store_result result = STORE_OK;
-
-	for (int state = ITEM_SPOOLED; result == STORE_OK && state < ITEM_SENT; state++) {
-		sqlite3_bind_int(s, 1, state);
-		if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int64(s, 0) < oldest) {
-			oldest = sqlite3_column_int64(s, 0);
-			counts->oldest_ms = sqlite3_column_int64(s, 1);
-		}
-		result = sqlite_result(b, sqlite3_reset(s));
-	}
-	return result;
-}
-
 static enum store_result
 sqlite_count(void *ctx, struct store_counts *counts)
 {
 	struct sqlite *b = ctx;
-	sqlite3_stmt *s = b->statements[SQL_TALLY_READ];
-	enum store_result result;
+	enum store_result result = tally_flush(b);
 
-	memset(counts, 0, sizeof(*counts));
-	result = tally_flush(b);
 	if (result != STORE_OK)
 		return result;
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		int what = sqlite3_column_int(s, 0);
-		int64_t number = sqlite3_column_int64(s, 1);
-
-		if (what == TALLY_PUT_ASIDE)
-			counts->put_aside = (uint64_t)number;
-		else if (what >= ITEM_SPOOLED && what <= ITEM_FAILED)
-			counts->items[what] = (uint64_t)number;
-	}
-	result = sqlite_result(b, sqlite3_reset(s));
-	return result == STORE_OK ? oldest_open(b, counts) : result;
+	return sqlite_result(b,
+	    sqlite_counts(b->statements[SQL_TALLY_READ], b->statements[SQL_ITEM_OLDEST], counts));
 }
 
 /* --- housekeeping ------------------------------------------------------------------------ */

@@ -2,9 +2,11 @@
 #define PMRELAY_STORE_SQLITE_H
 
 struct backend;
+struct reader_backend;
 
 /* The embedded engine: one folder, one process.  doc/queue.md has the files and the schema. */
 extern const struct backend sqlite_backend;
+extern const struct reader_backend sqlite_reader_backend;
 
 /*
  * A payload above this size is a file.  Up to 100 KB a row takes no more CPU than a file, and a

@@ -73,6 +73,13 @@ enum statement {
 	SQL_STATEMENT_COUNT,
 };
 
+/* What readers ask as well. */
+#define SQLITE_TALLY_READ "SELECT what, number FROM tally"
+#define SQLITE_ITEM_OLDEST                                                                         \
+	"SELECT i.key, m.accepted_ms FROM item AS i INDEXED BY item_state"                         \
+	" LEFT JOIN mail AS m ON m.key=i.key>>20"                                                  \
+	" WHERE i.state=?1 AND i.state NOT IN (6, 8) ORDER BY i.key LIMIT 1"
+
 /* As SQL text. */
 extern const char *const sqlite_statements[SQL_STATEMENT_COUNT];
 
@@ -116,6 +123,9 @@ enum store_result sqlite_run_key(struct sqlite *, enum statement, int64_t key);
 void sqlite_bind_text(sqlite3_stmt *, int at, const char *text); /* NULL: "" */
 void sqlite_bind_text_or_null(sqlite3_stmt *, int at, const char *text);
 
+/* What SQLITE_TALLY_READ and SQLITE_ITEM_OLDEST tell, of any connection.  SQLite's code. */
+int sqlite_counts(sqlite3_stmt *tally, sqlite3_stmt *oldest, struct store_counts *);
+
 /* --- sqlite.c ---------------------------------------------------------------------------- */
 
 enum store_result sqlite_begin(void *ctx);
@@ -141,6 +151,36 @@ enum store_result sqlite_claim(void *ctx, const struct store_claim *, const stru
 enum store_result sqlite_settle(void *ctx, const struct store_outcome *, bool *taken_r);
 enum store_result sqlite_next_due(void *ctx, const char *route, enum item_state from,
     int64_t now_ms, const struct keyset *in_hand, int64_t *due_ms_r);
+
+/* --- sqlite_reader.c --------------------------------------------------------------------- */
+
+enum read_statement {
+	READ_BEGIN,
+	READ_END,
+	READ_TALLY,
+	READ_OLDEST,
+	READ_ROUTE_NAME,
+	READ_ROUTE_KEY,
+	READ_MAIL,
+	READ_MAIL_KEY,
+	READ_ITEM,
+	READ_ITEMS_OF_MAIL,
+	READ_KEYS,
+	READ_BY_POSTMARK_ID,
+	READ_BY_MESSAGE_ID,
+	READ_HISTORY,
+	READ_PLACES,
+	READ_PAYLOAD,
+	READ_STATEMENT_COUNT,
+	/* Walks; one at a time of each would not do, so they are prepared when they begin. */
+	WALK_ALL_DOWN = READ_STATEMENT_COUNT,
+	WALK_ALL_UP,
+	WALK_STATE_DOWN,
+	WALK_STATE_UP,
+	WALK_END,
+};
+
+extern const char *const sqlite_read_statements[WALK_END];
 
 /* --- sqlite_recover.c -------------------------------------------------------------------- */
 

@@ -59,9 +59,7 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 	    "SELECT i.key, i.state, i.payload_at, i.put_aside, i.ended_ms, m.accepted_ms"
 	    " FROM item AS i LEFT JOIN mail AS m ON m.key=i.key>>20"
 	    " WHERE i.key>?1 ORDER BY i.key LIMIT ?2",
-	[SQL_ITEM_OLDEST] = "SELECT i.key, m.accepted_ms FROM item AS i INDEXED BY item_state"
-			    " LEFT JOIN mail AS m ON m.key=i.key>>20"
-			    " WHERE i.state=?1 AND i.state NOT IN (6, 8) ORDER BY i.key LIMIT 1",
+	[SQL_ITEM_OLDEST] = SQLITE_ITEM_OLDEST,
 	[SQL_ITEM_FIND] =
 	    "SELECT i.payload_at FROM mail AS m JOIN item AS i ON i.key=(m.key<<20)+?2"
 	    " WHERE m.id=?1",
@@ -76,7 +74,7 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 	[SQL_ATTEMPT_ADD] = "INSERT INTO attempt VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
 	[SQL_ATTEMPTS_DROP] = "DELETE FROM attempt WHERE item=?1",
 	[SQL_FREE_PAGES] = "PRAGMA freelist_count",
-	[SQL_TALLY_READ] = "SELECT what, number FROM tally",
+	[SQL_TALLY_READ] = SQLITE_TALLY_READ,
 	[SQL_TALLY_ADD] = "UPDATE tally SET number=number+?2 WHERE what=?1",
 };
 
@@ -138,4 +136,41 @@ sqlite_run_key(struct sqlite *b, enum statement which, int64_t key)
 {
 	sqlite3_bind_int64(b->statements[which], 1, key);
 	return sqlite_run(b, which);
+}
+
+/* Keys grow with time: the oldest that is open is the first of one of the open states. */
+static int
+oldest_open(sqlite3_stmt *oldest, struct store_counts *counts)
+{
+	int64_t least = INT64_MAX;
+	int rc = SQLITE_OK;
+
+	for (int state = ITEM_SPOOLED; rc == SQLITE_OK && state < ITEM_SENT; state++) {
+		sqlite3_bind_int(oldest, 1, state);
+		if (sqlite3_step(oldest) == SQLITE_ROW && sqlite3_column_int64(oldest, 0) < least) {
+			least = sqlite3_column_int64(oldest, 0);
+			counts->oldest_ms = sqlite3_column_int64(oldest, 1);
+		}
+		rc = sqlite3_reset(oldest);
+	}
+	return rc;
+}
+
+int
+sqlite_counts(sqlite3_stmt *tally, sqlite3_stmt *oldest, struct store_counts *counts)
+{
+	int rc;
+
+	memset(counts, 0, sizeof(*counts));
+	while (sqlite3_step(tally) == SQLITE_ROW) {
+		int what = sqlite3_column_int(tally, 0);
+		int64_t number = sqlite3_column_int64(tally, 1);
+
+		if (what == TALLY_PUT_ASIDE)
+			counts->put_aside = (uint64_t)number;
+		else if (what >= ITEM_SPOOLED && what <= ITEM_FAILED)
+			counts->items[what] = (uint64_t)number;
+	}
+	rc = sqlite3_reset(tally);
+	return rc == SQLITE_OK ? oldest_open(oldest, counts) : rc;
 }

@@ -65,7 +65,8 @@ struct store_item {
 	char id[ITEM_ID_SIZE];
 	enum item_kind kind;
 	int64_t accepted_ms;
-	int64_t since_ms; /* from when its lifetime counts: accepted, or an operator's last release */
+	int64_t
+	    since_ms; /* from when its lifetime counts: accepted, or an operator's last release */
 	unsigned attempt;          /* this one: 1 for the first */
 	enum item_state came_from; /* SPOOLED, WAITING or UNSURE */
 	struct strlist recipients;
@@ -162,8 +163,7 @@ struct store_changed {
 
 /* Copies.  Many items are changed in many commits, between which others have their turn. */
 typedef void store_changed_fn(void *ctx, enum store_result, const struct store_changed *);
-void store_change(
-    struct store *, const struct store_change *, store_changed_fn *done, void *ctx);
+void store_change(struct store *, const struct store_change *, store_changed_fn *done, void *ctx);
 
 /*
  * What is known of a route beyond the life of a process: whether an operator paused it, and for how
@@ -172,12 +172,13 @@ void store_change(
  */
 struct store_route {
 	char *name;
-	bool held;           /* by an operator */
-	char *why;           /* who and why; or NULL */
+	bool held;              /* by an operator */
+	char *why;              /* who and why; or NULL */
 	int64_t stood_since_ms; /* 0: it runs */
 	int64_t stood_ms;       /* before that */
 };
-typedef void store_routes_fn(void *ctx, enum store_result, const struct store_route *, size_t count);
+typedef void store_routes_fn(
+    void *ctx, enum store_result, const struct store_route *, size_t count);
 void store_routes(struct store *, store_routes_fn *done, void *ctx);
 void store_route_set(struct store *, const struct store_route *, store_done_fn *done, void *ctx);
 
