@@ -347,7 +347,7 @@ add_figure(const struct paint *p, struct buf *out, uint64_t figure, const char *
 		return;
 	}
 	buf_addf(out, "%" PRIu64 " ", figure);
-	safe(out, strcmp(unit, "utf16-units") == 0 ? "characters" : unit);
+	safe(out, strcmp(unit, "UTF-16 units") == 0 ? "characters" : unit);
 }
 
 static void
@@ -568,6 +568,27 @@ report_add_error(const struct paint *p, struct buf *out, const json_t *error)
 	}
 }
 
+static void
+add_raw(const struct paint *p, struct buf *out, const json_t *answer)
+{
+	const json_t *body = json_object_get(answer, "body");
+	json_int_t status = number_of(answer, "status");
+
+	buf_adds(out, paint_begin(p, status < 300 ? HUE_DIM : HUE_BAD));
+	buf_addf(out, "HTTP %" JSON_INTEGER_FORMAT ", ", status);
+	paint_add_span(out, number_of(answer, "ms"));
+	if (number_of(answer, "tries") > 1)
+		buf_addf(out, ", %" JSON_INTEGER_FORMAT " tries", number_of(answer, "tries"));
+	buf_adds(out, paint_end(p, status < 300 ? HUE_DIM : HUE_BAD));
+	buf_addc(out, '\n');
+	if (json_is_string(body)) {
+		paint_safe_lines(out, json_string_value(body), json_string_length(body), 0);
+		buf_addc(out, '\n');
+	} else if (!json_is_null(body)) {
+		add_json(out, body, 0);
+	}
+}
+
 /* --- all of them ----------------------------------------------------------------------------- */
 
 bool
@@ -588,8 +609,15 @@ report_add(const struct paint *p, struct buf *out, const struct operation *o, co
 		paint_safe_lines(out, text, strlen(text), 0);
 		if (text[strlen(text) - 1] != '\n')
 			buf_addc(out, '\n');
-	} else if (o->run == RUN_OPENAPI || (o->run == RUN_RAW && !json_is_object(answer))) {
+	} else if (o->run == RUN_OPENAPI) {
 		add_json(out, answer, 0);
+	} else if (o->run == RUN_RAW && json_object_get(answer, "body") != NULL) {
+		add_raw(p, out, answer);
+	} else if (json_object_size(answer) == 1 && (text = text_of(answer, "Body"))[0] != '\0') {
+		/* A dump: a mail as it is. */
+		paint_safe_lines(out, text, strlen(text), 0);
+		if (text[strlen(text) - 1] != '\n')
+			buf_addc(out, '\n');
 	} else {
 		return table_add(p, out, o, answer);
 	}
@@ -620,6 +648,8 @@ report_is_failure(const struct operation *o, const json_t *answer)
 		       number_of(answer, "in_flight") > 0;
 	if (o->run == RUN_EXPLAIN)
 		return json_is_false(json_object_get(answer, "ok"));
+	if (o->run == RUN_RAW)
+		return number_of(answer, "status") >= 300;
 	if (o->run == RUN_SEND)
 		return is_bad_result(answer);
 	if (o->run == RUN_SEND_BATCH)

@@ -12,6 +12,11 @@ pmrelayd_LDADD = libcontrol.a libintake.a libdispatch.a libsmtp.a libconvert.a l
 	$(GMIME_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CONFUSE_LIBS) \
 	$(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS)
 
+bin_PROGRAMS += pmrelayctl
+pmrelayctl_SOURCES = src/programs/pmrelayctl.c
+pmrelayctl_LDADD = libconsole.a liboperations.a libbase.a \
+	$(CURL_LIBS) $(JANSSON_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+
 bin_PROGRAMS += pmrelay-sandbox
 pmrelay_sandbox_SOURCES = src/programs/sandbox.c
 pmrelay_sandbox_LDADD = libsandbox.a libbase.a \
