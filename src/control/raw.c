@@ -215,6 +215,10 @@ make_body(struct request *r, struct raw *raw)
 		return -1;
 	}
 	raw->has_body = data != NULL || form;
+	if (raw->has_body && strcmp(raw->method, "HEAD") == 0) {
+		request_fail(r, 400, "arguments", NULL, "HEAD has no body");
+		return -1;
+	}
 	if (form)
 		return make_form(r, raw);
 	if (json_is_string(data)) {

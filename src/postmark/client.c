@@ -395,7 +395,9 @@ easy_setup(struct postmark_job *job, const struct postmark_request *request)
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, job);
 	if (!job->has_body) {
 		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-		if (strcmp(request->method, "GET") != 0)
+		if (strcmp(request->method, "HEAD") == 0) /* whatever length it tells, nothing comes */
+			curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+		else if (strcmp(request->method, "GET") != 0)
 			curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	} else {
 		curl_easy_setopt(easy, CURLOPT_POST, 1L);

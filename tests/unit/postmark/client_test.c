@@ -259,6 +259,7 @@ methods_and_their_bodies(void **state)
 		{ "PUT", false, "\r\nContent-Length: 0\r\n", "chunked" },
 		{ "PUT", true, "PUT /x HTTP/1.1\r\n", "chunked" },
 		{ "PATCH", true, "\r\nContent-Type: application/json\r\n", "chunked" },
+		{ "HEAD", false, "HEAD /x HTTP/1.1\r\n", "\r\nContent-" },
 	};
 	struct bench *b = *state;
 
