@@ -96,12 +96,16 @@ class Tap:
 
     def forward(self, handler, body):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request(handler.command, handler.path, body,
-                           {k: v for k, v in handler.headers.items()
-                            if k.lower() not in ("host", "connection")})
-        answer = connection.getresponse()
-        text = answer.read()
-        connection.close()
+        try:
+            connection.request(handler.command, handler.path, body,
+                               {k: v for k, v in handler.headers.items()
+                                if k.lower() not in ("host", "connection")})
+            answer = connection.getresponse()
+            text = answer.read()
+        except (OSError, http.client.HTTPException):  # the test has ended
+            return 0, "", b""
+        finally:
+            connection.close()
         return answer.status, answer.headers.get("Content-Type", "text/plain"), text
 
     def since(self, count, path=None):
@@ -118,7 +122,7 @@ class Stage:
                 "account_tokens": [ACCOUNT_TOKEN, SECOND_ACCOUNT_TOKEN],
                 "servers": [{"Name": "First", "tokens": [TOKEN]},
                             {"Name": "Second", "tokens": [SECOND_TOKEN]}],
-                "switches": {"verify_webhooks": False},
+                "switches": {"verify_webhooks": False, "delete_servers": False},
             }, f)
         self.sandbox = Sandbox(folder, "--config", config)
         self.tap = Tap(self.sandbox.port)
@@ -467,6 +471,7 @@ def test_rawrequest(folder):
     check("%221%22.txt" in parts["f"][0], parts["f"])
     raw(400, method="POST", files=files, **{"file-names": {"h": "h"}})
     raw(400, method="POST", form={"k": "v"}, data={})
+    raw(400, method="HEAD", data={})
 
     # Query parameters and headers.
     will(good)
@@ -491,7 +496,8 @@ def test_rawrequest(folder):
     check((answer["status"], answer["tries"], len(seen)) == (500, 1, 1), answer)
     will(bad, (0, "", b""), good)
     answer, seen = raw(**{"max-retries": 5})
-    check((answer["status"], answer["tries"], len(seen)) == (200, 3, 3), answer)
+    # A kept connection that was closed is tried anew below us, and does not count.
+    check(answer["status"] == 200 and answer["tries"] in (2, 3) and len(seen) == 3, answer)
     check(seen[-1].at - seen[0].at < 2, "the delay is 0 by default: %g s" % (seen[-1].at - seen[0].at))
     will(bad, bad, bad, good)
     answer, _ = raw(**{"max-retries": 2})
@@ -546,7 +552,9 @@ FULL_REMOTE = {
 
 
 def sent(stage, path, arguments, kind, remote):
-    """By the spool and directly: the same message reaches Postmark."""
+    """By the spool and directly: the same message reaches Postmark, by the stream of its
+    connection if it names none."""
+    remote = dict({"MessageStream": "outbound"}, **remote)
     before = len(stage.tap.seen)
     answer, _ = stage.ask("POST", path, dict(arguments, wait=True))
     check(answer["state"] == "sent" and len(answer["message_id"]) == 36, answer)
@@ -615,9 +623,10 @@ def test_sendbatchemail(folder):
               "Bcc": "bcc@example.com", "Subject": "Hello, world!", "Tag": "tag-example",
               "HtmlBody": "<p>Hello, world!</p>", "TextBody": "Hello, world!",
               "ReplyTo": "reply@example.com", "Headers": ours["headers"],
-              "Metadata": ours["metadata"], "Attachments": ours["attachments"]}
+              "Metadata": ours["metadata"], "Attachments": ours["attachments"],
+              "MessageStream": "outbound"}
     # The connector's own example, whose second mail is empty, with one in Postmark's shape.
-    plain = {"From": FROM, "To": TO, "Subject": "Plain", "TextBody": "t"}
+    plain = {"From": FROM, "To": TO, "Subject": "Plain", "TextBody": "t", "MessageStream": "outbound"}
     before = len(stage.tap.seen)
     answer, _ = stage.ask("POST", "/send/batch", {"emails": [ours, {}, plain], "wait": True})
     check([r["state"] for r in answer["results"]] == ["sent", "refused", "sent"], answer)
@@ -629,7 +638,8 @@ def test_sendbatchemail(folder):
     answer, seen = stage.ask("POST", "/send/batch", {"emails": [ours, plain], "direct": True})
     stage.is_request(seen[0], "POST /email/batch", [remote, plain], None)
     check([r["ErrorCode"] for r in answer["results"]] == [0, 0], answer)
-    stage.ask("POST", "/send/batch", [plain])
+    answer, _ = stage.ask("POST", "/send/batch?wait=true", [plain])
+    check(answer["sent"] == 1, answer)
     # More than 500 go in several requests.
     many = [dict(plain, Subject="m%d" % i) for i in range(701)]
     answer, seen = stage.ask("POST", "/send/batch", {"emails": many, "direct": True})
@@ -672,8 +682,12 @@ def test_sendemailwithtemplate(folder):
         check(not stage.tap.since(before), "%s went out" % name)
     error, _ = stage.ask("POST", "/send/template", {"from": FROM, "to": TO}, 422)
     check("TemplateId or TemplateAlias" in error["error"]["message"], error)
+    # A template that is not there may be made: the mail is held until then.
+    answer, _ = stage.ask("POST", "/send/template", {"from": FROM, "to": TO, "template-alias": "none",
+                                                     "wait": True})
+    check((answer["state"], answer["error_code"]) == ("held", 1101), answer)
     error, _ = stage.ask("POST", "/send/template", {"from": FROM, "to": TO, "template-alias": "none",
-                                                    "wait": True}, 422)
+                                                    "direct": True}, 422)
     check(error["error"]["postmark"]["ErrorCode"] == 1101, error)
     new_template(stage, connection="second")
     stage.by_second("POST", "/send/template", {"from": FROM, "to": TO, "direct": True,
@@ -684,9 +698,10 @@ def test_sendbatchemailwithtemplate(folder):
     stage = Stage(folder)
     number = new_template(stage)
     one = {"From": "sender@example.com", "To": "receiver@example.com", "TemplateId": number,
-           "TemplateModel": {"fizz": "buzz"}}
+           "TemplateModel": {"fizz": "buzz"}, "MessageStream": "outbound"}
     two = {"From": "sender@example.com", "To": "receiver@example.com",
-           "TemplateAlias": "code-your-own", "TemplateModel": {"fizz": "buzz"}}
+           "TemplateAlias": "code-your-own", "TemplateModel": {"fizz": "buzz"},
+           "MessageStream": "outbound"}
     for given in ({"Messages": [one, two]}, [one, two]):
         before = len(stage.tap.seen)
         answer, _ = stage.ask("POST", "/send/template-batch", {"messages": given, "wait": True})
@@ -696,7 +711,8 @@ def test_sendbatchemailwithtemplate(folder):
     answer, seen = stage.ask("POST", "/send/template-batch", {"messages": [one, two], "direct": True})
     stage.is_request(seen[0], "POST /email/batchWithTemplates", {"Messages": [one, two]}, None)
     # Alone as Postmark has it, too, and beyond 500.
-    stage.ask("POST", "/send/template-batch", {"Messages": [one]})
+    answer, _ = stage.ask("POST", "/send/template-batch?wait=true", {"Messages": [one]})
+    check(answer["sent"] == 1, answer)
     answer, seen = stage.ask("POST", "/send/template-batch", {"messages": [one] * 501, "direct": True})
     check([len(s.json["Messages"]) for s in seen] == [500, 1], len(seen))
     before = len(stage.tap.seen)
@@ -708,7 +724,7 @@ def test_sendbatchemailwithtemplate(folder):
     # One that Postmark refuses costs none of the others.
     answer, _ = stage.ask("POST", "/send/template-batch", {
         "messages": [one, dict(two, TemplateAlias="none"), two], "wait": True})
-    check([r["state"] for r in answer["results"]] == ["sent", "failed", "sent"], answer)
+    check([r["state"] for r in answer["results"]] == ["sent", "held", "sent"], answer)
     check(answer["results"][1]["error_code"] == 1101, answer)
     new_template(stage, connection="second")
     stage.by_second("POST", "/send/template-batch", {"messages": [two], "direct": True})
