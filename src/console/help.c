@@ -154,12 +154,18 @@ add_preset(struct buf *out, const char *preset)
 static void
 add_number(struct buf *out, const struct argument *a, int64_t number)
 {
-	if (a->kind == ARGUMENT_TIME && number > 0 && number % 1000 == 0)
-		buf_addf(out, "%" PRId64 "s", number / 1000);
-	else if (a->kind == ARGUMENT_TIME && number > 0)
-		buf_addf(out, "%" PRId64 "ms", number);
-	else
-		buf_addf(out, "%" PRId64, number);
+	static const struct {
+		int64_t ms;
+		const char *unit;
+	} units[] = { { 86400000, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" } };
+
+	for (size_t i = 0; a->kind == ARGUMENT_TIME && i < sizeof(units) / sizeof(units[0]); i++)
+		if (number > 0 && number % units[i].ms == 0) {
+			buf_addf(out, "%" PRId64 "%s", number / units[i].ms, units[i].unit);
+			return;
+		}
+	buf_addf(out, "%" PRId64 "%s", number,
+	    a->kind == ARGUMENT_TIME && number > 0 ? " milliseconds" : "");
 }
 
 /* Sentences about an argument: the table's, and what follows from its row. */
@@ -190,6 +196,8 @@ add_sentences(struct buf *out, const struct argument *a)
 		add_preset(out, a->preset);
 		if (a->resets)
 			buf_adds(out, " (not with --keep)");
+		if (a->kind == ARGUMENT_BOOLEAN)
+			buf_addf(out, "; --no-%s turns it off", a->name);
 		buf_addc(out, '.');
 	} else if (a->preset != NULL && a->resets) {
 		buf_adds(out, " Default: false (not with --keep).");
@@ -261,6 +269,41 @@ add_own_option(const struct paint *p, struct buf *out, const struct words_option
 	add_wrapped(p, out, option->text, INDENT);
 }
 
+/* "{server-id}" stands for one that the reader has: SERVER-ID. */
+static void
+add_example(struct buf *out, const char *example)
+{
+	for (const char *c = example; *c != '\0'; c++) {
+		size_t len = strspn(c + 1, "abcdefghijklmnopqrstuvwxyz-");
+
+		if (*c == '{' && len > 0 && c[len + 1] == '}' && (c == example || c[-1] != '{')) {
+			for (size_t i = 1; i <= len; i++)
+				buf_addc(out, (char)toupper((unsigned char)c[i]));
+			c += len + 1;
+		} else {
+			buf_addc(out, *c);
+		}
+	}
+}
+
+/* What a JSON looks like that must be given. */
+static void
+add_sample(struct buf *out, const struct argument *a)
+{
+	json_t *sample = json_loads(a->sample, JSON_DECODE_ANY, NULL);
+	char *text = json_dumps(sample, JSON_INDENT(2) | JSON_ENCODE_ANY);
+
+	buf_adds(out, "\nIts shape:\n");
+	for (const char *at = text; at != NULL && *at != '\0';) {
+		size_t len = strcspn(at, "\n");
+
+		buf_addf(out, "  %.*s\n", (int)len, at);
+		at += len + (at[len] == '\n');
+	}
+	free(text);
+	json_decref(sample);
+}
+
 void
 help_operation(const struct paint *p, struct buf *out, const struct operation *o)
 {
@@ -297,9 +340,12 @@ help_operation(const struct paint *p, struct buf *out, const struct operation *o
 		    "its beginning.",
 		    0);
 	add_wrapped(p, out, "Options of every command: pmrelayctl help.", 0);
+	for (const struct argument *a = o->arguments; a->name != NULL; a++)
+		if (a->sample != NULL)
+			add_sample(out, a);
 	if (o->example != NULL) {
 		buf_adds(out, "\nExample:\n  pmrelayctl ");
-		buf_adds(out, o->example);
+		add_example(out, o->example);
 		buf_addc(out, '\n');
 	}
 }

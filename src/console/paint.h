@@ -42,7 +42,8 @@ enum paint_hue paint_hue_of(const char *state);
  * was cut.  Returns the columns it takes.
  */
 size_t paint_safe(struct buf *, const char *text, size_t len, size_t most_columns);
-/* The same over several lines: each after a line end begins with indent spaces. */
+/* The same over several lines: each after a line end begins with indent spaces.  The last line has
+ * no end. */
 void paint_safe_lines(struct buf *, const char *text, size_t len, size_t indent);
 size_t paint_width(const char *text, size_t len); /* of text that was made safe */
 /* JSON as text stays the same JSON, and a terminal can show it. */

@@ -607,8 +607,7 @@ report_add(const struct paint *p, struct buf *out, const struct operation *o, co
 		add_health(p, out, answer);
 	} else if (o->run == RUN_CONFIG && (text = text_of(answer, "config"))[0] != '\0') {
 		paint_safe_lines(out, text, strlen(text), 0);
-		if (text[strlen(text) - 1] != '\n')
-			buf_addc(out, '\n');
+		buf_addc(out, '\n');
 	} else if (o->run == RUN_OPENAPI) {
 		add_json(out, answer, 0);
 	} else if (o->run == RUN_RAW && json_object_get(answer, "body") != NULL) {
@@ -616,8 +615,7 @@ report_add(const struct paint *p, struct buf *out, const struct operation *o, co
 	} else if (json_object_size(answer) == 1 && (text = text_of(answer, "Body"))[0] != '\0') {
 		/* A dump: a mail as it is. */
 		paint_safe_lines(out, text, strlen(text), 0);
-		if (text[strlen(text) - 1] != '\n')
-			buf_addc(out, '\n');
+		buf_addc(out, '\n');
 	} else {
 		return table_add(p, out, o, answer);
 	}
