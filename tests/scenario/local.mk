@@ -4,7 +4,9 @@ scenario_tests = \
 	tests/scenario/recipients.py \
 	tests/scenario/hostile.py \
 	tests/scenario/faults.py \
-	tests/scenario/operation.py
+	tests/scenario/operation.py \
+	tests/scenario/control.py \
+	tests/scenario/connector.py
 TESTS += $(scenario_tests)
 dist_check_SCRIPTS += $(scenario_tests)
 
