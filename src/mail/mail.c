@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "mail/mail.h"
 
 void
@@ -105,6 +107,27 @@ item_id(char out[ITEM_ID_SIZE], const char *mail_id, unsigned number)
 	/* A number of more than six digits would be cut; a mail has at most as many items as it
 	 * has recipients, and a listener takes far fewer. */
 	snprintf(out, ITEM_ID_SIZE, "%.*s-%u", ULID_LEN, mail_id, number % 1000000U);
+}
+
+int
+item_id_read(const char *id, char mail_id_r[ULID_SIZE], unsigned *number_r)
+{
+	size_t len = strlen(id);
+	uint64_t number = 0;
+
+	if (len < ULID_LEN)
+		return -1;
+	for (size_t i = 0; i < ULID_LEN; i++)
+		mail_id_r[i] = id[i] >= 'a' && id[i] <= 'z' ? (char)(id[i] - 'a' + 'A') : id[i];
+	mail_id_r[ULID_LEN] = '\0';
+	if (!ulid_ok(mail_id_r))
+		return -1;
+	if (len > ULID_LEN &&
+	    (id[ULID_LEN] != '-' ||
+		text_number(id + ULID_LEN + 1, len - ULID_LEN - 1, 1, 999999, &number) != 0))
+		return -1;
+	*number_r = (unsigned)number;
+	return 0;
 }
 
 const char *

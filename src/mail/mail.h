@@ -70,6 +70,9 @@ struct mail *mail_new(void);
 void mail_free(struct mail **);
 uint64_t mail_payload_bytes(const struct mail *); /* of all items, and of what they share */
 void item_id(char out[ITEM_ID_SIZE], const char *mail_id, unsigned number);
+/* The other way, of what people typed: the id of a mail (number 0) or of an item, in letters of
+ * either case.  0, or -1: neither. */
+int item_id_read(const char *id, char mail_id_r[ULID_SIZE], unsigned *number_r);
 
 /* States of an item; doc/queue.md has the table.  The numbers are stored: never renumber. */
 enum item_state {

@@ -27,6 +27,15 @@ struct backend_claim {
 	bool more;
 };
 
+/* How far a change of many items has come. */
+struct backend_change {
+	struct store_changed changed;
+	bool again;       /* there is more of it */
+	size_t at;        /* the rest is the back end's: which id or state, */
+	int64_t from_key; /* which item of it, */
+	int64_t end_key;  /* and the newest that was there when it began */
+};
+
 struct backend {
 	const char *name;
 
@@ -61,6 +70,12 @@ struct backend {
 	enum store_result (*next_due)(void *, const char *route, enum item_state from,
 	    int64_t now_ms, const struct keyset *in_hand, int64_t *due_ms_r);
 	enum store_result (*count)(void *, struct store_counts *); /* but commits and syncs */
+	/* Some of the work: progress is zeroed at first, and comes again as it was left. */
+	enum store_result (*change)(void *, const struct store_change *,
+	    const struct keyset *in_hand, struct backend_change *progress);
+	/* The taker frees them, and what they hold. */
+	enum store_result (*routes)(void *, struct store_route **routes_r, size_t *count_r);
+	enum store_result (*route_set)(void *, const struct store_route *);
 	/* Some of the work, from *cursor (0 at first) on; again_r: there is more of it. */
 	enum store_result (*purge)(void *, int64_t ended_before_ms, int64_t *cursor, bool *again_r);
 

@@ -9,6 +9,7 @@ libstore_a_SOURCES = \
 	src/store/reader.c src/store/reader.h \
 	src/store/reader_backend.h \
 	src/store/sqlite.c src/store/sqlite.h \
+	src/store/sqlite_change.c \
 	src/store/sqlite_claim.c \
 	src/store/sqlite_inside.h \
 	src/store/sqlite_reader.c \
@@ -33,6 +34,11 @@ check_PROGRAMS += tests/unit/store/reader_test
 TESTS += tests/unit/store/reader_test
 tests_unit_store_reader_test_SOURCES = tests/unit/store/reader_test.c $(store_test_spool)
 tests_unit_store_reader_test_LDADD = $(store_test_libs)
+
+check_PROGRAMS += tests/unit/store/change_test
+TESTS += tests/unit/store/change_test
+tests_unit_store_change_test_SOURCES = tests/unit/store/change_test.c $(store_test_spool)
+tests_unit_store_change_test_LDADD = $(store_test_libs)
 
 check_PROGRAMS += tests/unit/store/keyset_test
 TESTS += tests/unit/store/keyset_test

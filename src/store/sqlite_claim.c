@@ -10,8 +10,6 @@
 #include "store/files.h"
 #include "store/sqlite_inside.h"
 
-#define ANSWER_MOST 4096
-
 /* A row on its way to a store_item. */
 struct due {
 	struct store_item item;
@@ -194,20 +192,6 @@ sqlite_claim(void *ctx, const struct store_claim *claim, const struct keyset *in
 	return result;
 }
 
-/* Cut at a character; what Postmark says is foreign. */
-static int
-answer_len(const char *answer)
-{
-	size_t len = strnlen(answer, ANSWER_MOST + 1);
-
-	if (len <= ANSWER_MOST)
-		return (int)len;
-	len = ANSWER_MOST;
-	while (len > 0 && ((unsigned char)answer[len] & 0xC0) == 0x80)
-		len--;
-	return (int)len;
-}
-
 enum store_result
 sqlite_settle(void *ctx, const struct store_outcome *outcome, bool *taken_r)
 {
@@ -251,20 +235,7 @@ sqlite_settle(void *ctx, const struct store_outcome *outcome, bool *taken_r)
 
 	if (outcome->keeps_history) {
 		history++;
-		s = b->statements[SQL_ATTEMPT_ADD];
-		sqlite3_bind_int64(s, 1, outcome->key);
-		sqlite3_bind_int64(s, 2, history);
-		sqlite3_bind_int64(s, 3, attempt);
-		sqlite3_bind_int64(s, 4, outcome->at_ms);
-		sqlite3_bind_int(s, 5, (int)to);
-		sqlite3_bind_int(s, 6, outcome->http_status);
-		sqlite3_bind_int(s, 7, outcome->error_code);
-		if (outcome->answer != NULL)
-			sqlite3_bind_text(
-			    s, 8, outcome->answer, answer_len(outcome->answer), SQLITE_STATIC);
-		else
-			sqlite3_bind_null(s, 8);
-		result = sqlite_run(b, SQL_ATTEMPT_ADD);
+		result = sqlite_history_add(b, history, attempt, outcome, to);
 		if (result != STORE_OK)
 			return result;
 	}

@@ -67,6 +67,12 @@ enum statement {
 	SQL_PAYLOAD_DROP,
 	SQL_ATTEMPT_ADD,
 	SQL_ATTEMPTS_DROP,
+	SQL_ITEM_CHANGE,
+	SQL_ITEM_LAST,
+	SQL_ITEMS_OF_STATE,
+	SQL_ITEMS_BETWEEN,
+	SQL_ROUTES,
+	SQL_ROUTE_SET,
 	SQL_FREE_PAGES,
 	SQL_TALLY_READ,
 	SQL_TALLY_ADD,
@@ -142,6 +148,9 @@ enum store_result sqlite_item_drop(
     struct sqlite *, int64_t key, int state, enum payload_at, bool put_aside);
 /* After a payload of the mail has gone: what the items share goes with the last of them. */
 enum store_result sqlite_shared_drop_unneeded(struct sqlite *, int64_t mail_key);
+/* A line of the item's history.  to: where it really went. */
+enum store_result sqlite_history_add(struct sqlite *, int64_t line, int64_t attempt,
+    const struct store_outcome *, enum item_state to);
 enum store_result sqlite_insert_mail(void *ctx, const struct mail *, bool *known_r);
 
 /* --- sqlite_claim.c ---------------------------------------------------------------------- */
@@ -151,6 +160,13 @@ enum store_result sqlite_claim(void *ctx, const struct store_claim *, const stru
 enum store_result sqlite_settle(void *ctx, const struct store_outcome *, bool *taken_r);
 enum store_result sqlite_next_due(void *ctx, const char *route, enum item_state from,
     int64_t now_ms, const struct keyset *in_hand, int64_t *due_ms_r);
+
+/* --- sqlite_change.c --------------------------------------------------------------------- */
+
+enum store_result sqlite_change(void *ctx, const struct store_change *,
+    const struct keyset *in_hand, struct backend_change *progress);
+enum store_result sqlite_routes(void *ctx, struct store_route **routes_r, size_t *count_r);
+enum store_result sqlite_route_set(void *ctx, const struct store_route *);
 
 /* --- sqlite_reader.c --------------------------------------------------------------------- */
 

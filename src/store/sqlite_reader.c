@@ -16,7 +16,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/text.h"
 
 #include "store/files.h"
 #include "store/reader_backend.h"
@@ -551,7 +550,7 @@ search_take(struct search *search, sqlite3_stmt *s)
 
 /* number 0: all of them */
 static int
-search_mail(struct search *search, int64_t mail_key, uint64_t number)
+search_mail(struct search *search, int64_t mail_key, unsigned number)
 {
 	struct sqlite_reader *r = search->reader;
 	sqlite3_stmt *s = r->statements[number != 0 ? READ_ITEM : READ_ITEMS_OF_MAIL];
@@ -567,22 +566,14 @@ search_ours(struct search *search, const char *id)
 {
 	struct sqlite_reader *r = search->reader;
 	sqlite3_stmt *s = r->statements[READ_MAIL_KEY];
-	size_t len = strlen(id);
-	char ulid[ULID_SIZE] = "";
-	uint64_t number = 0;
+	char mail_id[ULID_SIZE];
 	int64_t mail_key = 0;
+	unsigned number;
 	int result;
 
-	if (len < ULID_LEN)
+	if (item_id_read(id, mail_id, &number) != 0)
 		return 0;
-	for (size_t i = 0; i < ULID_LEN; i++)
-		ulid[i] = id[i] >= 'a' && id[i] <= 'z' ? (char)(id[i] - 'a' + 'A') : id[i];
-	if (!ulid_ok(ulid) ||
-	    (len > ULID_LEN &&
-		(id[ULID_LEN] != '-' || text_number(id + ULID_LEN + 1, len - ULID_LEN - 1, 1,
-					    NUMBER_MOST, &number) != 0)))
-		return 0;
-	sqlite3_bind_text(s, 1, ulid, ULID_LEN, SQLITE_STATIC);
+	sqlite3_bind_text(s, 1, mail_id, ULID_LEN, SQLITE_STATIC);
 	if (sqlite3_step(s) == SQLITE_ROW)
 		mail_key = sqlite3_column_int64(s, 0);
 	result = result_of(r, sqlite3_reset(s));

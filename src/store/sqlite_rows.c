@@ -11,6 +11,8 @@
 #include "store/sqlite.h"
 #include "store/sqlite_inside.h"
 
+#define ANSWER_MOST 4096
+
 /* --- routes, and what goes -------------------------------------------------------------- */
 
 /* *key_r is 0 for a route that is not in the table, unless it is to be added. */
@@ -117,6 +119,43 @@ sqlite_shared_drop_unneeded(struct sqlite *b, int64_t mail_key)
 		return result;
 	return sqlite_item_drop(
 	    b, mail_key << NUMBER_BITS | NUMBER_SHARED, STATE_SHARED, at, false);
+}
+
+/* --- history ----------------------------------------------------------------------------- */
+
+/* Cut at a character; what Postmark says is foreign. */
+static int
+answer_len(const char *answer)
+{
+	size_t len = strnlen(answer, ANSWER_MOST + 1);
+
+	if (len <= ANSWER_MOST)
+		return (int)len;
+	len = ANSWER_MOST;
+	while (len > 0 && ((unsigned char)answer[len] & 0xC0) == 0x80)
+		len--;
+	return (int)len;
+}
+
+enum store_result
+sqlite_history_add(struct sqlite *b, int64_t line, int64_t attempt,
+    const struct store_outcome *outcome, enum item_state to)
+{
+	sqlite3_stmt *s = b->statements[SQL_ATTEMPT_ADD];
+
+	sqlite3_bind_int64(s, 1, outcome->key);
+	sqlite3_bind_int64(s, 2, line);
+	sqlite3_bind_int64(s, 3, attempt);
+	sqlite3_bind_int64(s, 4, outcome->at_ms);
+	sqlite3_bind_int(s, 5, (int)to);
+	sqlite3_bind_int(s, 6, outcome->http_status);
+	sqlite3_bind_int(s, 7, outcome->error_code);
+	if (outcome->answer != NULL)
+		sqlite3_bind_text(
+		    s, 8, outcome->answer, answer_len(outcome->answer), SQLITE_STATIC);
+	else
+		sqlite3_bind_null(s, 8);
+	return sqlite_run(b, SQL_ATTEMPT_ADD);
 }
 
 /* --- intake ------------------------------------------------------------------------------ */

@@ -14,6 +14,8 @@
 #define CLAIM_JOINS                                                                                \
 	" LEFT JOIN mail AS m ON m.key=i.key>>20 LEFT JOIN item AS z ON z.key=(i.key>>20)<<20"
 
+#define CHANGE_COLUMNS "key, state, route, attempt, history, put_aside, payload_at, unanswered"
+
 const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 	[SQL_BEGIN] = "BEGIN",
 	[SQL_COMMIT] = "COMMIT",
@@ -73,6 +75,19 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 	[SQL_PAYLOAD_DROP] = "DELETE FROM payload WHERE item=?1",
 	[SQL_ATTEMPT_ADD] = "INSERT INTO attempt VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
 	[SQL_ATTEMPTS_DROP] = "DELETE FROM attempt WHERE item=?1",
+	[SQL_ITEM_CHANGE] = "UPDATE item SET state=?2, due_ms=coalesce(?3, due_ms),"
+			    " since_ms=coalesce(?3, since_ms), unanswered=?4, ended_ms=0,"
+			    " history=history+1 WHERE key=?1",
+	[SQL_ITEM_LAST] = "SELECT max(key) FROM item",
+	[SQL_ITEMS_OF_STATE] = "SELECT " CHANGE_COLUMNS " FROM item INDEXED BY item_state"
+			       " WHERE state=?4 AND state NOT IN (6, 8) AND key>?1 AND key<=?2"
+			       " ORDER BY key LIMIT ?3",
+	[SQL_ITEMS_BETWEEN] = "SELECT " CHANGE_COLUMNS " FROM item NOT INDEXED"
+			      " WHERE key>?1 AND key<=?2 ORDER BY key LIMIT ?3",
+	[SQL_ROUTES] = "SELECT name, held, why, stood_since_ms, stood_ms FROM route ORDER BY name",
+	[SQL_ROUTE_SET] = "INSERT INTO route(name, held, why, stood_since_ms, stood_ms)"
+			  " VALUES(?1,?2,?3,?4,?5) ON CONFLICT(name) DO UPDATE SET held=?2, why=?3,"
+			  " stood_since_ms=?4, stood_ms=?5",
 	[SQL_FREE_PAGES] = "PRAGMA freelist_count",
 	[SQL_TALLY_READ] = SQLITE_TALLY_READ,
 	[SQL_TALLY_ADD] = "UPDATE tally SET number=number+?2 WHERE what=?1",

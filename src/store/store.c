@@ -86,6 +86,10 @@ op_made_due(const struct op *op)
 {
 	if (op->kind == OP_COMMIT)
 		return op->result == STORE_OK && !op->commit.known;
+	if (op->kind == OP_MADE_DUE)
+		return true;
+	if (op->kind == OP_CHANGE)
+		return op_change_made_due(op);
 	if (op->kind == OP_SETTLE)
 		for (size_t i = 0; i < op->settle.count; i++) {
 			const struct store_outcome *o = &op->settle.outcomes[i];
@@ -123,6 +127,18 @@ op_answer(struct op *op)
 		break;
 	case OP_COUNT:
 		op->count.done(op->ctx, &op->count.counts);
+		break;
+	case OP_CHANGE:
+		op->change.done(op->ctx, op->result, &op->change.progress.changed);
+		break;
+	case OP_ROUTES:
+		op->routes.done(op->ctx, op->result, op->routes.list, op->routes.count);
+		break;
+	case OP_ROUTE_SET:
+		if (op->route_set.done != NULL)
+			op->route_set.done(op->ctx, op->result);
+		break;
+	case OP_MADE_DUE:
 		break;
 	case OP_PURGE:
 		if (op->purge.done != NULL)
@@ -403,6 +419,51 @@ store_count(struct store *store, store_counts_fn *done, void *ctx)
 	struct op *op = op_new(OP_COUNT, ctx);
 
 	op->count.done = done;
+	op_ask(store, op);
+}
+
+static char *
+text_copy(const char *text)
+{
+	return text != NULL ? mem_string(text) : NULL;
+}
+
+void
+store_change(
+    struct store *store, const struct store_change *change, store_changed_fn *done, void *ctx)
+{
+	struct op *op = op_new(OP_CHANGE, ctx);
+	const char **ids = mem_array(change->count, sizeof(*ids));
+
+	for (size_t i = 0; i < change->count; i++)
+		ids[i] = mem_string(change->ids[i]);
+	op->change.change = *change;
+	op->change.change.ids = ids;
+	op->change.change.route = text_copy(change->route);
+	op->change.change.by = text_copy(change->by);
+	op->change.done = done;
+	op_ask(store, op);
+}
+
+void
+store_routes(struct store *store, store_routes_fn *done, void *ctx)
+{
+	struct op *op = op_new(OP_ROUTES, ctx);
+
+	op->routes.done = done;
+	op_ask(store, op);
+}
+
+void
+store_route_set(
+    struct store *store, const struct store_route *route, store_done_fn *done, void *ctx)
+{
+	struct op *op = op_new(OP_ROUTE_SET, ctx);
+
+	op->route_set.route = *route;
+	op->route_set.route.name = mem_string(route->name);
+	op->route_set.route.why = text_copy(route->why);
+	op->route_set.done = done;
 	op_ask(store, op);
 }
 

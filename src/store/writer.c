@@ -44,6 +44,14 @@ struct writer {
 
 /* --- ops --------------------------------------------------------------------------------- */
 
+bool
+op_change_made_due(const struct op *op)
+{
+	return (op->change.change.action == STORE_RELEASE ||
+		   op->change.change.action == STORE_RETRY) &&
+	       op->change.progress.changed.changed > 0;
+}
+
 void
 op_list_add(struct op_list *list, struct op *op)
 {
@@ -91,6 +99,16 @@ found_free(struct backend_claim *found)
 	*found = (struct backend_claim){ 0 };
 }
 
+static void
+routes_free(struct store_route *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(list[i].name);
+		free(list[i].why);
+	}
+	free(list);
+}
+
 void
 op_free(struct op **op)
 {
@@ -112,8 +130,23 @@ op_free(struct op **op)
 	case OP_NEXT:
 		free(o->next_due.route);
 		break;
+	case OP_CHANGE:
+		for (size_t i = 0; i < o->change.change.count; i++)
+			free((char *)o->change.change.ids[i]);
+		free((void *)o->change.change.ids);
+		free((char *)o->change.change.route);
+		free((char *)o->change.change.by);
+		break;
+	case OP_ROUTES:
+		routes_free(o->routes.list, o->routes.count);
+		break;
+	case OP_ROUTE_SET:
+		free(o->route_set.route.name);
+		free(o->route_set.route.why);
+		break;
 	case OP_COUNT:
 	case OP_PURGE:
+	case OP_MADE_DUE:
 		break;
 	}
 	free(o);
@@ -213,6 +246,19 @@ op_apply(struct writer *w, struct op *op)
 	case OP_COUNT:
 		result = backend->count(handle, &op->count.counts);
 		break;
+	case OP_CHANGE:
+		op->change.next = op->change.progress;
+		op->change.next.again = false;
+		result = backend->change(handle, &op->change.change, &w->in_hand, &op->change.next);
+		break;
+	case OP_ROUTES:
+		result = backend->routes(handle, &op->routes.list, &op->routes.count);
+		break;
+	case OP_ROUTE_SET:
+		result = backend->route_set(handle, &op->route_set.route);
+		break;
+	case OP_MADE_DUE:
+		break;
 	case OP_PURGE:
 		result = backend->purge(
 		    handle, op->purge.ended_before_ms, &op->purge.cursor, &op->purge.again);
@@ -227,6 +273,11 @@ op_undo(struct op *op)
 {
 	if (op->kind == OP_CLAIM)
 		found_free(&op->claim.found);
+	if (op->kind == OP_ROUTES) {
+		routes_free(op->routes.list, op->routes.count);
+		op->routes.list = NULL;
+		op->routes.count = 0;
+	}
 	if (op->kind == OP_PURGE)
 		op->purge.cursor = 0;
 }
@@ -253,8 +304,14 @@ op_committed(struct writer *w, struct op *op)
 		op->count.counts.syncs = w->params.backend->syncs(w->params.handle);
 		w->counts = op->count.counts;
 		break;
+	case OP_CHANGE:
+		op->change.progress = op->change.next;
+		break;
 	case OP_NEXT:
+	case OP_ROUTES:
+	case OP_ROUTE_SET:
 	case OP_PURGE:
+	case OP_MADE_DUE:
 		break;
 	}
 }
@@ -268,9 +325,11 @@ group_try(struct writer *w, struct op *first, const struct op *last)
 	bool changed = false, committing = false;
 	enum store_result result = backend->begin(handle);
 
-	for (struct op *op = first; result == STORE_OK && op != last; op = op->next)
-		if (!op->refused)
-			result = op_apply(w, op);
+	/* Operators first: what a claim of this transaction gives out is in nobody's hands yet. */
+	for (int pass = 0; pass < 2; pass++)
+		for (struct op *op = first; result == STORE_OK && op != last; op = op->next)
+			if (!op->refused && (op->kind == OP_CHANGE) == (pass == 0))
+				result = op_apply(w, op);
 	if (result == STORE_OK) {
 		changed = backend->changed(handle);
 		committing = true;
@@ -321,7 +380,11 @@ op_refuse(struct writer *w, struct op *op, enum store_result result)
 	case OP_COMMIT:
 	case OP_CLAIM:
 	case OP_SETTLE:
+	case OP_CHANGE:
+	case OP_ROUTES:
+	case OP_ROUTE_SET:
 	case OP_PURGE:
+	case OP_MADE_DUE:
 		break;
 	}
 }
@@ -454,7 +517,8 @@ kept_retry(struct writer *w, struct op_list *finished)
 static bool
 op_asks_only(const struct op *op)
 {
-	return op->kind == OP_CLAIM || op->kind == OP_NEXT || op->kind == OP_COUNT;
+	return op->kind == OP_CLAIM || op->kind == OP_NEXT || op->kind == OP_COUNT ||
+	       op->kind == OP_ROUTES;
 }
 
 static uint64_t
@@ -481,6 +545,27 @@ group_take(struct writer *w, struct op_list *group, struct op_list *finished)
 	}
 }
 
+static bool
+op_goes_on(const struct op *op)
+{
+	return op->result == STORE_OK && ((op->kind == OP_PURGE && op->purge.again) ||
+					     (op->kind == OP_CHANGE && op->change.progress.again));
+}
+
+/* Those who wait for something to be due are not to wait for the end of a change of a million
+ * items. */
+static void
+made_due_tell(const struct op *op, struct op_list *home)
+{
+	struct op *told;
+
+	if (op->kind != OP_CHANGE || !op_change_made_due(op))
+		return;
+	told = mem_new(sizeof(*told));
+	told->kind = OP_MADE_DUE;
+	op_list_add(home, told);
+}
+
 /* Ops that have more to do go round again; the others go home. */
 static void
 group_finish(struct writer *w, struct op_list *finished)
@@ -489,10 +574,12 @@ group_finish(struct writer *w, struct op_list *finished)
 	struct op *op;
 
 	while ((op = op_list_take(finished)) != NULL) {
-		if (op->kind == OP_PURGE && op->result == STORE_OK && op->purge.again)
+		if (op_goes_on(op)) {
+			made_due_tell(op, &home);
 			op_list_add(&again, op);
-		else
+		} else {
 			op_list_add(&home, op);
+		}
 	}
 	if (again.first != NULL) {
 		pthread_mutex_lock(&w->lock);

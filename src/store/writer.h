@@ -21,7 +21,11 @@ enum op_kind {
 	OP_SETTLE,
 	OP_NEXT,
 	OP_COUNT,
+	OP_CHANGE,
+	OP_ROUTES,
+	OP_ROUTE_SET,
 	OP_PURGE,
+	OP_MADE_DUE, /* nobody asked: a part of a change is durable, and something is due now */
 };
 
 /* One thing asked of the store, on its way through the writer and back to its done(). */
@@ -59,6 +63,21 @@ struct op {
 			struct store_counts counts;
 		} count;
 		struct {
+			store_changed_fn *done;
+			struct store_change change;     /* ids, route and by are owned */
+			struct backend_change progress; /* of what is durable */
+			struct backend_change next;     /* with this transaction */
+		} change;
+		struct {
+			store_routes_fn *done;
+			struct store_route *list; /* owned */
+			size_t count;
+		} routes;
+		struct {
+			store_done_fn *done;
+			struct store_route route; /* with its strings */
+		} route_set;
+		struct {
 			store_done_fn *done;
 			int64_t ended_before_ms;
 			int64_t cursor;
@@ -67,6 +86,7 @@ struct op {
 	};
 };
 void op_free(struct op **); /* with what nobody has taken out of it */
+bool op_change_made_due(const struct op *);
 
 /* First in, first out. */
 struct op_list {

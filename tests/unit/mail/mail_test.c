@@ -36,6 +36,42 @@ test_item_id(void **state)
 
 /* The numbers are on disks: whoever changes one here loses mail there. */
 static void
+test_item_id_read(void **state)
+{
+	static const struct {
+		const char *reason, *id;
+		int number; /* -1: neither */
+	} cases[] = {
+		{ "a mail", "01HZZZZZZZZZZZZZZZZZZZZZZA", 0 },
+		{ "an item", "01HZZZZZZZZZZZZZZZZZZZZZZA-1", 1 },
+		{ "the largest number", "01HZZZZZZZZZZZZZZZZZZZZZZA-999999", 999999 },
+		{ "small letters", "01hzzzzzzzzzzzzzzzzzzzzzza-20", 20 },
+		{ "what the items share is none", "01HZZZZZZZZZZZZZZZZZZZZZZA-0", -1 },
+		{ "no number", "01HZZZZZZZZZZZZZZZZZZZZZZA-", -1 },
+		{ "a number too large", "01HZZZZZZZZZZZZZZZZZZZZZZA-1000000", -1 },
+		{ "a sign", "01HZZZZZZZZZZZZZZZZZZZZZZA--1", -1 },
+		{ "something else behind", "01HZZZZZZZZZZZZZZZZZZZZZZA 1", -1 },
+		{ "a letter outside of the alphabet", "01HZZZZZZZZZZZZZZZZZZZZZZU", -1 },
+		{ "too short", "01HZZZZZZZZZZZZZZZZZZZZZZ", -1 },
+		{ "nothing", "", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char mail_id[ULID_SIZE];
+		unsigned number = 77;
+		int result = item_id_read(cases[i].id, mail_id, &number);
+
+		if (result != (cases[i].number >= 0 ? 0 : -1))
+			fail_msg("%s", cases[i].reason);
+		if (result != 0)
+			continue;
+		assert_string_equal(mail_id, "01HZZZZZZZZZZZZZZZZZZZZZZA");
+		assert_int_equal(number, cases[i].number);
+	}
+}
+
+static void
 test_state_names(void **state)
 {
 	static const struct {
@@ -111,6 +147,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_item_id),
+		cmocka_unit_test(test_item_id_read),
 		cmocka_unit_test(test_state_names),
 		cmocka_unit_test(test_payload),
 		cmocka_unit_test(test_mail),
