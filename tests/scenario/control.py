@@ -8,6 +8,7 @@ import os
 import pwd
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -15,8 +16,8 @@ import time
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from daemons import (SOURCE, Failure, Relay, Sandbox, Skip, TOKEN, check, installed, load, load_result,  # noqa: E402
-                     program, run, wait_for)
+from daemons import (SOURCE, Failure, Relay, Sandbox, Skip, TOKEN, check, free_port,  # noqa: E402
+                     installed, load, load_result, program, run, wait_for)
 
 ACCOUNT_TOKEN = "sandbox-account-token"
 SENDER, READER = "shop@sender.example", "ann@reader.example"
@@ -125,6 +126,58 @@ def permissions(folder):
     check(shown["ApiTokens"] == [TOKEN], shown)
     check("operation=reload" in relay.log(), "a refused reload is not in the log")
     check(not re.search("operation=reload .*status=200", relay.log()), "a refused reload was run")
+
+
+def certificates(folder):
+    """A CA, and keys and certificates of a server and of three clients."""
+    openssl = installed("openssl")
+
+    def run_openssl(*words):
+        subprocess.run([openssl, *words], cwd=folder, check=True, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for ca in ("ca", "other-ca"):
+        run_openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", ca + ".key", "-out", ca + ".pem", "-subj", "/CN=" + ca, "-days", "2")
+    for name, ca in (("server", "ca"), ("admin", "ca"), ("reader", "ca"), ("stranger", "ca"),
+                     ("foreign", "other-ca")):
+        run_openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                    name + ".key", "-out", name + ".csr", "-subj",
+                    "/CN=" + ("admin" if name == "foreign" else name))
+        with open(os.path.join(folder, "extensions"), "w") as f:
+            f.write("subjectAltName=IP:127.0.0.1\n" if name == "server" else "extendedKeyUsage=clientAuth\n")
+        run_openssl("x509", "-req", "-in", name + ".csr", "-CA", ca + ".pem", "-CAkey", ca + ".key",
+                    "-CAcreateserial", "-out", name + ".pem", "-days", "2", "-extfile", "extensions")
+
+
+def client_certificates(folder):
+    """Over TCP only who shows a certificate with a name that the settings have."""
+    certificates(folder)
+    port = free_port()
+    sandbox, relay = pair(folder, {"control": {
+        "listen": "127.0.0.1:%d" % port, "certificate-file": os.path.join(folder, "server.pem"),
+        "key-file": os.path.join(folder, "server.key"), "client-ca-file": os.path.join(folder, "ca.pem"),
+        "admins": ["admin"], "readers": ["reader"]}})
+
+    def status(who, method, path, headers=None):
+        context = ssl.create_default_context(cafile=os.path.join(folder, "ca.pem"))
+        if who is not None:
+            context.load_cert_chain(os.path.join(folder, who + ".pem"), os.path.join(folder, who + ".key"))
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=20, context=context)
+        try:
+            connection.request(method, path, b"{}" if method == "POST" else None,
+                               headers or {"Content-Type": "application/json"})
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return None  # no connection at all
+        finally:
+            connection.close()
+    for who, look, change in (("admin", 200, 200), ("reader", 200, 403), ("stranger", 403, 403),
+                              ("foreign", None, None), (None, None, None)):
+        got = status(who, "GET", "/version"), status(who, "POST", "/queue/flush")
+        check(got == (look, change), "%s: %s" % (who, got))
+    # What a browser sends to other sites unasked is not taken.
+    check(status("admin", "POST", "/queue/flush", {"Content-Type": "text/plain"}) == 400, "text/plain")
+    check(relay.ask("GET", "/version")["name"] == "pmrelay", "the Unix socket")
 
 
 # --- bad requests ---------------------------------------------------------------------------------
@@ -695,6 +748,6 @@ def pmrelayctl(folder):
     check(code != 0, (code, out, err))
 
 
-run([permissions, bad_requests, hostile_clients_while_mail_flows, openapi, every_example, queue,
-     waiting_and_flush, status_by_any_id, events, explain_and_top, healthcheck, settings, pmrelayctl],
-    "control")
+run([permissions, client_certificates, bad_requests, hostile_clients_while_mail_flows, openapi,
+     every_example, queue, waiting_and_flush, status_by_any_id, events, explain_and_top, healthcheck,
+     settings, pmrelayctl], "control")
