@@ -16,7 +16,10 @@ include tests/bench/store.mk
 bench: all $(bench_tools)
 	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
 		python3 $(srcdir)/tests/bench/bench.py $(BENCH_FLAGS)
-.PHONY: bench
+bench-control: all $(bench_tools)
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
+		python3 $(srcdir)/tests/bench/control_bench.py $(BENCH_FLAGS)
+.PHONY: bench bench-control
 
-EXTRA_DIST += tests/bench/bench.py
+EXTRA_DIST += tests/bench/bench.py tests/bench/control_bench.py
 CLEANFILES += bench.json
