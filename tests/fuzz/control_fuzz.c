@@ -1,14 +1,16 @@
 /*
  * The whole control plane on its socket: a known operation with whatever JSON, or any bytes.  The
- * core behind it answers every ask with something made up, and Postmark cannot be reached.  A
- * request gets one answer, of JSON, with an "error" in it unless it succeeded; and whatever came,
- * the next client is served.
+ * core behind it answers every ask with something made up, the spool has a few mails, and Postmark
+ * cannot be reached.  A request gets one answer, of JSON, with an "error" in it unless it
+ * succeeded; and whatever came, the next client is served.
  */
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,6 +23,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "config/config.h"
@@ -31,6 +34,7 @@
 #include "control/ask.h"
 #include "control/control.h"
 #include "control/feed.h"
+#include "control/message.h"
 
 #define MOST_INPUT  20000
 #define MOST_ANSWER ((size_t)64 * 1024 * 1024)
@@ -123,6 +127,70 @@ on_ask(void *ctx, struct ask *ask)
 	control_answer(bench.control, ask);
 }
 
+/* --- the spool ------------------------------------------------------------------------------ */
+
+static char spool[] = "/tmp/control-fuzz-XXXXXX";
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void
+spool_remove(void)
+{
+	nftw(spool, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void
+on_stored(void *ctx, enum store_result result)
+{
+	must(result == STORE_OK);
+	loop_stop(ctx);
+}
+
+static void
+on_due(void *ctx)
+{
+	(void)ctx;
+}
+
+/* A few mails, whose ids are those that seeds have. */
+static void
+spool_fill(void)
+{
+	struct store_params params = { .backend = "sqlite", .folder = spool, .due = on_due };
+	struct store *store;
+	char why[256];
+
+	must(mkdtemp(spool) != NULL);
+	atexit(spool_remove);
+	params.loop = loop_new();
+	store = store_open(&params, why, sizeof(why));
+	must(store != NULL);
+	for (int i = 0; i < 5; i++) {
+		json_t *message = json_pack("{s:s,s:s,s:s,s:i,s:{}}", "From", "a@x.example", "To",
+		    "b@y.example", "TextBody", "Hello", "TemplateId", 7, "TemplateModel");
+		struct mail *mail;
+		struct buf text;
+
+		buf_init(&text, 1000);
+		mail = message_mail(message, i == 1, "default", "root", 1790000000000 + i, &text);
+		must(mail != NULL);
+		snprintf(mail->id, sizeof(mail->id), "01HZZZZZZZZZZZZZZZZZZZZZZ%d", i);
+		store_commit(store, mail, on_stored, params.loop);
+		loop_run(params.loop);
+		buf_free(&text);
+		json_decref(message);
+	}
+	store_close(&store);
+	loop_free(&params.loop);
+}
+
 static void
 bench_open(void)
 {
@@ -132,6 +200,7 @@ bench_open(void)
 	struct buf text;
 
 	log_setup("fuzz", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, open("/dev/null", O_WRONLY));
+	spool_fill();
 	buf_init(&text, 10000);
 	config = config_load(NULL, NULL, &text);
 	must(config != NULL);
@@ -141,7 +210,7 @@ bench_open(void)
 	free(config->control_public_url);
 	config->control_public_url = mem_string("https://relay.example.com");
 	free(config->spool_folder);
-	config->spool_folder = mem_string("/nonexistent/spool");
+	config->spool_folder = mem_string(spool);
 	config->postmark.server_token = secret_new("server", 6);
 	config->postmark.account_token = secret_new("account", 7);
 	bench.feed = params.feed = feed_new();
@@ -356,7 +425,7 @@ try_operation(const struct operation *operation, unsigned how, const char *bytes
 	buf_init(&heard, MOST_ANSWER);
 	buf_addf(&request, "%s %s", operation->changes ? "POST" : "GET", path);
 	if (how & 1)
-		buf_adds(&request, "/01HZZZZZZZZZZZZZZZZZZZZZZZ-1");
+		buf_adds(&request, "/01HZZZZZZZZZZZZZZZZZZZZZZ2-1");
 	if (!operation->changes)
 		add_query(&request, bytes, len);
 	buf_adds(&request, " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n");
