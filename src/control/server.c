@@ -134,11 +134,20 @@ add_query(const struct operation *operation, json_t *given, const char *query, s
 		evhttp_clear_headers(&pairs);
 		return -1;
 	}
-	TAILQ_FOREACH(pair, &pairs, next) {
-		if (rc == 0 && add_text(operation, given, pair->key, pair->value) != 0) {
-			buf_addf(why, "%.64s is given twice", pair->key);
+	TAILQ_FOREACH(pair, &pairs, next)
+	{
+		char *name = evhttp_uridecode(pair->key, 1, NULL); /* values are decoded already */
+		char shown[80];
+
+		if (rc == 0 && (name == NULL || !text_is_utf8(name, strlen(name)))) {
+			buf_adds(why, "the query has a name that is no UTF-8");
+			rc = -1;
+		} else if (rc == 0 && add_text(operation, given, name, pair->value) != 0) {
+			buf_addf(why, "%s is given twice",
+			    text_safe(shown, sizeof(shown), name, strlen(name)));
 			rc = -1;
 		}
+		free(name);
 	}
 	evhttp_clear_headers(&pairs);
 	return rc;
@@ -203,7 +212,8 @@ add_body(const struct operation *operation, json_t *given, struct httpd_request 
 		json_decref(json);
 		return -1;
 	}
-	json_object_foreach(json, name, value) {
+	json_object_foreach(json, name, value)
+	{
 		if (json_object_get(given, name) != NULL) {
 			char shown[80];
 
@@ -311,12 +321,13 @@ serve(void *ctx, struct httpd_request *http)
 		goto out;
 	if (r->operation->access == ACCESS_ADMIN && !r->admin) {
 		request_fail(r, 403, "permission",
-		    "run it as root or as the daemon's own user (sudo)",
-		    "%s may look, but not %s", r->who, r->operation->name);
+		    "run it as root or as the daemon's own user (sudo)", "%s may look, but not %s",
+		    r->who, r->operation->name);
 		goto out;
 	}
 	if (read_arguments(r, id, &why) != 0) {
-		request_fail(r, 400, "arguments", NULL, "%s", why.len > 0 ? why.data : "bad arguments");
+		request_fail(
+		    r, 400, "arguments", NULL, "%s", why.len > 0 ? why.data : "bad arguments");
 		goto out;
 	}
 	if (!r->admin && values_access(r->operation, r->values) == ACCESS_ADMIN) {
