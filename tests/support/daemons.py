@@ -536,14 +536,15 @@ def folder_new(prefix="test"):
 
 
 def sanitizer_reports(folder):
-    """What AddressSanitizer and its like wrote into the logs, leaks included."""
+    """What AddressSanitizer and its like wrote into the logs, leaks and races included."""
     found = []
     for name in os.listdir(folder):
         path = os.path.join(folder, name)
         if name.endswith(".log") and os.path.isfile(path):
             with open(path, errors="replace") as f:
                 text = f.read()
-            at = re.search(r"==\d+==ERROR|runtime error:|ERROR: LeakSanitizer", text)
+            at = re.search(r"==\d+==ERROR|runtime error:|ERROR: LeakSanitizer|"
+                           r"WARNING: ThreadSanitizer", text)
             if at:
                 found.append("%s: %s" % (name, text[at.start():at.start() + 3000]))
     return "\n".join(found)
