@@ -733,6 +733,52 @@ def settings(folder):
     check(TOKEN not in relay.log() and ACCOUNT_TOKEN not in relay.log(), "a token in the log")
 
 
+def in_background(relay, method, path, body=None):
+    """A request whose answer (or None, when there was none) comes into a list."""
+    answers = []
+
+    def ask():
+        try:
+            answers.append(relay.control(method, path, body))
+        except (OSError, http.client.HTTPException):
+            answers.append(None)
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    return thread, answers
+
+
+def cut_short(folder):
+    """Requests under way when the settings change, and when the relay ends."""
+    sandbox, relay = pair(folder)
+    sandbox.faults({"path": "/server", "delay_before_ms": 5000})
+    slow, answers = in_background(relay, "GET", "/server/get")
+    time.sleep(0.3)
+    changed = json.loads(json.dumps(relay.settings))
+    changed["postmark"]["url"] += "/"
+    relay.write_config(changed)
+    check(relay.ask("POST", "/reload", {})["reloaded"], "no reload")
+    slow.join(3)
+    check(answers and answers[0].status == 503 and answers[0].error["code"] == "reloaded",
+          [str(a) for a in answers])
+    relay.ask("POST", "/route/pause/default", {})
+    send(relay, "one")
+    item_of(relay, "one")
+    under_way = [in_background(relay, *request) for request in (
+        ("GET", "/events?follow=true"), ("GET", "/top"), ("POST", "/queue/drain", {}),
+        ("POST", "/send", {"from": SENDER, "to": READER, "text-body": "t", "wait": True}),
+        ("GET", "/server/get"),
+        ("POST", "/raw", {"method": "GET", "path": "/nothing", "max-retries": 5, "retry-delay": 60000,
+                          "retry-all-errors": True}))]
+    time.sleep(0.5)
+    check(not any(answers for _, answers in under_way), "answered already")
+    start = time.monotonic()
+    check(relay.stop() == 0, "the relay's end")
+    check(time.monotonic() - start < 15, "an end after %g s" % (time.monotonic() - start))
+    for thread, _ in under_way:
+        thread.join(10)
+        check(not thread.is_alive(), "a client waits still")
+
+
 def pmrelayctl(folder):
     """The same by the admin's command."""
     if program("pmrelayctl") is None:
@@ -753,4 +799,4 @@ def pmrelayctl(folder):
 
 run([permissions, client_certificates, bad_requests, hostile_clients_while_mail_flows, openapi,
      every_example, queue, waiting_and_flush, status_by_any_id, events, explain_and_top, healthcheck,
-     settings, pmrelayctl], "control")
+     settings, cut_short, pmrelayctl], "control")
