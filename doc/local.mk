@@ -1,4 +1,4 @@
-dist_man_MANS += doc/pmrelayd.8 doc/pmrelay-sandbox.8 doc/pmrelay.conf.5
+dist_man_MANS += doc/pmrelayd.8 doc/pmrelayctl.8 doc/pmrelay-sandbox.8 doc/pmrelay.conf.5
 EXTRA_DIST += doc/architecture.md doc/queue.md doc/performance.md
 
 TESTS += tests/scenario/manuals.sh

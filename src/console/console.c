@@ -363,7 +363,7 @@ draw_look(struct console *c, const json_t *look, bool screen)
 
 			buf_add(&out, at, len);
 			at += len + (at[len] == '\n');
-			buf_adds(&out, *at != '\0' ? "\033[K\r\n" : "\033[K");
+			buf_adds(&out, *at != '\0' ? "\033[K\n" : "\033[K");
 		}
 		buf_adds(&out, "\033[J");
 	} else {

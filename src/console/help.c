@@ -144,7 +144,7 @@ add_preset(struct buf *out, const char *preset)
 				buf_adds(out, json_string_value(each));
 		}
 	} else {
-		text = json_dumps(value, JSON_DECODE_ANY | JSON_COMPACT);
+		text = json_dumps(value, JSON_ENCODE_ANY);
 		buf_adds(out, text != NULL ? text : preset);
 		free(text);
 	}
@@ -442,8 +442,6 @@ add_roff_char(struct buf *out, char c, bool first)
 		buf_adds(out, "\\&");
 	if (c == '\\')
 		buf_adds(out, "\\e");
-	else if (c == '"')
-		buf_adds(out, "\\(dq");
 	else
 		buf_addc(out, c);
 }

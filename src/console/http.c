@@ -167,17 +167,24 @@ explain_failure(struct call *c, const struct http_target *t, CURLcode code, cons
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_URL_MALFORMAT:
 	case CURLE_UNSUPPORTED_PROTOCOL:
-	case CURLE_SSL_CONNECT_ERROR:
 		snprintf(a->why, sizeof(a->why), "%s cannot be reached: %s", where, detail);
 		return HTTP_UNREACHABLE;
 	default:
 		break;
 	}
-	/* A server that wants another certificate may say so only when it is read from. */
-	if (t->socket == NULL && a->status == 0 && strstr(detail, "alert") != NULL) {
-		snprintf(a->why, sizeof(a->why), "%s does not take this client certificate: %s",
+	/* TLS 1.3 has ended its handshake when the server looks at the certificate: what it does
+	 * not like ends the connection before any answer. */
+	if (t->socket == NULL && a->status == 0 &&
+	    (code != CURLE_SSL_CONNECT_ERROR || strstr(detail, "alert") != NULL)) {
+		snprintf(a->why, sizeof(a->why),
+		    "%s ended the connection without an answer: it may want another client "
+		    "certificate (--cert): %s",
 		    where, detail);
 		return HTTP_FORBIDDEN;
+	}
+	if (code == CURLE_SSL_CONNECT_ERROR) {
+		snprintf(a->why, sizeof(a->why), "%s cannot be reached: %s", where, detail);
+		return HTTP_UNREACHABLE;
 	}
 	snprintf(a->why, sizeof(a->why), "the answer from %s was cut: %s", where, detail);
 	return HTTP_CUT;
@@ -307,6 +314,7 @@ http_call(const struct http_target *t, const struct http_request *r, struct http
 	curl_multi_add_handle(multi, c.curl);
 
 	code = drive(&c, multi);
+	/* An answer that was cut has its status all the same. */
 	curl_easy_getinfo(c.curl, CURLINFO_RESPONSE_CODE, &status);
 	a->status = (int)status;
 	if (code == CURLE_OK && c.line.len > 0 && !r->line(r->ctx, c.line.data, c.line.len))

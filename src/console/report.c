@@ -51,11 +51,15 @@ safe(struct buf *out, const char *text)
 static void
 add_pair(const struct paint *p, struct buf *out, const char *name, const char *value)
 {
+	size_t width;
+
 	if (value[0] == '\0')
 		return;
 	buf_adds(out, "  ");
-	paint_add(p, out, HUE_DIM, name);
-	paint_pad(out, strlen(name) < NAME_COLUMNS ? NAME_COLUMNS - strlen(name) : 0);
+	buf_adds(out, paint_begin(p, HUE_DIM));
+	width = paint_safe(out, name, strlen(name), 0);
+	buf_adds(out, paint_end(p, HUE_DIM));
+	paint_pad(out, width < NAME_COLUMNS ? NAME_COLUMNS - width : 0);
 	buf_adds(out, "  ");
 	paint_safe_lines(out, value, strlen(value), NAME_COLUMNS + 4);
 	buf_addc(out, '\n');
@@ -313,6 +317,8 @@ add_shown(const struct paint *p, struct buf *out, const json_t *item, int64_t no
 	paint_add_size(p, &size, (uint64_t)number_of(item, "bytes"));
 	add_pair(p, out, "bytes", size.data);
 	buf_free(&size);
+	if (json_is_null(message) && json_is_false(json_object_get(item, "has_message")))
+		buf_adds(out, "\nIts message is no longer kept.\n");
 	if (message == NULL || json_is_null(message))
 		return;
 	add_title(p, out, "Message, as Postmark gets it");
@@ -361,10 +367,11 @@ add_sizes(const struct paint *p, struct buf *out, const json_t *sizes)
 		uint64_t value = (uint64_t)number_of(size, "bytes");
 		uint64_t limit = (uint64_t)number_of(size, "limit");
 		const char *what = text_of(size, "what"), *unit = text_of(size, "unit");
+		size_t width;
 
 		buf_adds(out, "  ");
-		safe(out, what);
-		paint_pad(out, strlen(what) < NAME_COLUMNS ? NAME_COLUMNS - strlen(what) : 0);
+		width = paint_safe(out, what, strlen(what), 0);
+		paint_pad(out, width < NAME_COLUMNS ? NAME_COLUMNS - width : 0);
 		buf_adds(out, "  ");
 		add_bar(p, out, value, limit);
 		buf_adds(out, "  ");
@@ -510,12 +517,14 @@ static void
 add_health(const struct paint *p, struct buf *out, const json_t *answer)
 {
 	bool healthy = json_is_true(json_object_get(answer, "healthy"));
-	const json_t *each;
-	size_t index;
+	const json_t *checks = json_object_get(answer, "checks"), *each;
+	size_t index, columns = NAME_COLUMNS;
 
+	json_array_foreach(checks, index, each) if (strlen(text_of(each, "name")) > columns)
+	    columns = strlen(text_of(each, "name"));
 	paint_add(p, out, healthy ? HUE_GOOD : HUE_BAD, healthy ? "healthy" : "not healthy");
 	buf_addc(out, '\n');
-	json_array_foreach(json_object_get(answer, "checks"), index, each)
+	json_array_foreach(checks, index, each)
 	{
 		bool ok = json_is_true(json_object_get(each, "ok"));
 		const char *name = text_of(each, "name");
@@ -525,12 +534,12 @@ add_health(const struct paint *p, struct buf *out, const json_t *answer)
 		paint_add(p, out, ok ? HUE_GOOD : HUE_BAD, ok ? "ok    " : "FAILED");
 		buf_adds(out, "  ");
 		width = paint_safe(out, name, strlen(name), 0);
-		paint_pad(out, width < NAME_COLUMNS ? NAME_COLUMNS - width : 0);
+		paint_pad(out, width < columns ? columns - width : 0);
 		buf_adds(out, "  ");
 		safe(out, text_of(each, "text"));
 		buf_addc(out, '\n');
 		if (!ok && text_of(each, "todo")[0] != '\0') {
-			paint_pad(out, NAME_COLUMNS + 12);
+			paint_pad(out, columns + 12);
 			safe(out, text_of(each, "todo"));
 			buf_addc(out, '\n');
 		}
