@@ -145,8 +145,8 @@ class Stage:
         return answer, self.tap.since(before)
 
     def one(self, method, path, arguments, remote, account=False, body=None, query=None):
-        """The operation makes this one request, with this body and this query alone; by the
-        connection that is the usual one, and then by a named one."""
+        """The operation makes this one request, with this body and this query alone, by the usual
+        connection."""
         answer, seen = self.ask(method, path, arguments)
         check(len(seen) == 1, "%s: %d requests" % (path, len(seen)))
         self.is_request(seen[0], remote, body, query)
@@ -649,6 +649,13 @@ def test_sendbatchemail(folder):
     answer, _ = stage.ask("POST", "/send/batch", {"emails": many, "wait": True, "timeout": "120s"})
     check(answer["sent"] == 701, {k: answer[k] for k in ("sent", "failed", "spooled")})
     stage.messages(701, before)
+    # Whoever asks for lines is told how far it is.
+    lines = stage.relay.control("POST", "/send/batch", {"emails": many, "wait": True},
+                                headers={"Accept": "application/x-ndjson"}).lines
+    progress = [line["progress"] for line in lines[:-1]]
+    check(lines[-1]["result"]["sent"] == 701 and progress[-1]["done"] == progress[-1]["of"] == 701,
+          lines[-2:])
+    check([p["done"] for p in progress if p["text"] == "stored"][-1] == 701, progress[:5])
     stage.by_second("POST", "/send/batch", {"emails": [plain], "direct": True})
     error, _ = stage.ask("POST", "/send/batch", {"emails": [plain, dict(plain, Form="x")]}, 422)
     check("mail 2 of 2" in error["error"]["message"], error)

@@ -38,7 +38,7 @@ def pair(folder, settings=None):
 
 
 def send(relay, subject, reader=READER):
-    """By SMTP; the id of the mail."""
+    """By SMTP."""
     with relay.smtp() as s:
         s.ehlo()
         s.mail(SENDER)
