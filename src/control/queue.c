@@ -16,10 +16,11 @@
 #include "control/feed.h"
 #include "control/inside.h"
 
-#define LIST_BUDGET_MS 50
-#define MOST_FOUND     1000 /* items of one id */
-#define MOST_MESSAGE   ((size_t)64 * 1024 * 1024)
-#define DRAIN_LOOK_MS  500
+#define LIST_BUDGET_MS   50
+#define MOST_FOUND       1000 /* items of one id */
+#define MOST_MESSAGE     ((size_t)64 * 1024 * 1024)
+#define DRAIN_LOOK_MS    500
+#define DRAIN_LOOK_ITEMS 500
 
 /* --- arguments ------------------------------------------------------------------------------ */
 
@@ -33,7 +34,8 @@ states_of(const struct request *r)
 	unsigned states = 0;
 	size_t index;
 
-	json_array_foreach(list, index, each) {
+	json_array_foreach(list, index, each)
+	{
 		const char *name = json_string_value(each);
 
 		for (int s = ITEM_SPOOLED; s <= ITEM_FAILED; s++)
@@ -91,9 +93,8 @@ queue_list_run(struct request *r)
 	free(items);
 	if (next_key != 0)
 		next = json_sprintf("%" PRId64, next_key);
-	request_answer(r,
-	    json_pack("{s:o,s:o,s:b}", "items", array, "next", next != NULL ? next : json_null(),
-		"scanned_all", next_key == 0));
+	request_answer(r, json_pack("{s:o,s:o,s:b}", "items", array, "next",
+			      next != NULL ? next : json_null(), "scanned_all", next_key == 0));
 }
 
 /* --- show and status ------------------------------------------------------------------------ */
@@ -207,10 +208,9 @@ changed(struct request *r, struct ask *ask)
 		    "an item in this state cannot be treated so");
 		return;
 	}
-	request_answer(r,
-	    json_pack("{s:I,s:I,s:I,s:I}", "changed", (json_int_t)c->changed, "in_flight",
-		(json_int_t)c->left_out, "unfit", (json_int_t)c->unfit, "unknown",
-		(json_int_t)c->unknown));
+	request_answer(r, json_pack("{s:I,s:I,s:I,s:I}", "changed", (json_int_t)c->changed,
+			      "in_flight", (json_int_t)c->left_out, "unfit", (json_int_t)c->unfit,
+			      "unknown", (json_int_t)c->unknown));
 }
 
 static enum store_action
@@ -253,8 +253,7 @@ queue_change_run(struct request *r)
 	}
 	ask = request_ask_new(r, ASK_CHANGE, changed);
 	ask->change.action = action_of(r);
-	json_array_foreach(ids, index, each)
-		strlist_add(&ask->change.ids, json_string_value(each));
+	json_array_foreach(ids, index, each) strlist_add(&ask->change.ids, json_string_value(each));
 	ask->change.states = states_of(r);
 	if (value_given(r, "route"))
 		ask->change.route = mem_string(value_string(r, "route"));
@@ -338,15 +337,49 @@ drain_gone(struct request *r)
 	request_end_lines(r);
 }
 
+/*
+ * Items of the route in these states: as many as can be looked at in a moment, and one for all the
+ * others.  -1 after request_fail().
+ */
+static int
+count_of_route(struct request *r, unsigned states, uint64_t *count_r)
+{
+	const struct item_filter filter = { .states = states, .route = value_string(r, "route") };
+	const struct item_page page = { .most_items = DRAIN_LOOK_ITEMS,
+		.budget_ms = LIST_BUDGET_MS };
+	struct store_reader *reader = request_reader(r); /* the end of the request, perhaps */
+	struct item_facts *items;
+	int64_t next_key;
+	size_t count;
+
+	if (reader == NULL)
+		return -1;
+	if (store_reader_list(reader, &filter, &page, &items, &count, &next_key) != 0) {
+		request_fail(r, 503, "spool", "try again", "the spool cannot be read: %s",
+		    store_reader_why(reader));
+		return -1;
+	}
+	items_free(items, count);
+	*count_r = count + (next_key != 0);
+	return 0;
+}
+
 static void
 drain_counted(struct request *r, struct ask *ask)
 {
 	const uint64_t *items = ask->counts.store.items;
 	struct drain *drain = r->work;
-	uint64_t left = items[ITEM_SPOOLED] + items[ITEM_SENDING] + items[ITEM_WAITING] +
-			items[ITEM_UNSURE];
+	uint64_t left =
+	    items[ITEM_SPOOLED] + items[ITEM_SENDING] + items[ITEM_WAITING] + items[ITEM_UNSURE];
+	uint64_t held = items[ITEM_HELD];
 	bool over = clock_mono_ms() >= drain->end_ms;
 
+	if (value_given(r, "route") &&
+	    (count_of_route(r,
+		 1U << ITEM_SPOOLED | 1U << ITEM_SENDING | 1U << ITEM_WAITING | 1U << ITEM_UNSURE,
+		 &left) != 0 ||
+		count_of_route(r, 1U << ITEM_HELD, &held) != 0))
+		return;
 	if (left > drain->most)
 		drain->most = left;
 	request_progress(r, drain->most - left, drain->most, "gone out");
@@ -354,9 +387,8 @@ drain_counted(struct request *r, struct ask *ask)
 		loop_timer_set(drain->timer, DRAIN_LOOK_MS);
 		return;
 	}
-	request_answer(r,
-	    json_pack("{s:b,s:I,s:I}", "drained", left == 0, "left", (json_int_t)left, "held",
-		(json_int_t)items[ITEM_HELD]));
+	request_answer(r, json_pack("{s:b,s:I,s:I}", "drained", left == 0, "left", (json_int_t)left,
+			      "held", (json_int_t)held));
 }
 
 static void

@@ -602,6 +602,22 @@ def waiting_and_flush(folder):
     sandbox.await_messages(3)
 
 
+def drain_of_one_route(folder):
+    """What waits for another route, even for a long time, holds up nobody."""
+    sandbox, relay = pair(folder, {"connection second": {"token": TOKEN}})
+    relay.ask("POST", "/route/pause/second", {})
+    mail = {"from": SENDER, "to": READER, "text-body": "t"}
+    for connection in ("default", "second"):
+        relay.ask("POST", "/send", dict(mail, connection=connection))
+    answer = relay.ask("POST", "/queue/drain", {"route": "default", "timeout": "20s"})
+    check(answer == {"drained": True, "left": 0, "held": 0}, answer)
+    answer = relay.ask("POST", "/queue/drain", {"route": "second", "timeout": "1s"})
+    check(answer == {"drained": False, "left": 1, "held": 0}, answer)
+    check(relay.ask("POST", "/queue/hold", {"all": True, "route": "second"})["changed"] == 1, "")
+    answer = relay.ask("POST", "/queue/drain", {"route": "second", "timeout": "20s"})
+    check(answer == {"drained": True, "left": 0, "held": 1}, answer)
+
+
 def status_by_any_id(folder):
     sandbox, relay = pair(folder)
     sandbox.faults({"path": "/email*", "status": 503, "times": 1})
@@ -798,5 +814,5 @@ def pmrelayctl(folder):
 
 
 run([permissions, client_certificates, bad_requests, hostile_clients_while_mail_flows, openapi,
-     every_example, queue, waiting_and_flush, status_by_any_id, events, explain_and_top, healthcheck,
-     settings, cut_short, pmrelayctl], "control")
+     every_example, queue, waiting_and_flush, drain_of_one_route, status_by_any_id, events,
+     explain_and_top, healthcheck, settings, cut_short, pmrelayctl], "control")
