@@ -36,7 +36,7 @@ enum item_kind {
 };
 
 struct item {
-	unsigned number;           /* 1… within its mail */
+	unsigned number; /* 1… within its mail */
 	enum item_kind kind;
 	struct strlist recipients; /* all of To, Cc and Bcc; bare canonical addresses */
 	struct payload payload;
