@@ -332,6 +332,39 @@ ask_start(struct settle *settle, const struct store_item *item)
 
 /* --- claims ------------------------------------------------------------------------------- */
 
+/*
+ * What Postmark is asked about: everything with unsure = reconcile, and with unsure = hold what an
+ * operator released, who would otherwise see it held again.
+ */
+static bool
+is_asked_about(const struct settle *settle, const struct store_item *item)
+{
+	switch (settle->params.options->unsure) {
+	case UNSURE_RECONCILE:
+		return true;
+	case UNSURE_HOLD:
+		return item->since_ms > item->accepted_ms;
+	case UNSURE_RETRY:
+		break;
+	}
+	return false;
+}
+
+/* Starts the questions; the others stand at the start of items then, so many of them. */
+static size_t
+items_ask(struct settle *settle, struct store_item *items, size_t count)
+{
+	size_t rest = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (is_asked_about(settle, &items[i]))
+			ask_start(settle, &items[i]);
+		else
+			items[rest++] = items[i];
+	}
+	return rest;
+}
+
 /* unsure = retry or hold.  Takes the items. */
 static void
 items_move(struct settle *settle, struct store_item *items, size_t count)
@@ -390,14 +423,12 @@ items_claimed(
 		settle->maybe_due = true;
 		outcome_give_back(
 		    store, items, count, ITEM_UNSURE, outcomes_durable, note_new(settle));
-	} else if (count > 0 && settle->params.options->unsure != UNSURE_RECONCILE) {
-		items_move(settle, items, count);
-		items = NULL;
-		count = 0;
 	} else if (count > 0) {
-		for (size_t i = 0; i < count; i++)
-			ask_start(settle, &items[i]);
-		free(items);
+		count = items_ask(settle, items, count);
+		if (count > 0)
+			items_move(settle, items, count);
+		else
+			free(items);
 		items = NULL;
 		count = 0;
 	}
@@ -413,7 +444,7 @@ static void
 settle_pump(struct settle *settle)
 {
 	const struct settle_params *params = &settle->params;
-	bool asks = params->options->unsure == UNSURE_RECONCILE;
+	bool asks = params->options->unsure != UNSURE_RETRY;
 	unsigned room = MOST_KEPT - settle->ask_count;
 	struct store_claim claim = {
 		.route = params->route,

@@ -1175,6 +1175,36 @@ unsure_may_be_held(void **state)
 	assert_int_equal(b->searches, 0);
 }
 
+static void
+change_done(void *ctx, enum store_result result, const struct store_changed *changed)
+{
+	struct bench *b = ctx;
+
+	assert_int_equal(result, STORE_OK);
+	b->store_done += (unsigned)changed->changed;
+}
+
+/* What may have gone out is looked for, and not held for ever. */
+static void
+released_unsure_is_looked_for(void **state)
+{
+	struct store_change change = {
+		.action = STORE_RELEASE, .states = 1U << ITEM_HELD, .by = "queue release by root"
+	};
+	struct bench *b = *state;
+
+	b->options.unsure = UNSURE_HOLD;
+	b->after.fate = SERVER_CLOSES;
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_HELD, 1);
+	b->after.fate = SERVER_ANSWERS;
+	change.at_ms = clock_wall_ms() + 1;
+	store_change(b->store, &change, change_done, b);
+	wait_for(b, ITEM_SENT, 1);
+	assert_true(b->searches > 0);
+}
+
 /* --- an operator's word ------------------------------------------------------------------- */
 
 static void
@@ -1689,6 +1719,7 @@ main(void)
 		TEST(a_failing_search_is_repeated),
 		TEST(unsure_may_be_retried),
 		TEST(unsure_may_be_held),
+		TEST(released_unsure_is_looked_for),
 		TEST(a_held_route_rests),
 		TEST(a_hold_in_the_middle),
 		TEST(a_hold_outlives_a_restart),
