@@ -122,42 +122,59 @@ read_file(void *ctx, const char *path, size_t *len_r, struct buf *why)
 
 /* --- before anything is destroyed ------------------------------------------------------------ */
 
+/* " 4711" of the words, " --state held" of the options, as they were typed. */
+static void
+add_given(struct buf *out, const struct operation *o, const char *name, const json_t *value)
+{
+	const struct argument *a = operation_argument(o, name);
+	const json_t *each;
+	char *shown;
+	size_t index;
+
+	if (json_is_array(value)) {
+		json_array_foreach(value, index, each) add_given(out, o, name, each);
+		return;
+	}
+	if (a == NULL || a->place != IN_PATH)
+		buf_addf(out, " --%s", name);
+	if (json_is_true(value))
+		return;
+	shown = json_is_string(value) ? mem_string(json_string_value(value))
+				      : json_dumps(value, JSON_ENCODE_ANY);
+	buf_addc(out, ' ');
+	if (shown != NULL)
+		paint_safe(out, shown, strlen(shown), 200);
+	free(shown);
+}
+
 /* "Delete server 4711? [y/N] " */
 static char *
 make_question(const struct operation *o, const json_t *given)
 {
 	const char *verb = strrchr(o->name, ' ');
 	const json_t *value;
-	const char *key;
+	const char *name;
 	struct buf text;
-	char *question;
 	size_t len;
 
 	verb = verb != NULL ? verb + 1 : o->name;
-	buf_init(&text, MOST_WHY);
+	buf_init(&text, MOST_FILE);
 	buf_addc(&text, (char)toupper((unsigned char)verb[0]));
 	buf_adds(&text, verb + 1);
-	if (verb != o->name) {
+	if (o->run == RUN_QUEUE_CHANGE) {
+		buf_adds(&text, json_object_get(given, "id") != NULL ? " from the queue:"
+								     : " items of the queue:");
+	} else if (verb != o->name) {
 		buf_addc(&text, ' ');
 		buf_add(&text, o->name, (size_t)(verb - o->name) - 1);
 	}
-	json_object_foreach((json_t *)(uintptr_t)given, key, value)
+	json_object_foreach((json_t *)(uintptr_t)given, name, value)
 	{
-		const struct argument *a = operation_argument(o, key);
-		char *shown = json_is_string(value) ? mem_string(json_string_value(value))
-						    : json_dumps(value, JSON_ENCODE_ANY);
-
-		if (shown == NULL)
-			continue;
-		if (a == NULL || a->place != IN_PATH)
-			buf_addf(&text, ", %s", key);
-		buf_addc(&text, ' ');
-		paint_safe(&text, shown, strlen(shown), 200);
-		free(shown);
+		if (strcmp(name, "reason") != 0)
+			add_given(&text, o, name, value);
 	}
 	buf_adds(&text, "? [y/N] ");
-	question = buf_take(&text, &len);
-	return question;
+	return buf_take(&text, &len);
 }
 
 /* EX_OK: go on. */

@@ -15,6 +15,7 @@ include tests/fuzz/convert.mk
 include tests/fuzz/frame.mk
 include tests/fuzz/answer.mk
 include tests/fuzz/config.mk
+include tests/fuzz/console.mk
 include tests/fuzz/httpd.mk
 include tests/fuzz/control.mk
 include tests/fuzz/mustache.mk

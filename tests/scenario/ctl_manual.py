@@ -4,6 +4,7 @@
 The daemon here is a stand-in that answers what a test wants; the last tests speak to the real one.
 """
 
+import atexit
 import fcntl
 import http.server
 import json
@@ -11,6 +12,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import socket
 import socketserver
 import ssl
@@ -33,6 +35,13 @@ OURS = re.compile(r"\x1b\[(\d*m|\?1049[hl]|\?25[hl]|H|J|K)")
 # --- the stand-in -------------------------------------------------------------------------------
 
 
+def short_folder():
+    """A Unix socket's path ends at 107 bytes."""
+    path = tempfile.mkdtemp(prefix="ctl-")
+    atexit.register(shutil.rmtree, path, True)
+    return path
+
+
 class Stub:
     """An HTTP server on a Unix socket (or over TLS) that answers by a function."""
 
@@ -40,7 +49,7 @@ class Stub:
         self.requests = []
         self.path = os.path.join(folder, "stub.sock")
         if len(self.path) > 100:
-            self.path = os.path.join(tempfile.mkdtemp(prefix="ctl-"), "stub.sock")
+            self.path = os.path.join(short_folder(), "stub.sock")
         stub = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -239,7 +248,7 @@ def exits(folder):
     check("is pmrelayd running?" in done.stderr and "--socket" in done.stderr, done.stderr)
 
     stale = socket.socket(socket.AF_UNIX)
-    path = os.path.join(tempfile.mkdtemp(prefix="ctl-"), "stale.sock")
+    path = os.path.join(short_folder(), "stale.sock")
     stale.bind(path)
     stale.close()
     done = ctl(path, "queue", "list", status=69)
@@ -275,7 +284,7 @@ def exits(folder):
          "was cut"),
     ]
     for answer, status, text in cases:
-        own = tempfile.mkdtemp(prefix="ctl-")
+        own = short_folder()
         with Stub(own, lambda h, r, answer=answer: (answer(h, r), setattr(h, "close_connection", True))) as stub:
             done = ctl(stub, "server", "get", "5", status=status)
             check(text in done.stderr, "wanted %r: %r" % (text, done.stderr))
@@ -286,7 +295,7 @@ def exits(folder):
         check("FAILED" in done.stdout and "put a new one in" in done.stdout, done.stdout)
 
     if os.geteuid() == 0:
-        closed = tempfile.mkdtemp(prefix="ctl-")
+        closed = short_folder()
         with Stub(closed, always({})) as stub:
             os.chmod(closed, 0o755)
             os.chmod(stub.path, 0o600)
@@ -361,11 +370,10 @@ def outputs(folder):
         check(done.stdout == json.dumps(answer) + "\n", done.stdout)
         done = ctl(stub, "--color", "always", "queue", "list")
         check("\x1b[31mheld\x1b[0m" in done.stdout and "\x1b[32msent" in done.stdout, done.stdout)
-    with Stub(folder + "/..", error(404, "none", "there is none")) as stub:
+    with Stub(short_folder(), error(404, "none", "there is none")) as stub:
         done = ctl(stub, "server", "get", "5", "--json", status=1)
         check(json.loads(done.stdout)["error"]["code"] == "none", done.stdout)
-        os.unlink(stub.path)
-    with Stub(tempfile.mkdtemp(prefix="ctl-"), always({"items": [], "next": None, "scanned_all": True})) as stub:
+    with Stub(short_folder(), always({"items": [], "next": None, "scanned_all": True})) as stub:
         done = ctl(stub, "queue", "list")
         check(done.stdout == "" and "Nothing was found" in done.stderr, done.stdout + done.stderr)
 
@@ -485,10 +493,12 @@ def questions(folder):
         check(len(stub.requests) == 1, "--yes")
         ctl(stub, "server", "delete", "4711", "--yes")
         check(len(stub.requests) == 2, "--yes in a script")
-        shown = on_terminal(stub, "webhook", "delete", "--instance", status=1,
-                            keys=[(r"Delete webhook, instance true\? \[y/N\] ", "n\n")])
-        shown = on_terminal(stub, "queue", "delete", "--all", "--state", "held", status=1,
-                            keys=[(r"Delete queue, all true, state \[\"held\"\]\?", "n\n")])
+        on_terminal(stub, "webhook", "delete", "--instance", status=1,
+                    keys=[(r"Delete webhook --instance\? \[y/N\] ", "n\n")])
+        on_terminal(stub, "queue", "delete", "--all", "--state", "held", "--state", "failed", status=1,
+                    keys=[(r"Delete items of the queue: --all --state held --state failed\?", "n\n")])
+        on_terminal(stub, "queue", "delete", "01A", "01B", "--reason", "x", status=1,
+                    keys=[(r"Delete from the queue: 01A 01B\?", "n\n")])
 
 
 def colours(folder):
@@ -505,7 +515,7 @@ def colours(folder):
         check("01KAQ8Z6Y7M0W9V5T3R1P2N4J6-1" in shown, "an id is whole: " + shown)
         shown = on_terminal(stub, "queue", "list", "--json")
         check(json.loads(shown) == answer and "\n  " in shown, shown)
-    with Stub(tempfile.mkdtemp(prefix="ctl-"), always(dict(ITEM, content_bytes=1234567))) as stub:
+    with Stub(short_folder(), always(dict(ITEM, content_bytes=1234567))) as stub:
         check("1.2 MB" in on_terminal(stub, "server", "get", "1"), "a size for people")
         check("1234567" in ctl(stub, "server", "get", "1").stdout, "a size for programs")
 
@@ -745,6 +755,9 @@ def manual(folder):
     wanted = ctl("/none", "--manual-commands").stdout
     for a, b in zip(found.splitlines(), wanted.splitlines()):
         check(a == b, "pmrelayctl.8 says %r, the table %r; run make manual-commands" % (a, b))
+    own = ctl("/none", "help").stdout
+    for option in re.findall(r"^  --([a-z-]+)", own[own.index("\nOptions"):], re.M):
+        check(re.search(r"Fl -%s\b" % option, page), "pmrelayctl.8 does not know --%s" % option)
     check(found == wanted, "pmrelayctl.8 is not as long as the table; run make manual-commands")
 
 
