@@ -18,11 +18,11 @@ struct mail;
  * answer and carries it back.
  */
 enum ask_kind {
-	ASK_COMMIT,    /* mails to be made durable */
-	ASK_CHANGE,    /* items */
-	ASK_COUNTS,    /* store and dispatcher, and how each route is */
-	ASK_ROUTE,     /* hold it or let it go */
-	ASK_WAKE,      /* flush: whatever waits is due now, and breakers and pauses of ours are tried */
+	ASK_COMMIT, /* mails to be made durable */
+	ASK_CHANGE, /* items */
+	ASK_COUNTS, /* store and dispatcher, and how each route is */
+	ASK_ROUTE,  /* hold it or let it go */
+	ASK_WAKE, /* flush: whatever waits is due now, and breakers and pauses of ours are tried */
 	ASK_EXPLAIN,   /* a front converts a mail and tells what became of it */
 	ASK_RELOAD,    /* read the configuration again, as SIGHUP does */
 	ASK_LOG_LEVEL, /* of all processes, until the next reload */

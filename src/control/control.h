@@ -15,9 +15,9 @@ struct control;
 
 struct control_params {
 	const struct config *config; /* copied */
-	int unix_fd; /* listening; -1: none.  Both are taken */
-	int tcp_fd;  /* listening, for TLS with client certificates; -1: none */
-	struct feed *feed; /* lent for life */
+	int unix_fd;                 /* listening; -1: none.  Both are taken */
+	int tcp_fd;                  /* listening, for TLS with client certificates; -1: none */
+	struct feed *feed;           /* lent for life */
 	/*
 	 * Called on the control thread with an ask to be carried to the core; the carrier gives it
 	 * back by control_answer(), from any thread, always, in the end.

@@ -53,8 +53,8 @@ feed_add(struct feed *feed, const struct feed_event *event)
 }
 
 size_t
-feed_read(struct feed *feed, uint64_t after, struct feed_event *events, size_t most,
-    uint64_t *missed_r)
+feed_read(
+    struct feed *feed, uint64_t after, struct feed_event *events, size_t most, uint64_t *missed_r)
 {
 	uint64_t oldest;
 	size_t count = 0;

@@ -9,7 +9,8 @@
 
 /*
  * What happened of late, in memory: the newest FEED_MOST events, numbered from 1.  The core's
- * thread adds, any thread reads; adding costs a copy, and wakes a reader only when one asked for it.
+ * thread adds, any thread reads; adding costs a copy, and wakes a reader only when one asked for
+ * it.
  */
 #define FEED_MOST 4096
 
@@ -36,8 +37,8 @@ void feed_add(struct feed *, const struct feed_event *);
  * Copies up to most events with a number above after, oldest first, and tells how many were
  * overwritten before they were read.
  */
-size_t feed_read(struct feed *, uint64_t after, struct feed_event *events, size_t most,
-    uint64_t *missed_r);
+size_t feed_read(
+    struct feed *, uint64_t after, struct feed_event *events, size_t most, uint64_t *missed_r);
 uint64_t feed_last(struct feed *); /* the newest number; 0: none yet */
 /* wake(ctx) runs once, from the adding thread, at the next feed_add(); to be armed again. */
 void feed_arm(struct feed *, void (*wake)(void *ctx), void *ctx);

@@ -33,7 +33,7 @@ struct control {
 	struct loop *loop;
 	struct config *config;
 	struct httpd *httpd;
-	struct store_reader *reader;     /* NULL: could not be opened yet */
+	struct store_reader *reader; /* NULL: could not be opened yet */
 	struct postmark_client *client;
 	struct feed *feed;
 	struct request *requests; /* under way */
@@ -58,7 +58,7 @@ struct ticket {
 	struct control *control;
 	struct request *request;
 	void (*asked)(struct request *, struct ask *); /* of an ask */
-	void *more;                     /* of who made it, freed with it */
+	void *more;                                    /* of who made it, freed with it */
 	void (*more_free)(void *);
 };
 struct ticket *ticket_new(struct request *);
@@ -74,9 +74,9 @@ struct request {
 	const struct operation *operation;
 	json_t *values; /* checked arguments, by name */
 	bool admin;
-	char who[96];   /* "root", "uid 1000", "CN relay-admin": for logs and histories */
-	bool lines;     /* the client wants progress: JSON lines */
-	bool begun;     /* some of them are out */
+	char who[96];     /* "root", "uid 1000", "CN relay-admin": for logs and histories */
+	bool lines;       /* the client wants progress: JSON lines */
+	bool begun;       /* some of them are out */
 	int64_t began_ms; /* monotonic */
 
 	/* What an operation keeps while it waits; freed with the request. */
@@ -101,7 +101,7 @@ void request_fail_postmark(struct request *, int status, const char *code, const
     json_t *postmark, const char *message);
 void request_begin_lines(struct request *); /* of a stream, before there is one to tell */
 void request_end_lines(struct request *);
-void request_drop(struct request *);      /* without an answer: at the end of the thread */
+void request_drop(struct request *); /* without an answer: at the end of the thread */
 
 /* A line of an answer that streams, or of progress; takes.  Nothing when the client has gone. */
 void request_line(struct request *, json_t *line);
@@ -123,9 +123,9 @@ const struct connection *request_connection(struct request *);
 typedef void run_fn(struct request *);
 run_fn remote_run, remote_pages_run, raw_run, send_run, send_batch_run, webhook_create_run,
     webhook_list_run, webhook_delete_run, queue_list_run, queue_show_run, queue_change_run,
-    queue_flush_run, queue_drain_run, queue_count_run, route_list_run, route_change_run,
-    status_run, events_run, explain_run, top_run, healthcheck_run, config_run, reload_run,
-    log_level_run, version_run, openapi_run;
+    queue_flush_run, queue_drain_run, queue_count_run, route_list_run, route_change_run, status_run,
+    events_run, explain_run, top_run, healthcheck_run, config_run, reload_run, log_level_run,
+    version_run, openapi_run;
 
 /* --- asking the core ---------------------------------------------------------------------- */
 
@@ -140,7 +140,8 @@ void request_ask(struct request *, struct ask *);
 /* --- small helpers that several operations need --------------------------------------------- */
 
 json_t *json_time(int64_t wall_ms); /* "2026-…Z"; null for 0 and INT64_MAX */
-json_t *json_text(const char *text); /* foreign bytes: what is no UTF-8 is replaced; null for NULL */
+json_t *json_text(
+    const char *text); /* foreign bytes: what is no UTF-8 is replaced; null for NULL */
 struct item_facts;
 json_t *json_item(const struct item_facts *, bool whole);
 json_t *json_history(struct control *, int64_t key);
@@ -157,8 +158,8 @@ struct store_reader *request_reader(struct request *);
 
 struct remote_call {
 	const char *method;
-	const char *path; /* with its query */
-	bool account;     /* which token */
+	const char *path;   /* with its query */
+	bool account;       /* which token */
 	const json_t *body; /* NULL: none.  Lent for the call to remote_submit() */
 	int64_t timeout_ms; /* 0: the usual */
 };
@@ -171,8 +172,8 @@ int remote_submit(struct request *, const struct connection *, const struct remo
 /* 200 and JSON; otherwise request_fail…() with what is best said about it, and false. */
 bool remote_is_good(struct request *, const struct postmark_answer *, json_t *json);
 /* Path and body as the row says: "{id}" and its like filled, the rest as query or JSON. */
-char *remote_path(struct request *); /* caller frees; NULL after request_fail() */
-json_t *remote_body(struct request *); /* by .remote of the arguments, dots nest */
+char *remote_path(struct request *);                /* caller frees; NULL after request_fail() */
+json_t *remote_body(struct request *);              /* by .remote of the arguments, dots nest */
 void remote_mask(struct request *, json_t *answer); /* tokens and passwords */
 struct secret;
 /* NULL after request_fail(). */
@@ -189,8 +190,7 @@ typedef void wait_event_fn(struct request *, const struct feed_event *);
  * Events with a number above after: all of them, or of the items that wait_add() names; at most one
  * wait for a request.  Ended by wait_free() or with the request.
  */
-struct wait *wait_new(
-    struct waits *, struct request *, uint64_t after, bool all, wait_event_fn *);
+struct wait *wait_new(struct waits *, struct request *, uint64_t after, bool all, wait_event_fn *);
 void wait_add(struct wait *, const char *item_id);
 void wait_look(struct wait *); /* tells at once what is there already; may end the request */
 void wait_free(struct wait **);

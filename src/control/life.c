@@ -50,9 +50,8 @@ route_list_run(struct request *r)
 static void
 route_changed(struct request *r, struct ask *ask)
 {
-	request_answer(r,
-	    json_pack("{s:s,s:s}", "route", ask->route.route, "mode",
-		ask->route.hold ? "held" : "goes"));
+	request_answer(r, json_pack("{s:s,s:s}", "route", ask->route.route, "mode",
+			      ask->route.hold ? "held" : "goes"));
 }
 
 void
@@ -63,8 +62,8 @@ route_change_run(struct request *r)
 
 	ask->route.route = mem_string(value_string(r, "route"));
 	ask->route.hold = strstr(r->operation->name, "pause") != NULL;
-	ask->route.by = mem_format(
-	    "%s%s%s", r->who, reason != NULL ? ": " : "", reason != NULL ? reason : "");
+	ask->route.by =
+	    mem_format("%s%s%s", r->who, reason != NULL ? ": " : "", reason != NULL ? reason : "");
 	request_ask(r, ask);
 }
 
@@ -79,14 +78,14 @@ event_is_wanted(struct request *r, const struct feed_event *event)
 	bool found = kinds == NULL;
 	size_t index;
 
-	json_array_foreach(kinds, index, kind)
-		found = found || strcmp(json_string_value(kind), event->kind) == 0;
+	json_array_foreach(kinds, index, kind) found =
+	    found || strcmp(json_string_value(kind), event->kind) == 0;
 	if (!found || (route != NULL && strcmp(route, event->route) != 0))
 		return false;
 	/* The id of a mail stands for its items. */
-	return item == NULL || (strncmp(event->item, item, strlen(item)) == 0 &&
-				   (event->item[strlen(item)] == '\0' ||
-				       event->item[strlen(item)] == '-'));
+	return item == NULL ||
+	       (strncmp(event->item, item, strlen(item)) == 0 &&
+		   (event->item[strlen(item)] == '\0' || event->item[strlen(item)] == '-'));
 }
 
 static void
@@ -115,7 +114,7 @@ events_run(struct request *r)
 	uint64_t last = feed_last(feed);
 	uint64_t count = (uint64_t)value_integer(r, "count", 100);
 	uint64_t after = value_given(r, "since") ? (uint64_t)value_integer(r, "since", 0)
-			 : last > count		 ? last - count
+			 : last > count          ? last - count
 						 : 0;
 	struct feed_event *events;
 	uint64_t missed;
@@ -159,8 +158,8 @@ newest_events(struct feed *feed)
 {
 	struct feed_event events[TOP_EVENTS];
 	uint64_t last = feed_last(feed), missed;
-	size_t count = feed_read(
-	    feed, last > TOP_EVENTS ? last - TOP_EVENTS : 0, events, TOP_EVENTS, &missed);
+	size_t count =
+	    feed_read(feed, last > TOP_EVENTS ? last - TOP_EVENTS : 0, events, TOP_EVENTS, &missed);
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < count; i++)
@@ -183,8 +182,7 @@ top_counted(struct request *r, struct ask *ask)
 	    look, "put_aside", json_integer((json_int_t)ask->counts.store.put_aside));
 	json_object_set_new(look, "accepted", json_integer((json_int_t)ask->counts.accepted));
 	json_object_set_new(look, "refused", json_integer((json_int_t)ask->counts.refused));
-	json_object_set_new(
-	    look, "commits", json_integer((json_int_t)ask->counts.store.commits));
+	json_object_set_new(look, "commits", json_integer((json_int_t)ask->counts.store.commits));
 	json_object_set_new(look, "syncs", json_integer((json_int_t)ask->counts.store.syncs));
 	json_object_set_new(look, "fronts", json_integer(ask->counts.fronts));
 	json_object_set_new(look, "routes", routes_of(ask));
@@ -247,7 +245,7 @@ explain_run(struct request *r)
 	ask->explain.content_len = len;
 	ask->explain.reverse_path = mem_string(value_string(r, "from"));
 	json_array_foreach(list, index, each)
-		strlist_add(&ask->explain.recipients, json_string_value(each));
+	    strlist_add(&ask->explain.recipients, json_string_value(each));
 	request_ask(r, ask);
 }
 
@@ -267,8 +265,8 @@ config_run(struct request *r)
 static void
 reloaded(struct request *r, struct ask *ask)
 {
-	request_answer(r,
-	    json_pack("{s:b,s:o}", "reloaded", true, "text", json_text(ask->reload.text)));
+	request_answer(
+	    r, json_pack("{s:b,s:o}", "reloaded", true, "text", json_text(ask->reload.text)));
 }
 
 void
@@ -367,7 +365,8 @@ health_asked(struct request *r, const struct postmark_answer *answer, json_t *js
 	snprintf(name, sizeof(name), "connection %s", connection->name);
 	if (ok)
 		snprintf(text, sizeof(text), "the message stream \"%s\" takes mail",
-		    connection->message_stream[0] != '\0' ? connection->message_stream : "outbound");
+		    connection->message_stream[0] != '\0' ? connection->message_stream
+							  : "outbound");
 	else if (answer->end != POSTMARK_ANSWERED)
 		snprintf(text, sizeof(text), "no answer: %s", answer->error);
 	else
@@ -434,7 +433,8 @@ healthcheck_run(struct request *r)
 			continue;
 		}
 		snprintf(path, sizeof(path), "/message-streams/%s",
-		    connection->message_stream[0] != '\0' ? connection->message_stream : "outbound");
+		    connection->message_stream[0] != '\0' ? connection->message_stream
+							  : "outbound");
 		health->open++;
 		remote_submit(r, connection, &call, health_asked, (void *)(uintptr_t)i);
 	}

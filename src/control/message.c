@@ -111,7 +111,8 @@ check_objects(const char *what, const json_t *array, const char *const *needed, 
 	json_t *each;
 	size_t index;
 
-	json_array_foreach(array, index, each) {
+	json_array_foreach(array, index, each)
+	{
 		for (size_t i = 0; needed[i] != NULL; i++) {
 			if (json_is_string(json_object_get(each, needed[i])))
 				continue;
@@ -133,7 +134,8 @@ check_metadata(const json_t *metadata, struct buf *why)
 		    json_object_size(metadata), MOST_METADATA);
 		return -1;
 	}
-	json_object_foreach((json_t *)(uintptr_t)metadata, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)metadata, key, value)
+	{
 		const char *text = json_string_value(value);
 
 		if (text != NULL && !text_same(key, "relay-id") &&
@@ -143,7 +145,8 @@ check_metadata(const json_t *metadata, struct buf *why)
 		buf_adds(why, "Metadata ");
 		complain_name(why, key);
 		buf_addf(why,
-		    ": keys have up to %d characters (relay-id is ours), values are texts of up to %d",
+		    ": keys have up to %d characters (relay-id is ours), values are texts of up to "
+		    "%d",
 		    MOST_METADATA_KEY, MOST_METADATA_VALUE);
 		return -1;
 	}
@@ -175,7 +178,8 @@ message_read(const json_t *given, bool template, const char *stream, struct buf 
 		buf_adds(why, "a mail is a JSON object");
 		goto fail;
 	}
-	json_object_foreach((json_t *)(uintptr_t)given, name, value) {
+	json_object_foreach((json_t *)(uintptr_t)given, name, value)
+	{
 		const struct member *member = member_of(name);
 
 		if (json_is_null(value) ||
@@ -188,7 +192,8 @@ message_read(const json_t *given, bool template, const char *stream, struct buf 
 		}
 		if ((member->use & (template ? IN_TEMPLATE : IN_EMAIL)) == 0) {
 			buf_addf(why,
-			    template ? "%s cannot stand beside a template, which has its own (Postmark's "
+			    template ? "%s cannot stand beside a template, which has its own "
+				       "(Postmark's "
 				       "code 1123)"
 				     : "%s is for mails with a template",
 			    member->name);
@@ -207,7 +212,8 @@ message_read(const json_t *given, bool template, const char *stream, struct buf 
 			goto fail;
 		json_object_set(message, member->name, value);
 	}
-	if (stream != NULL && stream[0] != '\0' && json_object_get(message, "MessageStream") == NULL)
+	if (stream != NULL && stream[0] != '\0' &&
+	    json_object_get(message, "MessageStream") == NULL)
 		json_object_set_new(message, "MessageStream", json_string(stream));
 	return message;
 
@@ -398,9 +404,9 @@ header_of(const json_t *message, const char *name)
 	json_t *each;
 	size_t index;
 
-	json_array_foreach(json_object_get(message, "Headers"), index, each)
-		if (text_same(text_of(each, "Name"), name))
-			return mem_string(text_of(each, "Value"));
+	json_array_foreach(json_object_get(message, "Headers"), index,
+	    each) if (text_same(text_of(each, "Name"), name)) return mem_string(text_of(each,
+	    "Value"));
 	return mem_string("");
 }
 

@@ -17,10 +17,10 @@
 
 #include "control/inside.h"
 
-#define MOST_ANSWER  ((size_t)256 * 1024 * 1024) /* a dump of suppressions has no pages */
-#define MOST_URL     ((size_t)64 * 1024)
-#define PAGE         500
-#define MASK         "********"
+#define MOST_ANSWER ((size_t)256 * 1024 * 1024) /* a dump of suppressions has no pages */
+#define MOST_URL    ((size_t)64 * 1024)
+#define PAGE        500
+#define MASK        "********"
 
 /* --- paths ---------------------------------------------------------------------------------- */
 
@@ -72,15 +72,15 @@ add_argument_to_query(struct buf *out, const struct argument *a, json_t *value)
 	size_t index;
 
 	if (a->remote[star] == '*') {
-		json_object_foreach(value, key, each) {
+		json_object_foreach(value, key, each)
+		{
 			char *name = mem_format("%.*s%s", (int)star, a->remote, key);
 
 			add_query_pair(out, name, each);
 			free(name);
 		}
 	} else if (json_is_array(value)) {
-		json_array_foreach(value, index, each)
-			add_query_pair(out, a->remote, each);
+		json_array_foreach(value, index, each) add_query_pair(out, a->remote, each);
 	} else {
 		add_query_pair(out, a->remote, value);
 	}
@@ -104,7 +104,8 @@ fill_path(struct request *r, const char *template, struct buf *out, json_t *used
 		snprintf(name, sizeof(name), "%.*s", (int)len, at);
 		at += len;
 		if (!value_given(r, name)) {
-			request_fail(r, 400, "arguments", NULL, "%s needs %s", r->operation->name, name);
+			request_fail(
+			    r, 400, "arguments", NULL, "%s needs %s", r->operation->name, name);
 			return -1;
 		}
 		text = value_text(value_json(r, name));
@@ -131,8 +132,8 @@ remote_path(struct request *r)
 	const struct operation *o = r->operation;
 	bool current = is_current(r);
 	const char *template = current ? o->remote_path_current : o->remote_path;
-	bool in_query = strcmp(o->remote_method, "GET") == 0 ||
-			strcmp(o->remote_method, "DELETE") == 0;
+	bool in_query =
+	    strcmp(o->remote_method, "GET") == 0 || strcmp(o->remote_method, "DELETE") == 0;
 	json_t *used = json_object();
 	struct buf out;
 	char *path = NULL;
@@ -182,7 +183,7 @@ put_member(json_t *object, const char *path, json_t *value)
 
 		snprintf(name, sizeof(name), "%.*s", (int)(list - path), path);
 		json_array_foreach(value, index, each)
-			json_array_append_new(array, json_pack("{s:O}", list + 3, each));
+		    json_array_append_new(array, json_pack("{s:O}", list + 3, each));
 		json_object_set_new(object, name, array);
 	} else if (dot != NULL) {
 		snprintf(name, sizeof(name), "%.*s", (int)(dot - path), path);
@@ -226,10 +227,8 @@ mask_strings(json_t *json)
 
 	if (json_is_string(json) && json_string_length(json) > 0)
 		json_string_set(json, MASK);
-	json_array_foreach(json, index, each)
-		mask_strings(each);
-	json_object_foreach(json, key, each)
-		mask_strings(each);
+	json_array_foreach(json, index, each) mask_strings(each);
+	json_object_foreach(json, key, each) mask_strings(each);
 }
 
 /* "https://user:secret@host/": Postmark takes credentials there, too. */
@@ -256,9 +255,9 @@ mask(json_t *json, const char *secrets)
 	json_t *each;
 	size_t index;
 
-	json_array_foreach(json, index, each)
-		mask(each, secrets);
-	json_object_foreach(json, key, each) {
+	json_array_foreach(json, index, each) mask(each, secrets);
+	json_object_foreach(json, key, each)
+	{
 		if (in_list(secrets, key))
 			mask_strings(each);
 		else if (json_is_string(each) && text_find_same(key, "url") != NULL)
@@ -320,8 +319,7 @@ call_done(void *ctx, const struct postmark_answer *answer)
 const struct secret *
 remote_token(struct request *r, const struct connection *connection, bool account)
 {
-	const struct secret *token =
-	    account ? connection->account_token : connection->server_token;
+	const struct secret *token = account ? connection->account_token : connection->server_token;
 
 	if (token == NULL)
 		request_fail(r, 409, "token",
@@ -442,10 +440,10 @@ remote_is_good(struct request *r, const struct postmark_answer *answer, json_t *
 		return true;
 	snprintf(text, sizeof(text), "Postmark answered HTTP %d", status);
 	request_fail_postmark(r,
-	    status == 404     ? 404
-	    : status == 429   ? 503
-	    : status >= 500   ? 502
-			      : 422,
+	    status == 404   ? 404
+	    : status == 429 ? 503
+	    : status >= 500 ? 502
+			    : 422,
 	    status == 401 ? "token" : "postmark",
 	    status == 429 ? "try again more slowly" : todo_of(number),
 	    json_is_object(json) ? json_incref(json) : NULL, message != NULL ? message : text);
@@ -469,8 +467,8 @@ remote_run(struct request *r)
 {
 	const struct operation *o = r->operation;
 	bool current = is_current(r);
-	bool has_body = strcmp(o->remote_method, "GET") != 0 &&
-			strcmp(o->remote_method, "DELETE") != 0;
+	bool has_body =
+	    strcmp(o->remote_method, "GET") != 0 && strcmp(o->remote_method, "DELETE") != 0;
 	struct remote_call call = { .method = o->remote_method,
 		.account = o->token == TOKEN_ACCOUNT && !current };
 	const struct connection *connection = request_connection(r);
@@ -551,7 +549,8 @@ static void
 pages_next(struct request *r)
 {
 	struct pages *pages = r->work;
-	struct remote_call call = { .method = "GET", .account = r->operation->token == TOKEN_ACCOUNT };
+	struct remote_call call = { .method = "GET",
+		.account = r->operation->token == TOKEN_ACCOUNT };
 	const struct connection *connection = request_connection(r);
 	char *path;
 

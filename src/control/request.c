@@ -110,7 +110,7 @@ ask_done(struct ask *ask)
 	ticket_free(&ticket);
 	if (r != NULL && ask->status != 0)
 		request_fail(r, ask->status,
-		    ask->status == 404	 ? "not-found"
+		    ask->status == 404   ? "not-found"
 		    : ask->status == 409 ? "state"
 		    : ask->status == 400 ? "arguments"
 					 : "core",
@@ -246,8 +246,8 @@ request_fail_postmark(struct request *r, int status, const char *code, const cha
 }
 
 void
-request_fail(struct request *r, int status, const char *code, const char *todo,
-    const char *format, ...)
+request_fail(
+    struct request *r, int status, const char *code, const char *todo, const char *format, ...)
 {
 	char text[1024];
 	va_list args;
@@ -307,9 +307,8 @@ void
 request_progress(struct request *r, uint64_t done, uint64_t of, const char *text)
 {
 	if (r->lines)
-		request_line(r,
-		    json_pack("{s:{s:I,s:I,s:s}}", "progress", "done", (json_int_t)done, "of",
-			(json_int_t)of, "text", text));
+		request_line(r, json_pack("{s:{s:I,s:I,s:s}}", "progress", "done", (json_int_t)done,
+				    "of", (json_int_t)of, "text", text));
 }
 
 bool
@@ -374,8 +373,8 @@ request_reader(struct request *r)
 	int64_t left_out;
 
 	if (c->reader == NULL)
-		c->reader = store_reader_open(
-		    "sqlite", c->config->spool_folder, c->why, sizeof(c->why));
+		c->reader =
+		    store_reader_open("sqlite", c->config->spool_folder, c->why, sizeof(c->why));
 	if (c->reader == NULL) {
 		if (log_gate_pass(&c->reader_gate, 10000, &left_out))
 			log_error("control-reader", log_str("folder", c->config->spool_folder),

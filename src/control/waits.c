@@ -126,8 +126,8 @@ waits_free(struct waits **waits)
 }
 
 struct wait *
-wait_new(struct waits *waits, struct request *request, uint64_t after, bool all,
-    wait_event_fn *event)
+wait_new(
+    struct waits *waits, struct request *request, uint64_t after, bool all, wait_event_fn *event)
 {
 	struct wait *wait = mem_new(sizeof(*wait));
 

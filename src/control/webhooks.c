@@ -54,9 +54,8 @@ only_ours(const json_t *answer, const char *ours)
 	json_t *array = json_array(), *each;
 	size_t index;
 
-	json_array_foreach(json_object_get(answer, "Webhooks"), index, each)
-		if (points_here(each, ours))
-			json_array_append(array, each);
+	json_array_foreach(json_object_get(answer, "Webhooks"), index,
+	    each) if (points_here(each, ours)) json_array_append(array, each);
 	return array;
 }
 
@@ -71,14 +70,14 @@ webhook_create_run(struct request *r)
 		if (url[0] == '\0')
 			return;
 		if (value_given(r, "url")) {
-			request_fail(r, 400, "arguments", NULL,
-			    "give a URL or say instance, not both");
+			request_fail(
+			    r, 400, "arguments", NULL, "give a URL or say instance, not both");
 			return;
 		}
 		json_object_set_new(r->values, "url", json_string(url));
 	} else if (!value_given(r, "url")) {
-		request_fail(r, 400, "arguments", NULL,
-		    "give a URL, or say instance for this relay's own");
+		request_fail(
+		    r, 400, "arguments", NULL, "give a URL, or say instance for this relay's own");
 		return;
 	}
 	remote_run(r);
@@ -97,9 +96,8 @@ listed(struct request *r, const struct postmark_answer *answer, json_t *json, vo
 	if (all)
 		request_answer(r, json_incref(json));
 	else
-		request_answer(r,
-		    json_pack("{s:o}", "Webhooks",
-			only_ours(json, r->control->config->control_public_url)));
+		request_answer(r, json_pack("{s:o}", "Webhooks",
+				      only_ours(json, r->control->config->control_public_url)));
 }
 
 static void
@@ -183,8 +181,7 @@ delete_next(struct request *r)
 }
 
 static void
-listed_to_delete(
-    struct request *r, const struct postmark_answer *answer, json_t *json, void *ctx)
+listed_to_delete(struct request *r, const struct postmark_answer *answer, json_t *json, void *ctx)
 {
 	struct deletion *deletion = r->work;
 
@@ -202,7 +199,8 @@ webhook_delete_run(struct request *r)
 
 	if (value_true(r, "instance") == value_given(r, "id")) {
 		request_fail(r, 400, "arguments", NULL,
-		    "give the number of a webhook, or say instance for all that point to this relay");
+		    "give the number of a webhook, or say instance for all that point to this "
+		    "relay");
 		return;
 	}
 	if (value_given(r, "id")) {

@@ -491,8 +491,8 @@ desk_explain(void *ctx, uint64_t serial, const char *reverse_path, const struct 
 
 	for (size_t i = 0; i < MOST_FRONTS; i++)
 		if (core->channels[i].peer != NULL)
-			return peer_explain(core->channels[i].peer, serial, reverse_path,
-			    recipients, content_fd);
+			return peer_explain(
+			    core->channels[i].peer, serial, reverse_path, recipients, content_fd);
 	return -1;
 }
 

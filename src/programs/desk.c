@@ -143,7 +143,8 @@ desk_report(struct desk *desk, const struct dispatch_event *report)
 	if (desk == NULL)
 		return;
 	if (report->item == NULL) {
-		event = event_new(report->stands ? "route-stands" : "route-goes", NULL, report->route);
+		event =
+		    event_new(report->stands ? "route-stands" : "route-goes", NULL, report->route);
 		event_text(&event, report->why);
 		feed_add(desk->feed, &event);
 		return;
@@ -155,8 +156,7 @@ desk_report(struct desk *desk, const struct dispatch_event *report)
 	event.http_status = outcome->http_status;
 	event.error_code = outcome->error_code;
 	if (outcome->postmark_id != NULL)
-		snprintf(
-		    event.postmark_id, sizeof(event.postmark_id), "%s", outcome->postmark_id);
+		snprintf(event.postmark_id, sizeof(event.postmark_id), "%s", outcome->postmark_id);
 	if (outcome->to == ITEM_SENT)
 		join_recipients(&event, &report->item->recipients);
 	else
@@ -536,8 +536,7 @@ do_errand(struct errand *errand)
 		to_supervisor(errand, HANDOVER_RELOAD, 0, true);
 		break;
 	case ASK_LOG_LEVEL:
-		to_supervisor(
-		    errand, HANDOVER_LOG_LEVEL, (int)errand->ask->log_level.level, false);
+		to_supervisor(errand, HANDOVER_LOG_LEVEL, (int)errand->ask->log_level.level, false);
 		break;
 	}
 }
