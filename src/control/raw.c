@@ -235,13 +235,15 @@ make_body(struct request *r, struct raw *raw)
 /* --- the answer ----------------------------------------------------------------------------- */
 
 static json_t *
-body_as(const char *type, const struct postmark_answer *answer)
+body_as(struct request *r, const struct postmark_answer *answer)
 {
+	const char *type = value_string(r, "response-type");
 	json_t *json;
 	char *text;
 
 	if (strcmp(type, "json") == 0) {
 		json = json_loadb(answer->body, answer->len, JSON_DECODE_ANY, NULL);
+		remote_mask(r, json);
 		if (json != NULL || answer->len == 0)
 			return json != NULL ? json : json_null();
 		type = "text"; /* it said something else: better that than nothing */
@@ -306,11 +308,10 @@ tried(void *ctx, const struct postmark_answer *answer)
 		    "no answer from Postmark after %u tries: %s", raw->tries, answer->error);
 		return;
 	}
-	request_answer(
-	    r, json_pack("{s:i,s:s,s:s,s:i,s:I,s:o}", "status", answer->status, "type",
-		   answer->type, "request_id", answer->request_id, "tries", (int)raw->tries,
-		   "elapsed_ms", (json_int_t)(clock_mono_ms() - raw->started_ms), "body",
-		   body_as(value_string(r, "response-type"), answer)));
+	request_answer(r,
+	    json_pack("{s:i,s:s,s:s,s:i,s:I,s:o}", "status", answer->status, "type", answer->type,
+		"request_id", answer->request_id, "tries", (int)raw->tries, "elapsed_ms",
+		(json_int_t)(clock_mono_ms() - raw->started_ms), "body", body_as(r, answer)));
 }
 
 static void
