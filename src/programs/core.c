@@ -509,11 +509,11 @@ static void
 open_desk(struct core *core)
 {
 	const struct config *c = core->config;
-	int fd = HANDOVER_FD_LISTEN;
+	bool has_unix = c->control_socket[0] != '\0', has_tcp = c->control_listen[0] != '\0';
 	struct desk_params params = { .loop = core->loop,
 		.config = c,
-		.unix_fd = c->control_socket[0] != '\0' ? fd++ : -1,
-		.tcp_fd = c->control_listen[0] != '\0' ? fd++ : -1,
+		.unix_fd = has_unix ? HANDOVER_FD_LISTEN : -1,
+		.tcp_fd = has_tcp ? HANDOVER_FD_LISTEN + has_unix : -1,
 		.store = core->store,
 		.dispatch = desk_dispatch,
 		.fronts = desk_fronts,
@@ -522,7 +522,7 @@ open_desk(struct core *core)
 		.ctx = core };
 	char why[256] = "";
 
-	if (params.unix_fd < 0 && params.tcp_fd < 0)
+	if (!has_unix && !has_tcp)
 		return;
 	core->desk = desk_open(&params, why, sizeof(why));
 	if (core->desk == NULL)
