@@ -232,14 +232,18 @@ action_name(enum store_action action)
 static void
 tell_change(struct desk *desk, const struct ask *ask)
 {
+	const struct store_changed *changed = &ask->change.changed;
 	const char *kind = action_name(ask->change.action);
+	/* Whoever waits for an item believes its event: not which of them were left alone is known,
+	 * only that some were. */
+	bool all = changed->left_out + changed->unfit + changed->unknown == 0;
 	struct feed_event event;
 
 	log_info("queue-changed", log_str("what", kind),
 	    log_num("items", (int64_t)ask->change.changed.changed),
 	    log_str("item", ask->change.ids.count == 1 ? ask->change.ids.items[0] : NULL),
 	    log_str("route", ask->change.route), log_str("by", ask->change.by));
-	if (ask->change.ids.count > 0 && ask->change.ids.count <= MOST_TOLD) {
+	if (all && ask->change.ids.count > 0 && ask->change.ids.count <= MOST_TOLD) {
 		for (size_t i = 0; i < ask->change.ids.count; i++) {
 			event = event_new(kind, ask->change.ids.items[i], ask->change.route);
 			event_text(&event, ask->change.by);
