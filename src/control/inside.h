@@ -151,8 +151,13 @@ struct ask_route;
 json_t *json_route(const struct ask_route *);
 struct store_counts;
 json_t *json_counts(const struct store_counts *); /* items by the name of their state */
-/* Opens it when it is not yet.  NULL after request_fail(). */
+/* Opens it when it is not yet.  NULL: it cannot be opened, and the log knows why. */
+struct store_reader *control_reader(struct control *);
+/* The same.  NULL after request_fail(). */
 struct store_reader *request_reader(struct request *);
+/* Who and why, for histories and the log: "root: wrong price list".  Cut to what people read;
+ * caller frees. */
+char *request_by(const struct request *);
 
 /* --- calls to Postmark (remote.c) --------------------------------------------------------- */
 

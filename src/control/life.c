@@ -58,12 +58,10 @@ void
 route_change_run(struct request *r)
 {
 	struct ask *ask = request_ask_new(r, ASK_ROUTE, route_changed);
-	const char *reason = value_string(r, "reason");
 
 	ask->route.route = mem_string(value_string(r, "route"));
 	ask->route.hold = strstr(r->operation->name, "pause") != NULL;
-	ask->route.by =
-	    mem_format("%s%s%s", r->who, reason != NULL ? ": " : "", reason != NULL ? reason : "");
+	ask->route.by = request_by(r);
 	request_ask(r, ask);
 }
 
@@ -258,7 +256,8 @@ config_run(struct request *r)
 
 	buf_init(&text, MOST_CONFIG);
 	config_print(r->control->config, false, &text);
-	request_answer(r, json_pack("{s:s}", "config", text.data != NULL ? text.data : ""));
+	request_answer(
+	    r, json_pack("{s:o}", "config", json_text(text.data != NULL ? text.data : "")));
 	buf_free(&text);
 }
 

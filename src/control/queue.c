@@ -228,10 +228,10 @@ action_of(const struct request *r)
 static char *
 by_of(const struct request *r)
 {
-	const char *reason = value_string(r, "reason");
+	char *by = request_by(r), *text = mem_format("%s by %s", r->operation->name, by);
 
-	return mem_format("%s by %s%s%s", r->operation->name, r->who, reason != NULL ? ": " : "",
-	    reason != NULL ? reason : "");
+	free(by);
+	return text;
 }
 
 void

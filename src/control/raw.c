@@ -103,6 +103,11 @@ make_path(struct request *r, struct raw *raw)
 		add_encoded(&out, json_string_value(value));
 		separator = '&';
 	}
+	if (out.over) {
+		buf_free(&out);
+		request_fail(r, 400, "arguments", NULL, "path and query are too long for a URL");
+		return -1;
+	}
 	raw->path = buf_take(&out, &(size_t){ 0 });
 	return 0;
 }
@@ -308,10 +313,11 @@ tried(void *ctx, const struct postmark_answer *answer)
 		    "no answer from Postmark after %u tries: %s", raw->tries, answer->error);
 		return;
 	}
-	request_answer(r,
-	    json_pack("{s:i,s:s,s:s,s:i,s:I,s:o}", "status", answer->status, "type", answer->type,
-		"request_id", answer->request_id, "tries", (int)raw->tries, "elapsed_ms",
-		(json_int_t)(clock_mono_ms() - raw->started_ms), "body", body_as(r, answer)));
+	request_answer(
+	    r, json_pack("{s:i,s:o,s:s,s:i,s:I,s:o}", "status", answer->status, "type",
+		   json_text(answer->type), "request_id", answer->request_id, "tries",
+		   (int)raw->tries, "elapsed_ms", (json_int_t)(clock_mono_ms() - raw->started_ms),
+		   "body", body_as(r, answer)));
 }
 
 static void
@@ -376,6 +382,10 @@ raw_run(struct request *r)
 	r->gone = raw_gone;
 	if (make_path(r, raw) != 0 || make_body(r, raw) != 0)
 		return;
+	if (raw->body.over) {
+		request_fail(r, 413, "arguments", NULL, "the body is too long");
+		return;
+	}
 	make_headers(r, raw);
 	if (raw->headers.count > 0)
 		strlist_take(&raw->headers, NULL);

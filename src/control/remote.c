@@ -109,6 +109,12 @@ fill_path(struct request *r, const char *template, struct buf *out, json_t *used
 			return -1;
 		}
 		text = value_text(value_json(r, name));
+		/* libcurl takes such a segment away (RFC 3986 5.2.4), which makes another call. */
+		if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0) {
+			free(text);
+			request_fail(r, 400, "arguments", NULL, "%s cannot be dots alone", name);
+			return -1;
+		}
 		add_encoded(out, text, raw);
 		free(text);
 		json_object_set_new(used, name, json_true());
@@ -238,7 +244,7 @@ mask_url(json_t *json)
 	const char *url = json_string_value(json);
 	const char *host = url != NULL ? strstr(url, "://") : NULL;
 	size_t len = host != NULL ? strcspn(host + 3, "/?#") : 0;
-	const char *at = host != NULL ? memchr(host + 3, '@', len) : NULL;
+	const char *at = host != NULL ? memrchr(host + 3, '@', len) : NULL;
 	char *masked;
 
 	if (at == NULL)

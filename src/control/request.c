@@ -21,6 +21,8 @@
 #define LINES_TYPE "application/x-ndjson"
 /* An answer that streams to somebody who reads slower than it comes: beyond this it ends. */
 #define MOST_UNSENT ((size_t)8 * 1024 * 1024)
+/* It is kept with each item that it is given for. */
+#define MOST_REASON 512
 
 static void
 on_gone(void *ctx)
@@ -88,12 +90,16 @@ tickets_cut(struct control *control)
 	struct ticket *t = control->tickets;
 
 	while (t != NULL) {
+		bool changes = t->request != NULL && t->request->operation->changes;
+
 		if (t->asked != NULL) { /* of an ask, which comes back */
 			t = t->next;
 			continue;
 		}
 		if (t->request != NULL)
-			request_fail(t->request, 503, "reloaded", "ask again",
+			request_fail(t->request, changes ? 504 : 503, "reloaded",
+			    changes ? "whether it was done is not known: look before you repeat it"
+				    : "ask again",
 			    "the settings changed while Postmark was asked");
 		ticket_free(&t);
 		t = control->tickets;
@@ -353,6 +359,18 @@ value_given(const struct request *r, const char *name)
 	return value_json(r, name) != NULL;
 }
 
+char *
+request_by(const struct request *r)
+{
+	const char *reason = value_string(r, "reason");
+	char shown[MOST_REASON];
+
+	if (reason == NULL)
+		return mem_string(r->who);
+	return mem_format(
+	    "%s: %s", r->who, text_safe(shown, sizeof(shown), reason, strlen(reason)));
+}
+
 const struct connection *
 request_connection(struct request *r)
 {
@@ -367,20 +385,26 @@ request_connection(struct request *r)
 }
 
 struct store_reader *
-request_reader(struct request *r)
+control_reader(struct control *c)
 {
-	struct control *c = r->control;
 	int64_t left_out;
 
 	if (c->reader == NULL)
 		c->reader =
 		    store_reader_open("sqlite", c->config->spool_folder, c->why, sizeof(c->why));
-	if (c->reader == NULL) {
-		if (log_gate_pass(&c->reader_gate, 10000, &left_out))
-			log_error("control-reader", log_str("folder", c->config->spool_folder),
-			    log_str("why", c->why), log_num("left_out", left_out));
-		request_fail(r, 503, "spool", "look at the log: event=spool-broken",
-		    "the spool cannot be read: %s", c->why);
-	}
+	if (c->reader == NULL && log_gate_pass(&c->reader_gate, 10000, &left_out))
+		log_error("control-reader", log_str("folder", c->config->spool_folder),
+		    log_str("why", c->why), log_num("left_out", left_out));
 	return c->reader;
+}
+
+struct store_reader *
+request_reader(struct request *r)
+{
+	struct store_reader *reader = control_reader(r->control);
+
+	if (reader == NULL)
+		request_fail(r, 503, "spool", "look at the log: event=spool-broken",
+		    "the spool cannot be read: %s", r->control->why);
+	return reader;
 }

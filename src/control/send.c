@@ -151,7 +151,7 @@ static void
 look_up(struct request *r)
 {
 	struct send *send = r->work;
-	struct store_reader *reader = r->control->reader;
+	struct store_reader *reader = control_reader(r->control);
 	json_t *ids = json_copy(send->numbers), *unused;
 	const char *id;
 	bool over = false;
@@ -319,12 +319,43 @@ commit_next(struct request *r)
 
 static void direct_next(struct request *);
 
+static bool
+is_good_part(const struct postmark_answer *answer, const json_t *json)
+{
+	return answer->end == POSTMARK_ANSWERED && answer->status == 200 && json_is_array(json);
+}
+
+/* What has gone out must be known, or whoever repeats all of it sends that twice. */
+static void
+fail_half_way(struct request *r, const struct postmark_answer *answer, const json_t *json)
+{
+	struct send *send = r->work;
+	const char *message = json_string_value(json_object_get(json, "Message"));
+	bool lost = answer->end == POSTMARK_LOST ||
+		    (answer->end == POSTMARK_ANSWERED && answer->status == 200);
+	char text[256], todo[128];
+
+	snprintf(todo, sizeof(todo), "the first %zu are answered, see results: leave them out%s",
+	    json_array_size(send->results),
+	    lost ? "; look for the next 500 before you repeat them" : "");
+	snprintf(text, sizeof(text), "a part of the batch failed: %s",
+	    answer->end != POSTMARK_ANSWERED ? answer->error
+	    : message != NULL                ? message
+					     : "Postmark's answer says no more");
+	request_fail_postmark(r, lost ? 504 : 502, "half-way", todo,
+	    json_pack("{s:O}", "results", send->results), text);
+}
+
 static void
 direct_done(struct request *r, const struct postmark_answer *answer, json_t *json, void *ctx)
 {
 	struct send *send = r->work;
 
 	(void)ctx;
+	if (json_array_size(send->results) > 0 && !is_good_part(answer, json)) {
+		fail_half_way(r, answer, json);
+		return;
+	}
 	if (!remote_is_good(r, answer, json))
 		return;
 	if (!send->batch) {

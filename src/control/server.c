@@ -77,7 +77,9 @@ know_peer(struct request *r, const struct httpd_peer *peer)
 			snprintf(r->who, sizeof(r->who), "uid %lu", (unsigned long)peer->uid);
 		return true;
 	}
-	text_safe(r->who, sizeof(r->who), peer->subject, strlen(peer->subject));
+	/* Marked, since a certificate may call itself "root". */
+	strcpy(r->who, "CN ");
+	text_safe(r->who + 3, sizeof(r->who) - 3, peer->subject, strlen(peer->subject));
 	r->admin = strlist_has(&config->control_admins, peer->subject);
 	return peer->subject[0] != '\0' &&
 	       (r->admin || strlist_has(&config->control_readers, peer->subject));
@@ -323,6 +325,13 @@ serve(void *ctx, struct httpd_request *http)
 		request_fail(r, 403, "permission",
 		    "run it as root or as the daemon's own user (sudo)", "%s may look, but not %s",
 		    r->who, r->operation->name);
+		goto out;
+	}
+	/* With all that it wants in the query it needs no body, whose type would tell. */
+	if (r->operation->changes && !httpd_peer(http)->local &&
+	    httpd_header(http, "Origin") != NULL) {
+		request_fail(r, 403, "permission", NULL,
+		    "a page in a browser may not ask for changes (Origin)");
 		goto out;
 	}
 	if (read_arguments(r, id, &why) != 0) {

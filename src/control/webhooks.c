@@ -39,7 +39,7 @@ points_here(const json_t *webhook, const char *ours)
 		return false;
 	host += 3;
 	our_host += 3;
-	at = memchr(host, '@', strcspn(host, "/?#"));
+	at = memrchr(host, '@', strcspn(host, "/?#"));
 	if (at != NULL)
 		host = at + 1;
 	len = strlen(our_host);

@@ -177,6 +177,9 @@ def client_certificates(folder):
         check(got == (look, change), "%s: %s" % (who, got))
     # What a browser sends to other sites unasked is not taken.
     check(status("admin", "POST", "/queue/flush", {"Content-Type": "text/plain"}) == 400, "text/plain")
+    check(status("admin", "POST", "/queue/flush", {"Content-Type": "application/json",
+                                                   "Origin": "https://elsewhere.example"}) == 403, "Origin")
+    check("by=\"CN admin\"" in relay.log(), "the name of a certificate is not marked as one")
     check(relay.ask("GET", "/version")["name"] == "pmrelay", "the Unix socket")
 
 
@@ -664,6 +667,11 @@ def events(folder):
     check({e["kind"] for e in lines} == {"accepted", "sent"}, lines)
     check(len(relay.control("GET", "/events", query={"count": 1}).lines) == 1, "count")
     check(all(e["number"] > 1 for e in relay.control("GET", "/events", query={"since": 1}).lines), "since")
+    # Of a change that left some alone, no event says of any that it was changed.
+    answer = relay.ask("POST", "/queue/delete", {"id": [item, "nothing"]})
+    check((answer["changed"], answer["unknown"]) == (1, 1), answer)
+    lines = relay.control("GET", "/events", query={"kind": "deleted"}).lines
+    check([(e["item"], "1 items" in e["text"]) for e in lines] == [(None, True)], lines)
     # A relay ends at once, whoever follows it.
     start = time.monotonic()
     check(relay.stop() == 0 and time.monotonic() - start < 10, "an end held up by a follower")
@@ -768,6 +776,7 @@ def cut_short(folder):
     sandbox, relay = pair(folder)
     sandbox.faults({"path": "/server", "delay_before_ms": 5000})
     slow, answers = in_background(relay, "GET", "/server/get")
+    change, unknown = in_background(relay, "POST", "/server/edit", {"name": "Second"})
     time.sleep(0.3)
     changed = json.loads(json.dumps(relay.settings))
     changed["postmark"]["url"] += "/"
@@ -776,6 +785,10 @@ def cut_short(folder):
     slow.join(3)
     check(answers and answers[0].status == 503 and answers[0].error["code"] == "reloaded",
           [str(a) for a in answers])
+    # What may have been done is not to be repeated unseen.
+    change.join(3)
+    check(unknown and unknown[0].status == 504 and "not known" in unknown[0].error["todo"],
+          [str(a) for a in unknown])
     relay.ask("POST", "/route/pause/default", {})
     send(relay, "one")
     item_of(relay, "one")
