@@ -177,6 +177,9 @@ int remote_submit(struct request *, const struct connection *, const struct remo
 /* 200 and JSON; otherwise request_fail…() with what is best said about it, and false. */
 bool remote_is_good(struct request *, const struct postmark_answer *, json_t *json);
 /* Path and body as the row says: "{id}" and its like filled, the rest as query or JSON. */
+/* Percent-encoded for a path or a query. */
+struct buf;
+void remote_encode(struct buf *, const char *text, bool keep_slash);
 char *remote_path(struct request *);                /* caller frees; NULL after request_fail() */
 json_t *remote_body(struct request *);              /* by .remote of the arguments, dots nest */
 void remote_mask(struct request *, json_t *answer); /* tokens and passwords */

@@ -59,20 +59,6 @@ raw_free(void *work)
 
 /* --- the request ---------------------------------------------------------------------------- */
 
-static void
-add_encoded(struct buf *out, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		    strchr("-_.~", c) != NULL)
-			buf_addc(out, (char)c);
-		else
-			buf_addf(out, "%%%02X", c);
-	}
-}
-
 static int
 make_path(struct request *r, struct raw *raw)
 {
@@ -98,9 +84,9 @@ make_path(struct request *r, struct raw *raw)
 	json_object_foreach(value_json(r, "query"), name, value)
 	{
 		buf_addc(&out, separator);
-		add_encoded(&out, name);
+		remote_encode(&out, name, false);
 		buf_addc(&out, '=');
-		add_encoded(&out, json_string_value(value));
+		remote_encode(&out, json_string_value(value), false);
 		separator = '&';
 	}
 	if (out.over) {

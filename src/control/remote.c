@@ -24,8 +24,8 @@
 
 /* --- paths ---------------------------------------------------------------------------------- */
 
-static void
-add_encoded(struct buf *out, const char *text, bool keep_slash)
+void
+remote_encode(struct buf *out, const char *text, bool keep_slash)
 {
 	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
@@ -57,9 +57,9 @@ add_query_pair(struct buf *out, const char *name, const json_t *value)
 	char *text = value_text(value);
 
 	buf_addc(out, memchr(out->data, '?', out->len) == NULL ? '?' : '&');
-	add_encoded(out, name, false);
+	remote_encode(out, name, false);
 	buf_addc(out, '=');
-	add_encoded(out, text != NULL ? text : "", false);
+	remote_encode(out, text != NULL ? text : "", false);
 	free(text);
 }
 
@@ -115,7 +115,7 @@ fill_path(struct request *r, const char *template, struct buf *out, json_t *used
 			request_fail(r, 400, "arguments", NULL, "%s cannot be dots alone", name);
 			return -1;
 		}
-		add_encoded(out, text, raw);
+		remote_encode(out, text, raw);
 		free(text);
 		json_object_set_new(used, name, json_true());
 	}
