@@ -85,8 +85,8 @@ void dispatch_flush(struct dispatch *);
 /*
  * An operator stops a route, or lets it go again: then a pause of our own ends as well, and the
  * next request goes out at once.  Durable (store_route_set) and known at the next start.  by: for
- * people and the log.  done(ctx, result) may be NULL.  -1: there is no such route, and done does
- * not run.
+ * people and the log.  done(ctx, result) may be NULL; it runs once, after dispatch_free(), too, or
+ * within it, unless the store is closed first.  -1: there is no such route, and done does not run.
  */
 int dispatch_route_hold(struct dispatch *, const char *route, bool hold, const char *by,
     void (*done)(void *ctx, int store_result), void *ctx);

@@ -26,7 +26,24 @@ keep_save_again(void *ctx)
 	keep_save(ctx);
 }
 
-/* done may be the end of the dispatcher, so it comes last. */
+static void
+saved_for(struct dispatch *dispatch, struct route *route, enum store_result result)
+{
+	int64_t left_out;
+
+	if (result != STORE_OK && !dispatch->draining) {
+		if (log_gate_pass(&dispatch->store_gate, STORE_GATE_MS, &left_out))
+			log_error("route-not-kept", log_str("route", route->name),
+			    log_num("left_out", left_out));
+		loop_timer_set(route->save_timer, STORE_AGAIN_MS);
+	}
+	drain_check(dispatch);
+}
+
+/*
+ * Whoever asked for a hold is answered even when the dispatcher went meanwhile.  done may be the
+ * end of the dispatcher, so it comes last.
+ */
 static void
 saved(void *ctx, enum store_result result)
 {
@@ -35,17 +52,9 @@ saved(void *ctx, enum store_result result)
 	hold_done_fn *done = pending->done;
 	void *done_ctx = pending->done_ctx;
 	struct dispatch *dispatch = pending_back(pending);
-	int64_t left_out;
 
-	if (dispatch == NULL)
-		return;
-	if (result != STORE_OK && !dispatch->draining) {
-		if (log_gate_pass(&dispatch->store_gate, STORE_GATE_MS, &left_out))
-			log_error("route-not-kept", log_str("route", route->name),
-			    log_num("left_out", left_out));
-		loop_timer_set(route->save_timer, STORE_AGAIN_MS);
-	}
-	drain_check(dispatch);
+	if (dispatch != NULL)
+		saved_for(dispatch, route, result);
 	if (done != NULL)
 		done(done_ctx, (int)result);
 }
@@ -201,6 +210,9 @@ keep_deinit(struct route *route)
 {
 	struct early_hold *early;
 
-	while ((early = early_take(route)) != NULL)
+	while ((early = early_take(route)) != NULL) {
+		if (early->done != NULL)
+			early->done(early->ctx, STORE_BROKEN);
 		early_free(early);
+	}
 }

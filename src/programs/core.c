@@ -122,14 +122,14 @@ on_committed(void *ctx, enum store_result result)
 }
 
 static int
-on_explained(struct core *core, const struct frame_head *head, const char *body)
+on_explained(const struct channel *channel, const struct frame_head *head, const char *body)
 {
 	const char *json;
 	size_t len;
 
 	if (frame_explained_read(body, head->body_bytes, &json, &len) != 0)
 		return -1;
-	desk_explained(core->desk, head->serial, json, len);
+	desk_explained(channel->core->desk, (int)channel->front, head->serial, json, len);
 	return 0;
 }
 
@@ -143,7 +143,7 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 	const char *why;
 
 	if (head->kind == FRAME_EXPLAINED)
-		return on_explained(core, head, body);
+		return on_explained(channel, head, body);
 	if (head->kind != FRAME_COMMIT)
 		return -1;
 	mail = frame_commit_read(body, head->body_bytes, fds, head->descriptors, &why);
@@ -187,7 +187,7 @@ on_lost(void *ctx, const char *why)
 	struct core *core = channel->core;
 
 	peer_free(&channel->peer);
-	desk_front_lost(core->desk);
+	desk_front_lost(core->desk, (int)channel->front);
 	if (core->orphaned)
 		drain_without_fronts(core);
 	if (core->draining)
@@ -490,9 +490,10 @@ desk_explain(void *ctx, uint64_t serial, const char *reverse_path, const struct 
 	struct core *core = ctx;
 
 	for (size_t i = 0; i < MOST_FRONTS; i++)
-		if (core->channels[i].peer != NULL)
-			return peer_explain(
-			    core->channels[i].peer, serial, reverse_path, recipients, content_fd);
+		if (core->channels[i].peer != NULL &&
+		    peer_explain(
+			core->channels[i].peer, serial, reverse_path, recipients, content_fd) == 0)
+			return (int)i;
 	return -1;
 }
 
@@ -587,11 +588,11 @@ core_main(void)
 
 	loop_run(core.loop);
 
+	stop_dispatching(&core); /* answers who waits at the desk */
 	desk_close(&core.desk);
 	handover_free(&core.supervisor);
 	for (size_t i = 0; i < MOST_FRONTS; i++)
 		peer_free(&core.channels[i].peer);
-	stop_dispatching(&core);
 close_store:
 	loop_timer_free(&core.reload_end);
 	loop_timer_free(&core.drain_end);

@@ -36,6 +36,7 @@ struct errand {
 	struct desk *desk;
 	struct ask *ask;
 	uint64_t serial;          /* of an explanation that a front makes */
+	int front;                /* which one */
 	struct loop_timer *timer; /* of the same */
 };
 
@@ -78,11 +79,16 @@ errand_done(struct errand *errand)
 		ask_free(&ask);
 }
 
+static const char *
+store_why(enum store_result result)
+{
+	return result == STORE_FULL ? "the spool is full" : "the spool has a fault: see the log";
+}
+
 static void
 fail_for_store(struct errand *errand, enum store_result result)
 {
-	ask_fail(errand->ask, 503,
-	    result == STORE_FULL ? "the spool is full" : "the spool has a fault: see the log");
+	ask_fail(errand->ask, 503, "%s", store_why(result));
 	errand_done(errand);
 }
 
@@ -265,10 +271,16 @@ on_changed(void *ctx, enum store_result result, const struct store_changed *chan
 	errand->ask->change.changed = *changed;
 	if (changed->changed > 0)
 		tell_change(errand->desk, errand->ask);
-	if (result != STORE_OK)
-		fail_for_store(errand, result);
-	else
+	if (result != STORE_OK && changed->changed > 0) {
+		ask_fail(errand->ask, 503,
+		    "%s: %llu items were changed before that, and stay so; ask again for the rest",
+		    store_why(result), (unsigned long long)changed->changed);
 		errand_done(errand);
+	} else if (result != STORE_OK) {
+		fail_for_store(errand, result);
+	} else {
+		errand_done(errand);
+	}
 }
 
 static void
@@ -410,7 +422,7 @@ do_explain(struct errand *errand)
 	struct ask *ask = errand->ask;
 	struct buf content;
 	size_t len;
-	int fd, rc;
+	int fd;
 
 	if (!envelope_fits(ask)) {
 		ask_fail(ask, 400, "the sender or a recipient is no address");
@@ -427,10 +439,10 @@ do_explain(struct errand *errand)
 		return;
 	}
 	errand->serial = ++desk->serial;
-	rc = desk->params.explain(desk->params.ctx, errand->serial, ask->explain.reverse_path,
-	    &ask->explain.recipients, fd);
+	errand->front = desk->params.explain(desk->params.ctx, errand->serial,
+	    ask->explain.reverse_path, &ask->explain.recipients, fd);
 	close(fd);
-	if (rc != 0) {
+	if (errand->front < 0) {
 		ask_fail(ask, 503, "there is no front to explain it: try again");
 		errand_done(errand);
 		return;
@@ -440,12 +452,12 @@ do_explain(struct errand *errand)
 }
 
 void
-desk_explained(struct desk *desk, uint64_t serial, const char *json, size_t len)
+desk_explained(struct desk *desk, int front, uint64_t serial, const char *json, size_t len)
 {
 	if (desk == NULL)
 		return;
 	for (struct errand *e = desk->errands; e != NULL; e = e->next) {
-		if (e->serial != serial || e->ask->kind != ASK_EXPLAIN)
+		if (e->ask->kind != ASK_EXPLAIN || e->serial != serial || e->front != front)
 			continue;
 		e->ask->explain.json = mem_bytes(json, len);
 		e->ask->explain.json_len = len;
@@ -455,13 +467,13 @@ desk_explained(struct desk *desk, uint64_t serial, const char *json, size_t len)
 }
 
 void
-desk_front_lost(struct desk *desk)
+desk_front_lost(struct desk *desk, int front)
 {
 	struct errand *next;
 
 	for (struct errand *e = desk != NULL ? desk->errands : NULL; e != NULL; e = next) {
 		next = e->next;
-		if (e->ask->kind != ASK_EXPLAIN || e->timer == NULL)
+		if (e->ask->kind != ASK_EXPLAIN || e->timer == NULL || e->front != front)
 			continue;
 		ask_fail(e->ask, 503, "a front ended while it explained the mail");
 		errand_done(e);

@@ -28,7 +28,7 @@ struct desk_params {
 	/* What changes in the life of a core. */
 	struct dispatch *(*dispatch)(void *ctx); /* NULL: it is starting anew */
 	unsigned (*fronts)(void *ctx);
-	/* To some front; -1: there is none. */
+	/* To some front: its number; -1: there is none. */
 	int (*explain)(void *ctx, uint64_t serial, const char *reverse_path,
 	    const struct strlist *recipients, int content_fd);
 	int (*supervisor)(void *ctx); /* for handover_send(); -1: it has gone */
@@ -41,8 +41,8 @@ void desk_close(struct desk **);
 
 void desk_reload(struct desk *, const struct config *); /* these four: desk may be NULL */
 void desk_reloaded(struct desk *, int number, int fd);  /* HANDOVER_RELOADED; takes fd */
-void desk_explained(struct desk *, uint64_t serial, const char *json, size_t len);
-void desk_front_lost(struct desk *);
+void desk_explained(struct desk *, int front, uint64_t serial, const char *json, size_t len);
+void desk_front_lost(struct desk *, int front);
 
 /* A mail that came by SMTP: durable, or refused because the spool could not take it. */
 void desk_mail(struct desk *, const char *mail_id, const char *route, bool durable);

@@ -1286,6 +1286,37 @@ a_held_route_rests(void **state)
 }
 
 /* Requests that are out end as they do; what is claimed beside them goes back. */
+/* Whoever waits for the answer is behind a request of their own. */
+static void
+a_hold_is_answered_though_the_dispatcher_goes(void **state)
+{
+	struct bench *b = *state;
+
+	reads_failing = 1000;
+	dispatch_start(b);
+	turn_for(b, 20);
+	hold(b, true); /* not known yet what the store keeps */
+	turn_for(b, 20);
+	assert_int_equal(b->store_done, 0);
+	dispatch_free(&b->dispatch);
+	assert_int_equal(b->store_done, 1);
+	assert_int_equal(b->store_failed, 1);
+	turn_for(b, 20);
+	assert_int_equal(b->store_done, 1);
+
+	reads_failing = 0;
+	dispatch_start(b);
+	turn_for(b, 50);
+	hold(b, true); /* the store is at it */
+	dispatch_free(&b->dispatch);
+	turn_for(b, 50);
+	assert_int_equal(b->store_done, 2);
+	assert_int_equal(b->store_failed, 1);
+	dispatch_start(b);
+	turn_for(b, 50);
+	mode_is(b, "held", "paused by root: a reason");
+}
+
 static void
 a_hold_in_the_middle(void **state)
 {
@@ -1355,7 +1386,7 @@ many_words(void **state)
 	turn_for(b, 100);
 	mode_is(b, "held", "paused by");
 	assert_int_equal(b->posts, 0);
-	assert_int_equal(b->store_done, 5);
+	assert_int_equal(b->store_done, 10);
 }
 
 static const struct act bad_token = { .status = 401,
@@ -1721,6 +1752,7 @@ main(void)
 		TEST(unsure_may_be_held),
 		TEST(released_unsure_is_looked_for),
 		TEST(a_held_route_rests),
+		TEST(a_hold_is_answered_though_the_dispatcher_goes),
 		TEST(a_hold_in_the_middle),
 		TEST(a_hold_outlives_a_restart),
 		TEST(many_words),
