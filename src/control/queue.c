@@ -315,12 +315,24 @@ queue_flush_run(struct request *r)
 	flush_items(r, flushed_items);
 }
 
+/* A look at the items of one route, over as many pages as it takes. */
+struct look {
+	unsigned states;
+	int64_t from_key;
+	uint64_t count;
+	bool whole;
+};
+
 struct drain {
 	struct request *request;
 	struct loop_timer *timer;
+	struct look left, held; /* of one route */
 	int64_t end_ms;
 	uint64_t most; /* that were left at any time: what progress is of */
 };
+
+#define STATES_LEFT                                                                                \
+	(1U << ITEM_SPOOLED | 1U << ITEM_SENDING | 1U << ITEM_WAITING | 1U << ITEM_UNSURE)
 
 static void
 drain_free(void *work)
@@ -337,53 +349,56 @@ drain_gone(struct request *r)
 	request_end_lines(r);
 }
 
+static void
+drain_begin_look(struct drain *drain)
+{
+	drain->left = (struct look){ .states = STATES_LEFT };
+	drain->held = (struct look){ .states = 1U << ITEM_HELD };
+}
+
 /*
- * Items of the route in these states: as many as can be looked at in a moment, and one for all the
- * others.  -1 after request_fail().
+ * One page of a look.  As many items as can be looked at in a moment are counted; that there are
+ * more is one more.  -1 after request_fail().
  */
 static int
-count_of_route(struct request *r, unsigned states, uint64_t *count_r)
+look_on(struct request *r, struct look *look)
 {
-	const struct item_filter filter = { .states = states, .route = value_string(r, "route") };
-	const struct item_page page = { .most_items = DRAIN_LOOK_ITEMS,
+	const struct item_filter filter = { .states = look->states,
+		.route = value_string(r, "route") };
+	const struct item_page page = { .from_key = look->from_key,
+		.most_items = DRAIN_LOOK_ITEMS,
 		.budget_ms = LIST_BUDGET_MS };
 	struct store_reader *reader = request_reader(r); /* the end of the request, perhaps */
 	struct item_facts *items;
-	int64_t next_key;
 	size_t count;
 
 	if (reader == NULL)
 		return -1;
-	if (store_reader_list(reader, &filter, &page, &items, &count, &next_key) != 0) {
+	if (store_reader_list(reader, &filter, &page, &items, &count, &look->from_key) != 0) {
 		request_fail(r, 503, "spool", "try again", "the spool cannot be read: %s",
 		    store_reader_why(reader));
 		return -1;
 	}
 	items_free(items, count);
-	*count_r = count + (next_key != 0);
+	look->count += count;
+	look->whole = look->from_key == 0;
+	if (!look->whole && look->count >= DRAIN_LOOK_ITEMS) {
+		look->count++;
+		look->whole = true;
+	}
 	return 0;
 }
 
 static void
-drain_counted(struct request *r, struct ask *ask)
+drain_tell(struct drain *drain, uint64_t left, uint64_t held)
 {
-	const uint64_t *items = ask->counts.store.items;
-	struct drain *drain = r->work;
-	uint64_t left =
-	    items[ITEM_SPOOLED] + items[ITEM_SENDING] + items[ITEM_WAITING] + items[ITEM_UNSURE];
-	uint64_t held = items[ITEM_HELD];
-	bool over = clock_mono_ms() >= drain->end_ms;
+	struct request *r = drain->request;
 
-	if (value_given(r, "route") &&
-	    (count_of_route(r,
-		 1U << ITEM_SPOOLED | 1U << ITEM_SENDING | 1U << ITEM_WAITING | 1U << ITEM_UNSURE,
-		 &left) != 0 ||
-		count_of_route(r, 1U << ITEM_HELD, &held) != 0))
-		return;
 	if (left > drain->most)
 		drain->most = left;
 	request_progress(r, drain->most - left, drain->most, "gone out");
-	if (left > 0 && !over) {
+	if (left > 0 && clock_mono_ms() < drain->end_ms) {
+		drain_begin_look(drain);
 		loop_timer_set(drain->timer, DRAIN_LOOK_MS);
 		return;
 	}
@@ -391,12 +406,40 @@ drain_counted(struct request *r, struct ask *ask)
 			      "held", (json_int_t)held));
 }
 
+/* Others have their turn between the pages. */
+static void
+drain_look_at_route(struct drain *drain)
+{
+	struct look *look = drain->left.whole ? &drain->held : &drain->left;
+
+	if (look_on(drain->request, look) != 0)
+		return;
+	if (drain->left.whole && drain->held.whole)
+		drain_tell(drain, drain->left.count, drain->held.count);
+	else
+		loop_timer_set(drain->timer, 0);
+}
+
+static void
+drain_counted(struct request *r, struct ask *ask)
+{
+	const uint64_t *items = ask->counts.store.items;
+
+	drain_tell(r->work,
+	    items[ITEM_SPOOLED] + items[ITEM_SENDING] + items[ITEM_WAITING] + items[ITEM_UNSURE],
+	    items[ITEM_HELD]);
+}
+
 static void
 drain_look(void *ctx)
 {
 	struct drain *drain = ctx;
+	struct request *r = drain->request;
 
-	request_ask(drain->request, request_ask_new(drain->request, ASK_COUNTS, drain_counted));
+	if (value_given(r, "route"))
+		drain_look_at_route(drain);
+	else
+		request_ask(r, request_ask_new(r, ASK_COUNTS, drain_counted));
 }
 
 static void
@@ -419,6 +462,7 @@ queue_drain_run(struct request *r)
 	struct drain *drain = mem_new(sizeof(*drain));
 
 	drain->request = r;
+	drain_begin_look(drain);
 	drain->timer = loop_timer_new(r->control->loop, drain_look, drain);
 	drain->end_ms = clock_mono_ms() + value_integer(r, "timeout", 60000);
 	r->work = drain;
