@@ -20,6 +20,7 @@
 
 #include "config/options.h"
 #include "config/parse.h"
+#include "config/values.h"
 
 #define MOST_FILE_BYTES ((size_t)1024 * 1024)
 #define LINE_WIDTH      76 /* of documents */
@@ -30,9 +31,11 @@ static struct config *
 config_new(void)
 {
 	struct config *config = mem_new(sizeof(*config));
+	struct option_place place = { 0 };
 
-	for (const struct option_row *o = option_table; o->section != NULL; o++)
-		option_set_preset(o, config);
+	while (option_place_next(config, &place))
+		for (const struct option_row *o = place.section->rows; o->section != NULL; o++)
+			option_set_preset(o, place.base);
 	config->postmark.name = mem_string("default");
 	return config;
 }
@@ -41,16 +44,10 @@ void
 config_free(struct config **config_p)
 {
 	struct config *config = *config_p;
-	struct option_place place = { 0 };
 
 	if (config == NULL)
 		return;
-	while (option_place_next(config, &place))
-		for (const struct option_row *o = place.group->rows; o->section != NULL; o++)
-			option_free(o, place.base);
-	for (size_t i = 0; i < config->connection_count; i++)
-		free(config->connections[i].name);
-	free(config->connections);
+	option_places_free(config);
 	free(config->postmark.name);
 	free(config);
 	*config_p = NULL;
@@ -63,13 +60,13 @@ config_copy(const struct config *config)
 	struct option_place from = { 0 }, to;
 
 	while (option_place_next(config, &from)) {
-		const char *section = from.group->rows->section;
+		const struct option_section *s = from.section;
 
 		if (from.title == NULL)
-			option_place_find(copy, section, NULL, &to);
-		else if (!option_place_add(copy, from.group, from.title, &to))
+			option_place_find(copy, s->name, NULL, &to);
+		else if (!option_place_add(copy, s, from.title, &to))
 			abort();
-		for (const struct option_row *o = from.group->rows; o->section != NULL; o++)
+		for (const struct option_row *o = s->rows; o->section != NULL; o++)
 			option_copy(o, to.base, from.base);
 	}
 	return copy;
@@ -146,22 +143,21 @@ struct variable {
  * from_file, and then the longer name of an option.  False after a message in why.
  */
 static bool
-find_titled(struct config *config, const struct option_group *g, size_t from_file, const char *name,
-    size_t len, struct variable *variable_r, struct buf *why)
+find_titled(struct config *config, const struct option_section *s, size_t from_file,
+    const char *name, size_t len, struct variable *variable_r, struct buf *why)
 {
 	char *title = NULL, shown[120];
 	bool result = true, known = false;
 	size_t title_len = SIZE_MAX;
 
-	for (const struct option_row *o = g->rows; o->section != NULL; o++) {
+	for (const struct option_row *o = s->rows; o->section != NULL; o++) {
 		char *this = title_of_variable(o, name, len);
 		struct option_place place;
 		bool there;
 
 		if (this == NULL)
 			continue;
-		there =
-		    option_place_find(config, g->section, this, &place) && place.item < from_file;
+		there = option_place_find(config, s->name, this, &place) && place.item < from_file;
 		if (there && known) {
 			buf_addf(why,
 			    "environment: %s: found a name that %s.%s and %s.%s share, wanted "
@@ -181,16 +177,16 @@ find_titled(struct config *config, const struct option_group *g, size_t from_fil
 		}
 	}
 	if (result && title != NULL &&
-	    !option_place_find(config, g->section, title, &variable_r->place)) {
+	    !option_place_find(config, s->name, title, &variable_r->place)) {
 		struct buf wrong;
 
 		buf_init(&wrong, 1000);
-		result = option_title_right(config, g, title, strlen(title), &wrong);
+		result = option_title_right(config, s, title, strlen(title), &wrong);
 		if (!result)
 			buf_addf(why, "environment: %s: %s\n",
 			    text_safe(shown, sizeof(shown), name, len), wrong.data);
 		else
-			option_place_add(config, g, title, &variable_r->place);
+			option_place_add(config, s, title, &variable_r->place);
 		buf_free(&wrong);
 	}
 	free(title);
@@ -203,20 +199,24 @@ find_variable(struct config *config, const size_t *from_file, const char *name, 
     struct variable *variable_r, struct buf *why)
 {
 	*variable_r = (struct variable){ .row = NULL };
-	for (const struct option_row *o = option_table; o->section != NULL; o++) {
-		char *variable = option_variable(o, NULL);
-		bool found = strlen(variable) == len && memcmp(variable, name, len) == 0;
+	for (size_t i = 0; i < OPTION_SECTION_COUNT; i++) {
+		const struct option_section *s = option_sections[i];
 
-		free(variable);
-		if (found) {
-			variable_r->row = o;
-			option_place_find(config, o->section, NULL, &variable_r->place);
-			return true;
+		for (const struct option_row *o = s->rows; !s->titled && o->section != NULL; o++) {
+			char *variable = option_variable(o, NULL);
+			bool found = strlen(variable) == len && memcmp(variable, name, len) == 0;
+
+			free(variable);
+			if (found) {
+				variable_r->row = o;
+				option_place_find(config, s->name, NULL, &variable_r->place);
+				return true;
+			}
 		}
 	}
-	for (size_t i = 1; i < OPTION_GROUPS && variable_r->row == NULL; i++)
-		if (!find_titled(
-			config, &option_groups[i], from_file[i], name, len, variable_r, why))
+	for (size_t i = 0; i < OPTION_SECTION_COUNT && variable_r->row == NULL; i++)
+		if (option_sections[i]->titled && !find_titled(config, option_sections[i],
+						      from_file[i], name, len, variable_r, why))
 			return false;
 	return true;
 }
@@ -233,9 +233,9 @@ is_service_link(const char *rest, size_t len)
 	       (len >= 5 && memcmp(rest, "PORT_", 5) == 0);
 }
 
-/* A row's name from the end of a variable. */
+/* A row's name from the end of a variable; of another section where neither has titles. */
 static const struct option_row *
-nearest_to_variable(const char *section, const char *end, size_t len)
+nearest_to_variable(const struct option_section *s, const char *end, size_t len)
 {
 	char asked[80];
 	const struct option_row *near;
@@ -243,10 +243,10 @@ nearest_to_variable(const char *section, const char *end, size_t len)
 	text_safe(asked, sizeof(asked), end, len);
 	for (char *c = asked; *c != '\0'; c++)
 		*c = *c == '_' ? '-' : *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
-	near = option_nearest(section, asked);
-	return near != NULL && option_group_find(section) != option_group_find(near->section)
-		   ? NULL
-		   : near;
+	near = option_nearest(s->name, asked);
+	if (near == NULL || strcmp(near->section, s->name) == 0)
+		return near;
+	return s->titled || option_section_find(near->section)->titled ? NULL : near;
 }
 
 static void
@@ -268,7 +268,7 @@ complain_of_variable(
 /* The same for PMRELAY_CONNECTION_ and what comes after it. */
 static void
 check_unknown_titled(
-    const struct option_group *g, const char *name, size_t len, const char *rest, struct buf *why)
+    const struct option_section *s, const char *name, size_t len, const char *rest, struct buf *why)
 {
 	const char *end = name + len;
 
@@ -279,8 +279,7 @@ check_unknown_titled(
 		const struct option_row *near;
 		char title[80];
 
-		near = *at != '_' ? NULL
-				  : nearest_to_variable(g->section, at + 1, (size_t)(end - at - 1));
+		near = *at != '_' ? NULL : nearest_to_variable(s, at + 1, (size_t)(end - at - 1));
 		if (near == NULL)
 			continue;
 		text_safe(title, sizeof(title), rest, (size_t)(at - rest));
@@ -294,22 +293,20 @@ check_unknown_titled(
 static void
 check_unknown_variable(const char *name, size_t len, struct buf *why)
 {
-	for (const struct option_group *g = option_groups; g->rows != NULL; g++) {
-		for (const struct option_row *o = g->rows; o->section != NULL; o++) {
-			size_t section_len = strlen(o->section);
-			const char *rest = name + strlen("PMRELAY_") + section_len + 1;
+	for (size_t i = 0; i < OPTION_SECTION_COUNT; i++) {
+		const struct option_section *s = option_sections[i];
+		size_t begin = strlen("PMRELAY_") + strlen(s->name) + 1, rest_len = len - begin;
+		const char *rest = name + begin;
 
-			if (strlen("PMRELAY_") + section_len + 1 > len || rest[-1] != '_' ||
-			    !text_same_n(name + strlen("PMRELAY_"), o->section, section_len))
-				continue;
-			size_t rest_len = len - (size_t)(rest - name);
-			if (g->section != NULL)
-				check_unknown_titled(g, name, len, rest, why);
-			else if (!is_service_link(rest, rest_len))
-				complain_of_variable(name, len,
-				    nearest_to_variable(o->section, rest, rest_len), NULL, why);
-			return;
-		}
+		if (begin > len || rest[-1] != '_' ||
+		    !text_same_n(name + strlen("PMRELAY_"), s->name, strlen(s->name)))
+			continue;
+		if (s->titled)
+			check_unknown_titled(s, name, len, rest, why);
+		else if (!is_service_link(rest, rest_len))
+			complain_of_variable(
+			    name, len, nearest_to_variable(s, rest, rest_len), NULL, why);
+		return;
 	}
 }
 
@@ -374,7 +371,7 @@ check_secrets(const struct config *config, struct lines *given, const char *name
 	struct option_place place = { 0 };
 
 	while (option_place_next(config, &place)) {
-		for (const struct option_row *o = place.group->rows; o->section != NULL; o++) {
+		for (const struct option_row *o = place.section->rows; o->section != NULL; o++) {
 			unsigned line = *lines_at(given, &place, o);
 			char *path;
 
@@ -393,13 +390,13 @@ static void
 read_environment(
     struct config *config, char *const *environment, struct lines *set, struct buf *why)
 {
-	size_t from_file[OPTION_GROUPS] = { 0 }, len;
+	size_t from_file[OPTION_SECTION_COUNT] = { 0 }, len;
 	struct option_place place = { 0 };
 	struct variable v;
 	const char *value;
 
 	while (option_place_next(config, &place))
-		from_file[place.group - option_groups]++;
+		from_file[place.index]++;
 	for (char *const *e = environment; e != NULL && *e != NULL; e++) {
 		if (variable_value(*e, &len) == NULL ||
 		    !find_variable(config, from_file, *e, len, &v, why))
@@ -592,7 +589,7 @@ take_credentials(struct config *config, const char *folder)
 	struct option_place place = { 0 };
 
 	while (option_place_next(config, &place)) {
-		for (const struct option_row *o = place.group->rows; o->section != NULL; o++) {
+		for (const struct option_row *o = place.section->rows; o->section != NULL; o++) {
 			char *base = place.base, *file;
 
 			if (o->kind != OPTION_SECRET || *(struct secret **)(base + o->at) != NULL ||
@@ -669,7 +666,7 @@ config_load_secrets(struct config *config, struct buf *why)
 	int result = 0;
 
 	while (option_place_next(config, &place))
-		for (const struct option_row *o = place.group->rows; o->section != NULL; o++)
+		for (const struct option_row *o = place.section->rows; o->section != NULL; o++)
 			if (o->kind == OPTION_SECRET_FILE && load_secret(&place, o, why) != 0)
 				result = -1;
 	return result;
@@ -677,29 +674,16 @@ config_load_secrets(struct config *config, struct buf *why)
 
 /* ---- printing ---------------------------------------------------------------------------- */
 
-static bool
-begins_section(const struct option_place *place, const struct option_row *o)
-{
-	return o == place->group->rows || strcmp(o[-1].section, o->section) != 0;
-}
-
-static bool
-ends_section(const struct option_row *o)
-{
-	return o[1].section == NULL || strcmp(o[1].section, o->section) != 0;
-}
-
 static void
 print_place(const struct option_place *place, bool with_secrets, struct buf *out)
 {
 	const char *base = place->base;
 
-	for (const struct option_row *o = place->group->rows; o->section != NULL; o++) {
+	buf_addf(out, "%s%s%s {\n", place->section->name, place->title == NULL ? "" : " ",
+	    place->title == NULL ? "" : place->title);
+	for (const struct option_row *o = place->section->rows; o->section != NULL; o++) {
 		bool shown = o->kind != OPTION_SECRET && o->kind != OPTION_SECRET_FILE;
 
-		if (begins_section(place, o))
-			buf_addf(out, "%s%s%s {\n", o->section, place->title == NULL ? "" : " ",
-			    place->title == NULL ? "" : place->title);
 		/* A secret that is there already is not read from its file again. */
 		if (with_secrets && o->kind == OPTION_SECRET)
 			shown = *(struct secret *const *)(base + o->at) != NULL;
@@ -711,9 +695,8 @@ print_place(const struct option_place *place, bool with_secrets, struct buf *out
 			option_print(o, base, out);
 			buf_addc(out, '\n');
 		}
-		if (ends_section(o))
-			buf_adds(out, "}\n");
 	}
+	buf_adds(out, "}\n");
 }
 
 void
@@ -753,17 +736,10 @@ print_wrapped(const char *before, const char *text, struct buf *out)
 }
 
 static void
-sample_option(const struct option_group *g, const struct option_row *o, struct buf *out)
+sample_option(const struct option_section *s, const struct option_row *o, struct buf *out)
 {
-	const struct option_place place = { .group = g };
 	struct buf wanted;
 
-	buf_addc(out, '\n');
-	if (begins_section(&place, o)) {
-		print_wrapped("# ", option_section_text(o->section), out);
-		/* One with a title is there by standing there. */
-		buf_addf(out, g->section == NULL ? "%s {\n" : "#%s NAME {\n", o->section);
-	}
 	print_wrapped("\t# ", o->text, out);
 	buf_init(&wanted, 1000);
 	buf_adds(&wanted, "Wanted: ");
@@ -772,10 +748,23 @@ sample_option(const struct option_group *g, const struct option_row *o, struct b
 	print_wrapped("\t# ", wanted.data, out);
 	buf_free(&wanted);
 	buf_addf(out, "\t#%s = ", o->name);
-	option_print_preset(o, out);
+	option_print_preset(s, o, out);
 	buf_addc(out, '\n');
-	if (ends_section(o))
-		buf_adds(out, g->section == NULL ? "}\n" : "#}\n");
+}
+
+static void
+sample_section(const struct option_section *s, struct buf *out)
+{
+	buf_addc(out, '\n');
+	print_wrapped("# ", s->text, out);
+	/* One with a title is there by standing there. */
+	buf_addf(out, s->titled ? "#%s NAME {\n" : "%s {\n", s->name);
+	for (const struct option_row *o = s->rows; o->section != NULL; o++) {
+		if (o != s->rows)
+			buf_addc(out, '\n');
+		sample_option(s, o, out);
+	}
+	buf_adds(out, s->titled ? "#}\n" : "}\n");
 }
 
 void
@@ -788,9 +777,8 @@ config_sample(struct buf *out)
 		      "# Sizes: k, M, G (1024).  Times: ms, s, m, h, d.  The environment goes "
 		      "before the file:\n"
 		      "# PMRELAY_SMTP_MESSAGE_SIZE=5M, for example.\n");
-	for (const struct option_group *g = option_groups; g->rows != NULL; g++)
-		for (const struct option_row *o = g->rows; o->section != NULL; o++)
-			sample_option(g, o, out);
+	for (size_t i = 0; i < OPTION_SECTION_COUNT; i++)
+		sample_section(option_sections[i], out);
 }
 
 /*
@@ -833,17 +821,11 @@ print_roff(const char *text, size_t width, struct buf *out)
 }
 
 static void
-manual_option(const struct option_group *g, const struct option_row *o, struct buf *out)
+manual_option(const struct option_section *s, const struct option_row *o, struct buf *out)
 {
-	const struct option_place place = { .group = g };
-	char *variable = option_variable(o, g->section == NULL ? NULL : "NAME");
+	char *variable = option_variable(o, s->titled ? "NAME" : NULL);
 	struct buf line;
 
-	if (begins_section(&place, o)) {
-		buf_addf(out, ".Ss %s%s\n", o->section, g->section == NULL ? "" : " NAME");
-		print_roff(option_section_text(o->section), LINE_WIDTH, out);
-		buf_adds(out, ".Bl -tag -width Ds\n");
-	}
 	buf_addf(out, ".It Ic %s\n", o->name);
 	print_roff(o->text, LINE_WIDTH, out);
 
@@ -855,7 +837,7 @@ manual_option(const struct option_group *g, const struct option_row *o, struct b
 	buf_clear(&line);
 	/* In one line: the folders in it are as long as those of the build. */
 	buf_adds(&line, "Default: ");
-	option_print_preset(o, &line);
+	option_print_preset(s, o, &line);
 	buf_addc(&line, '.');
 	print_roff(line.data, SIZE_MAX, out);
 	buf_free(&line);
@@ -863,16 +845,24 @@ manual_option(const struct option_group *g, const struct option_row *o, struct b
 		buf_adds(out, "A change needs a restart.\n");
 	buf_addf(out, "Variable:\n.Ev %s .\n", variable);
 	free(variable);
-	if (ends_section(o))
-		buf_adds(out, ".El\n");
+}
+
+static void
+manual_section(const struct option_section *s, struct buf *out)
+{
+	buf_addf(out, ".Ss %s%s\n", s->name, s->titled ? " NAME" : "");
+	print_roff(s->text, LINE_WIDTH, out);
+	buf_adds(out, ".Bl -tag -width Ds\n");
+	for (const struct option_row *o = s->rows; o->section != NULL; o++)
+		manual_option(s, o, out);
+	buf_adds(out, ".El\n");
 }
 
 void
 config_manual(struct buf *out)
 {
-	for (const struct option_group *g = option_groups; g->rows != NULL; g++)
-		for (const struct option_row *o = g->rows; o->section != NULL; o++)
-			manual_option(g, o, out);
+	for (size_t i = 0; i < OPTION_SECTION_COUNT; i++)
+		manual_section(option_sections[i], out);
 }
 
 void
@@ -881,11 +871,11 @@ config_keep_fixed(const struct config *old, struct config *next, struct strlist 
 	struct option_place place = { 0 }, before;
 
 	while (option_place_next(next, &place)) {
-		const char *section = place.group->rows->section;
+		const char *section = place.section->name;
 
 		if (!option_place_find(old, section, place.title, &before))
 			continue;
-		for (const struct option_row *o = place.group->rows; o->section != NULL; o++) {
+		for (const struct option_row *o = place.section->rows; o->section != NULL; o++) {
 			if (o->reload != RELOAD_RESTART || option_same(o, before.base, place.base))
 				continue;
 			strlist_take(names_r, option_path(o, place.title));

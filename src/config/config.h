@@ -26,9 +26,9 @@ struct connection {
 };
 
 /*
- * The settings: one constant struct handed down, never a global.  options.c holds the table that
- * makes the parser, the check, the sample, `show config` and the manual; each member here is a
- * row there.  Sizes are bytes, times milliseconds.
+ * The settings: one constant struct handed down, never a global.  The rows in options_SECTION.c
+ * make the parser, the check, the sample, `show config` and the manual; each member here is a row
+ * there.  Sizes are bytes, times milliseconds.
  */
 struct config {
 	/* who runs where */

@@ -1,8 +1,20 @@
 noinst_LIBRARIES += libconfig.a
 libconfig_a_SOURCES = \
 	src/config/config.c src/config/config.h \
+	src/config/option.c src/config/option.h \
 	src/config/options.c src/config/options.h \
-	src/config/parse.c src/config/parse.h
+	src/config/options_connection.c \
+	src/config/options_control.c \
+	src/config/options_log.c \
+	src/config/options_message.c \
+	src/config/options_postmark.c \
+	src/config/options_process.c \
+	src/config/options_retry.c \
+	src/config/options_smtp.c \
+	src/config/options_spool.c \
+	src/config/parse.c src/config/parse.h \
+	src/config/rows.h \
+	src/config/values.c src/config/values.h
 
 CONFIG_TEST_LIBS = libconfig.a libbase.a $(CMOCKA_LIBS) $(CONFUSE_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
 check_PROGRAMS += tests/unit/config/config_test tests/unit/config/documents_test

@@ -3,63 +3,40 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "config/config.h"
+#include "config/option.h"
 
 struct buf;
-struct strlist;
 
 /*
- * The table of every option.  A row makes the parser, the check, the environment variable, the
- * sample, the printed settings and the manual; an option is added here and in struct config, and
- * nowhere else.
+ * Every section, in the order of the sample and the manual.  NAME is options_NAME in
+ * options_NAME.c, with the rows of its options; an option is added there and in struct config,
+ * and nowhere else.  A section with titles needs an array in struct config besides.
  */
-enum option_kind {
-	OPTION_STRING,      /* char *; one of choices where there are any */
-	OPTION_CHOICE,      /* int: index into choices */
-	OPTION_TRISTATE,    /* int: -1 for "", 0, 1 */
-	OPTION_BOOL,        /* bool */
-	OPTION_NUMBER,      /* unsigned */
-	OPTION_SIZE,        /* uint64_t, bytes; k, M, G */
-	OPTION_TIME,        /* int64_t, milliseconds; ms, s, m, h, d */
-	OPTION_LIST,        /* struct strlist */
-	OPTION_SECRET,      /* struct secret * */
-	OPTION_SECRET_FILE, /* char *: path of the file that the secret of the row before is in */
-};
-
-enum option_reload {
-	RELOAD_LIVE,    /* a reload applies it */
-	RELOAD_RESTART, /* changing it needs a restart */
-};
-
-struct option_row {
-	const char *section, *name;
-	enum option_kind kind;
-	enum option_reload reload;
-	size_t at;                  /* offset in what its group says */
-	const char *preset;         /* as in the file; a list has its items apart by a space */
-	uint64_t least, most;       /* of numbers, sizes, times; most is the longest of a string */
-	const char *const *choices; /* NULL-terminated */
-	const char *wanted;         /* what is right, for messages and the manual; NULL: by kind */
-	bool (*right)(const char *value, size_t len); /* of a string or list item; NULL: any */
-	const char *text;                             /* for people: whole sentences, plain text */
-};
-
-/* Ends with a row whose section is NULL; rows of a section stand together. */
-extern const struct option_row option_table[];
-size_t option_count(void); /* rows of it */
+#define OPTION_SECTIONS(NAME)                                                                      \
+	NAME(process)                                                                              \
+	NAME(log)                                                                                  \
+	NAME(smtp)                                                                                 \
+	NAME(message)                                                                              \
+	NAME(spool)                                                                                \
+	NAME(control)                                                                              \
+	NAME(postmark)                                                                             \
+	NAME(retry)                                                                                \
+	NAME(connection)
 
 /*
- * Rows whose values lie together.  The first group is option_table, whose values lie in struct
- * config itself.  Each other is a section that stands as often as it has titles, section TITLE
- * { }: its values lie in an array of structs, one for each title, in the order in which they
- * were made.
+ * The values of a section lie in struct config itself.  A titled one stands as often as it has
+ * titles, section TITLE { }: its values lie in an array of structs, one for each title, in the
+ * order in which they were made.
  */
-struct option_group {
-	const char *section; /* of the titled ones; NULL: of many */
-	const struct option_row *rows;
+struct option_section {
+	const char *name;
+	const char *text;              /* one line for the operator */
+	const struct option_row *rows; /* ends with a row whose section is NULL */
 	size_t row_count;
+	bool titled;
+	/* Of a titled one. */
 	size_t items_at, count_at; /* in struct config: the array and its length */
 	size_t item_bytes;
 	size_t title_at;   /* in an item: char * */
@@ -68,15 +45,22 @@ struct option_group {
 	const char *taken_by;
 };
 
-#define OPTION_GROUPS 2
-/* Ends with a group whose rows are NULL. */
-extern const struct option_group option_groups[OPTION_GROUPS + 1];
+#define OPTION_SECTION_ONE(name) +1
+enum { OPTION_SECTION_COUNT = 0 OPTION_SECTIONS(OPTION_SECTION_ONE) };
+#undef OPTION_SECTION_ONE
 
-/* Where the values of one group, or of one title of it, lie; until a place is added. */
+/* Ends with NULL. */
+extern const struct option_section *const option_sections[OPTION_SECTION_COUNT + 1];
+
+/* NULL: there is none. */
+const struct option_section *option_section_find(const char *name);
+
+/* Where the values of one section, or of one title of it, lie; until a place is added. */
 struct option_place {
-	const struct option_group *group;
+	const struct option_section *section;
+	size_t index; /* of the section in option_sections */
 	size_t item;
-	const char *title; /* NULL: the settings themselves */
+	const char *title; /* NULL: of a section without */
 	void *base;        /* what option_set() and its like take */
 };
 
@@ -86,53 +70,24 @@ bool option_place_next(const struct config *, struct option_place *);
 bool option_place_find(
     const struct config *, const char *section, const char *title, struct option_place *place_r);
 /* A new place with its presets, for a right title that is not there.  False: there are too many. */
-bool option_place_add(
-    struct config *, const struct option_group *, const char *title, struct option_place *place_r);
+bool option_place_add(struct config *, const struct option_section *, const char *title,
+    struct option_place *place_r);
+/* Frees what all places hold, and those with titles themselves; not for use after. */
+void option_places_free(struct config *);
 
 /*
- * Whether a group may have another place with that title.  Titles are letters, digits and '-',
+ * Whether a section may have another place with that title.  Titles are letters, digits and '-',
  * begin with a letter, and differ by more than their case, because a variable has but one.
  * False: why gets "found X, wanted Y".
  */
-bool option_title_right(const struct config *, const struct option_group *, const char *title,
+bool option_title_right(const struct config *, const struct option_section *, const char *title,
     size_t len, struct buf *why);
-
-/* NULL: section is not one with titles. */
-const struct option_group *option_group_find(const char *section);
-
-/* One line for the operator about a section; NULL: there is no such section. */
-const char *option_section_text(const char *section);
 
 const struct option_row *option_find(const char *section, const char *name);
 /* The row whose name is most like it, first in that section (NULL: any).  NULL: none is near. */
 const struct option_row *option_nearest(const char *section, const char *name);
-/* "PMRELAY_SMTP_MESSAGE_SIZE", "PMRELAY_CONNECTION_EU_TOKEN"; caller frees. */
-char *option_variable(const struct option_row *, const char *title);
-/* "smtp.message-size", "connection.eu.token"; caller frees. */
-char *option_path(const struct option_row *, const char *title);
 
-/*
- * Checks a value as it stands in a file, and sets it (base NULL: only checks; a list gets the
- * item added).  Value is len bytes followed by a NUL.  0, or -1 and nothing changed.
- */
-int option_set(const struct option_row *, void *base, const char *value, size_t len);
-void option_clear(const struct option_row *, void *base); /* lists and strings: empty */
-void option_free(const struct option_row *, void *base);  /* what it holds; not for use after */
-void option_copy(const struct option_row *, void *to, const void *from);
-void option_set_preset(const struct option_row *, void *base);
-
-/* What option_set() takes: "a size from 1k to 64M". */
-void option_wanted(const struct option_row *, struct buf *out);
-/* The value as it stands in a file, quoted where it needs it.  Secrets as they are. */
-void option_print(const struct option_row *, const void *base, struct buf *out);
-/* The preset in the same form. */
-void option_print_preset(const struct option_row *, struct buf *out);
-bool option_same(const struct option_row *, const void *a, const void *b);
-
-/* Pure readings that the cross-checks share. */
-int value_size(const char *text, size_t len, uint64_t *bytes_r);
-int value_time(const char *text, size_t len, int64_t *ms_r);
-bool value_listener_is_local(const char *listener); /* of a right one: loopback or Unix */
-bool value_url_is_safe(const char *url);            /* of a right one: https, or a loopback host */
+/* The preset as it stands in a file. */
+void option_print_preset(const struct option_section *, const struct option_row *, struct buf *out);
 
 #endif

@@ -55,13 +55,13 @@ fail(struct parse *p, unsigned line, const char *format, ...)
 unsigned *
 lines_at(struct lines *lines, const struct option_place *place, const struct option_row *o)
 {
-	size_t group = (size_t)(place->group - option_groups);
-	size_t index = place->item * place->group->row_count + (size_t)(o - place->group->rows);
-	size_t *count = &lines->groups[group].count;
-	unsigned **numbers = &lines->groups[group].numbers;
+	const struct option_section *s = place->section;
+	size_t index = place->item * s->row_count + (size_t)(o - s->rows);
+	size_t *count = &lines->sections[place->index].count;
+	unsigned **numbers = &lines->sections[place->index].numbers;
 
 	if (index >= *count) {
-		size_t more = (place->item + 1) * place->group->row_count;
+		size_t more = (place->item + 1) * s->row_count;
 
 		*numbers = mem_resize(*numbers, more, sizeof(**numbers));
 		memset(*numbers + *count, 0, (more - *count) * sizeof(**numbers));
@@ -73,8 +73,8 @@ lines_at(struct lines *lines, const struct option_place *place, const struct opt
 void
 lines_free(struct lines *lines)
 {
-	for (size_t i = 0; i < OPTION_GROUPS; i++)
-		free(lines->groups[i].numbers);
+	for (size_t i = 0; i < OPTION_SECTION_COUNT; i++)
+		free(lines->sections[i].numbers);
 	memset(lines, 0, sizeof(*lines));
 }
 
@@ -176,16 +176,19 @@ add_word(struct words *words, const char *text, size_t len, unsigned line)
 	words->last = (struct word){ .text = text, .len = len, .line = line };
 }
 
-static const struct option_group *
-group_of_word(const struct word *word)
+/* The section with titles that a word names. */
+static const struct option_section *
+titled_of_word(const struct word *word)
 {
+	const struct option_section *s;
 	char name[40];
 
 	if (word->len == 0 || word->len >= sizeof(name))
 		return NULL;
 	memcpy(name, word->text, word->len);
 	name[word->len] = '\0';
-	return option_group_find(name);
+	s = option_section_find(name);
+	return s != NULL && s->titled ? s : NULL;
 }
 
 /*
@@ -195,25 +198,25 @@ group_of_word(const struct word *word)
 static void
 open_section(struct parse *p, const struct words *words)
 {
-	const struct option_group *g = group_of_word(&words->before);
+	const struct option_section *s = titled_of_word(&words->before);
 	const struct word *title = &words->last;
 	struct option_place place;
 	struct buf why;
 	char *name;
 
-	if (g == NULL) {
-		g = group_of_word(title);
-		if (g != NULL)
-			fail(p, title->line, "%s: found no name, wanted %s NAME { }", g->section,
-			    g->section);
+	if (s == NULL) {
+		s = titled_of_word(title);
+		if (s != NULL)
+			fail(p, title->line, "%s: found no name, wanted %s NAME { }", s->name,
+			    s->name);
 		return;
 	}
 	buf_init(&why, 1000);
-	if (!option_title_right(p->config, g, title->text, title->len, &why)) {
-		fail(p, title->line, "%s: %s", g->section, why.data);
+	if (!option_title_right(p->config, s, title->text, title->len, &why)) {
+		fail(p, title->line, "%s: %s", s->name, why.data);
 	} else {
 		name = mem_bytes(title->text, title->len);
-		if (!option_place_add(p->config, g, name, &place))
+		if (!option_place_add(p->config, s, name, &place))
 			abort();
 		free(name);
 	}
@@ -304,7 +307,8 @@ static void found_error(cfg_t *, const char *format, va_list args)
 static const char *
 stands_in(char *out, size_t most, const struct option_row *o)
 {
-	snprintf(out, most, "%s%s { }", o->section, option_group_find(o->section) ? " NAME" : "");
+	snprintf(out, most, "%s%s { }", o->section,
+	    option_section_find(o->section)->titled ? " NAME" : "");
 	return out;
 }
 
@@ -427,7 +431,7 @@ take_lists(struct parse *p, cfg_t *cfg)
 	struct option_place place = { 0 };
 
 	while (option_place_next(p->config, &place)) {
-		for (const struct option_row *o = place.group->rows; o->section != NULL; o++) {
+		for (const struct option_row *o = place.section->rows; o->section != NULL; o++) {
 			if (o->kind != OPTION_LIST)
 				continue;
 			take_list(p,
@@ -443,35 +447,32 @@ take_lists(struct parse *p, cfg_t *cfg)
 static cfg_t *
 new_reader(void)
 {
-	size_t count = 0, section_count = 0, next = 0;
-	cfg_opt_t *rows, *tops;
+	cfg_opt_t *rows, tops[OPTION_SECTION_COUNT + 1];
+	size_t count = 0, next = 0;
 	cfg_t *cfg;
 
-	for (const struct option_group *g = option_groups; g->rows != NULL; g++)
-		count += g->row_count;
-	/* Each section takes its rows and an end; there are fewer sections than rows. */
-	rows = mem_array(2 * count + 1, sizeof(*rows));
-	tops = mem_array(count + 1, sizeof(*tops));
+	for (size_t i = 0; i < OPTION_SECTION_COUNT; i++)
+		count += option_sections[i]->row_count + 1;
+	rows = mem_array(count, sizeof(*rows));
 
-	for (const struct option_group *g = option_groups; g->rows != NULL; g++) {
-		for (const struct option_row *o = g->rows; o->section != NULL; o++) {
-			if (o == g->rows || strcmp(o[-1].section, o->section) != 0)
-				tops[section_count++] = (cfg_opt_t)CFG_SEC(o->section, &rows[next],
-				    g->section == NULL ? CFGF_NONE : CFGF_MULTI | CFGF_TITLE);
+	for (size_t i = 0; i < OPTION_SECTION_COUNT; i++) {
+		const struct option_section *s = option_sections[i];
+
+		tops[i] = (cfg_opt_t)CFG_SEC(
+		    s->name, &rows[next], s->titled ? CFGF_MULTI | CFGF_TITLE : CFGF_NONE);
+		for (const struct option_row *o = s->rows; o->section != NULL; o++) {
 			if (o->kind == OPTION_LIST)
 				rows[next] = (cfg_opt_t)CFG_STR_LIST(o->name, NULL, CFGF_NONE);
 			else
 				rows[next] = (cfg_opt_t)CFG_STR(o->name, NULL, CFGF_NONE);
 			rows[next].parsecb = found_value;
 			next++;
-			if (o[1].section == NULL || strcmp(o->section, o[1].section) != 0)
-				rows[next++] = (cfg_opt_t)CFG_END();
 		}
+		rows[next++] = (cfg_opt_t)CFG_END();
 	}
-	tops[section_count] = (cfg_opt_t)CFG_END();
+	tops[OPTION_SECTION_COUNT] = (cfg_opt_t)CFG_END();
 	cfg = cfg_init(tops, CFGF_NONE);
 	free(rows);
-	free(tops);
 	return cfg;
 }
 

@@ -13,7 +13,7 @@ struct lines {
 	struct {
 		unsigned *numbers;
 		size_t count;
-	} groups[OPTION_GROUPS];
+	} sections[OPTION_SECTION_COUNT];
 };
 
 /* Of one option, 0 for none; to be changed, until the next call. */

@@ -16,6 +16,7 @@
 
 #include "config/config.h"
 #include "config/options.h"
+#include "config/values.h"
 
 static struct config *
 parse(const char *text, struct buf *why)
@@ -986,13 +987,14 @@ test_keep_fixed(void **state)
 /* ---- the table --------------------------------------------------------------------------- */
 
 static void
-check_group(const struct option_group *g)
+check_section(const struct option_section *s)
 {
-	for (size_t i = 0; i < g->row_count; i++) {
-		const struct option_row *o = &g->rows[i];
+	assert_non_null(s->text);
+	assert_ptr_equal(option_section_find(s->name), s);
+	for (size_t i = 0; i < s->row_count; i++) {
+		const struct option_row *o = &s->rows[i];
 
-		if (option_section_text(o->section) == NULL)
-			fail_msg("%s: section without a text", o->section);
+		assert_string_equal(o->section, s->name);
 		if (o->kind == OPTION_LIST || o->kind == OPTION_SECRET)
 			assert_non_null(o->right);
 		if (o->kind == OPTION_CHOICE)
@@ -1006,29 +1008,45 @@ check_group(const struct option_group *g)
 		assert_non_null(o->text);
 		assert_ptr_equal(option_find(o->section, o->name), o);
 		for (size_t j = 0; j < i; j++) {
-			const struct option_row *other = &g->rows[j];
+			const struct option_row *other = &s->rows[j];
 
 			if (other->at == o->at)
 				fail_msg("%s.%s: same place as %s.%s", o->section, o->name,
 				    other->section, other->name);
-			/* Rows of a section stand together. */
-			if (strcmp(other->section, o->section) == 0 &&
-			    strcmp(o[-1].section, o->section) != 0)
-				fail_msg("%s: in two places", o->section);
+			if (strcmp(other->name, o->name) == 0)
+				fail_msg("%s.%s: in two places", o->section, o->name);
 		}
 	}
-	assert_null(g->rows[g->row_count].section);
+	assert_null(s->rows[s->row_count].section);
 }
 
 static void
 test_table(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < OPTION_GROUPS; i++)
-		check_group(&option_groups[i]);
-	assert_null(option_groups[OPTION_GROUPS].rows);
-	assert_int_equal(option_groups[0].row_count, option_count());
-	assert_null(option_groups[0].section);
+	for (size_t i = 0; i < OPTION_SECTION_COUNT; i++)
+		check_section(option_sections[i]);
+	assert_null(option_sections[OPTION_SECTION_COUNT]);
+}
+
+/* No two sections share a place in the settings. */
+static void
+test_places(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < OPTION_SECTION_COUNT; i++) {
+		const struct option_section *a = option_sections[i];
+
+		for (size_t j = 0; j < i; j++) {
+			const struct option_section *b = option_sections[j];
+
+			for (size_t k = 0; !a->titled && !b->titled && k < a->row_count; k++)
+				for (size_t l = 0; l < b->row_count; l++)
+					if (a->rows[k].at == b->rows[l].at)
+						fail_msg("%s.%s: same place as %s.%s", a->name,
+						    a->rows[k].name, b->name, b->rows[l].name);
+		}
+	}
 }
 
 int
@@ -1054,6 +1072,7 @@ main(void)
 		cmocka_unit_test(test_sample),
 		cmocka_unit_test(test_keep_fixed),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
