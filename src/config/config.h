@@ -25,6 +25,71 @@ struct connection {
 	char *message_stream;
 };
 
+/* What is done with a mail of a kind that a JSON API cannot carry; the order is config's. */
+enum fidelity {
+	FIDELITY_CONVERT, /* readable content, the rest as attachments; noted */
+	FIDELITY_REJECT,  /* 554 5.6.1 and why */
+	FIDELITY_SMTP,    /* unchanged through Postmark's SMTP service */
+};
+#define FIDELITY_CHOICES                                                                           \
+	{                                                                                          \
+		"convert", "reject", "smtp", NULL                                                  \
+	}
+
+/*
+ * A section route NAME { }: the first whose conditions all hold decides what a recipient's mail
+ * becomes.  Where none holds the settings of the sections message and postmark do, under the name
+ * "default".  Each route is a route of the dispatcher, too, so no connection has its name.
+ */
+struct route {
+	char *name; /* letters, digits, '-'; starts with a letter */
+
+	/* Conditions; an empty list holds for any mail, else one of its items has to match. */
+	struct strlist listener;      /* as in smtp { listen } */
+	struct strlist client;        /* networks, or "unix" */
+	struct strlist user;          /* of AUTH */
+	struct strlist envelope_from; /* addresses with '*' and '?', "@domain", "<>" */
+	struct strlist envelope_to;   /* the same; asked for each recipient by itself */
+	struct strlist header_from;   /* the same, of the addresses in From */
+	struct strlist header; /* "Name: pattern" (PCRE2, caseless, UTF-8): each has to match */
+
+	/* Where it goes. */
+	char *connection;     /* "default" */
+	char *message_stream; /* "": the connection's */
+	bool sandbox;         /* with Postmark's test token: checked, not delivered */
+
+	/* Fields of the message; "" and -1: as in the section message. */
+	char *tag, *track_links;
+	int track_opens;
+	struct strlist metadata; /* "key=value" */
+	struct strlist controls; /* which X-PM fields of a mail beat the route: "tag",
+				    "message-stream", "metadata", "track-opens", "track-links",
+				    "template" */
+
+	char *from;                     /* "Name <address>" or an address; "": none */
+	int from_rewrite;               /* enum convert_from: off, if-unauthorised, force */
+	struct strlist from_authorised; /* addresses and @domains that may stay */
+
+	/* enum fidelity, by kind. */
+	int on_signed, on_encrypted, on_calendar, on_alternatives, on_html_parts, on_messages,
+	    on_tnef, on_date, on_sender;
+
+	char *template;                /* alias or id; "": none */
+	struct strlist template_match; /* "SOURCE: pattern", named groups go into the model */
+	struct strlist template_model; /* "name=SOURCE" */
+	bool template_inline_css;
+	int template_else; /* a pattern does not match: 0 sent without the template, 1 refused */
+
+	int reply; /* enum reply_mode: queued, postmark, postmark-or-refuse */
+	int64_t reply_timeout_ms;
+
+	/* Staging. */
+	struct strlist redirect_to;      /* who gets the mail in place of its recipients */
+	struct strlist allow_recipients; /* who gets it all the same; others are captured when
+					    nobody is in redirect_to */
+	bool capture;
+};
+
 /*
  * The settings: one constant struct handed down, never a global.  The rows in options_SECTION.c
  * make the parser, the check, the sample, `show config` and the manual; each member here is a row
@@ -87,10 +152,16 @@ struct config {
 	struct connection *connections;
 	size_t connection_count;
 
+	/* route NAME { }, in their order */
+	struct route *routes;
+	size_t route_count;
+
 	/* postmark */
 	struct connection postmark; /* the one called "default" */
 	char *postmark_url;
 	char *postmark_ca_file;
+	char *postmark_smtp_url;     /* "smtp://smtp.postmarkapp.com:587" */
+	bool postmark_smtp_starttls; /* false: only to a loopback host */
 	int64_t postmark_connect_timeout_ms, postmark_single_timeout_ms, postmark_batch_timeout_ms;
 	unsigned postmark_requests; /* in flight */
 	unsigned postmark_batch_items;

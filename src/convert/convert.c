@@ -25,7 +25,8 @@ struct conversion {
 	const struct convert_options *options;
 	const struct convert_input *input;
 	struct refusal *refusal;
-	struct mime mime;
+	const struct mime *mime;
+	struct mime own_mime; /* where the caller had none */
 	struct headers headers;
 	struct parts parts;
 	struct recipients_split split;
@@ -66,33 +67,46 @@ envelope_check(struct conversion *c)
 	return 0;
 }
 
-static int
-content_parse(struct conversion *c)
+int
+convert_read(const struct convert_limits *limits, const char *content, size_t len,
+    struct mime *mime_r, struct refusal *refusal_r)
 {
-	const struct convert_options *options = c->options;
-	const struct mime_limits limits = { .depth = options->most_depth,
-		.parts = options->most_parts,
-		.fields = options->most_headers };
+	const struct mime_limits mime_limits = {
+		.depth = limits->depth, .parts = limits->parts, .fields = limits->headers
+	};
 	size_t figure;
 
-	switch (mime_parse(&c->mime, c->input->content, c->input->content_len, &limits, &figure)) {
+	switch (mime_parse(mime_r, content, len, &mime_limits, &figure)) {
 	case MIME_DONE:
 		return 0;
 	case MIME_TOO_MANY_FIELDS:
-		refusal_set(c->refusal, 554, "5.6.0",
-		    "the header has %zu fields, and the limit is %u", figure, limits.fields);
+		refusal_set(refusal_r, 554, "5.6.0",
+		    "the header has %zu fields, and the limit is %u", figure, limits->headers);
 		break;
 	case MIME_TOO_DEEP:
-		refusal_set(c->refusal, 554, "5.6.0",
+		refusal_set(refusal_r, 554, "5.6.0",
 		    "multiparts are nested deeper than the limit of %u, or too deep for their size",
-		    limits.depth);
+		    limits->depth);
 		break;
 	case MIME_TOO_MANY_PARTS:
-		refusal_set(c->refusal, 554, "5.6.0",
-		    "the message has more than the %u MIME parts that are the limit", limits.parts);
+		refusal_set(refusal_r, 554, "5.6.0",
+		    "the message has more than the %u MIME parts that are the limit",
+		    limits->parts);
 		break;
 	}
 	return -1;
+}
+
+static int
+content_read(struct conversion *c)
+{
+	const struct convert_input *input = c->input;
+
+	c->mime = input->mime != NULL ? input->mime : &c->own_mime;
+	if (input->mime != NULL)
+		return 0;
+	return convert_read(
+	    &c->options->limits, input->content, input->content_len, &c->own_mime, c->refusal);
 }
 
 static int
@@ -102,7 +116,7 @@ guard_ask(struct conversion *c)
 	char why[400];
 
 	if (guard_check(c->written, c->mail->item_count, envelope->recipients.items,
-		envelope->recipients.count, c->mime.header, c->mime.header_len, why, sizeof(why)))
+		envelope->recipients.count, c->mime->header, c->mime->header_len, why, sizeof(why)))
 		return 0;
 	log_error("guard", log_str("mail", c->input->mail_id), log_str("why", why),
 	    log_str("from", envelope->reverse_path), log_str("client", c->input->origin->client),
@@ -152,12 +166,12 @@ convert(struct conversion *c)
 {
 	const struct convert_input *input = c->input;
 
-	if (envelope_check(c) != 0 || content_parse(c) != 0 ||
-	    headers_read(&c->headers, c->options, &c->mime, input->envelope->reverse_path,
+	if (envelope_check(c) != 0 || content_read(c) != 0 ||
+	    headers_read(&c->headers, c->options, c->mime, input->envelope->reverse_path,
 		&c->ledger, c->refusal) != 0)
 		return -1;
 	c->has_headers = true;
-	if (parts_read(&c->parts, c->options, &c->mime, &c->ledger, c->refusal) != 0)
+	if (parts_read(&c->parts, c->options, c->mime, &c->ledger, c->refusal) != 0)
 		return -1;
 	c->has_parts = true;
 
@@ -230,7 +244,7 @@ convert_mail_with_facts(const struct convert_options *options, const struct conv
 	recipients_free(&c.split);
 	parts_free(&c.parts);
 	headers_free(&c.headers);
-	mime_free(&c.mime);
+	mime_free(&c.own_mime);
 	if (result != 0)
 		mail_free(&c.mail);
 	*mail_r = c.mail;

@@ -5,48 +5,102 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mail/mail.h"
 #include "convert/ledger.h"
 
 struct envelope;
 struct guard_item;
-struct mail;
+struct mime;
 struct origin;
 struct refusal;
+struct strlist;
 
 /*
  * A received mail to its items: envelope and MIME content in, finished Postmark JSON out.  Pure:
  * no clock, no socket, no global but GMime's own tables (convert_setup).
  *
- * The way through the folder: mime (facts row) reads the tree, headers.c decides on header
- * fields and X-PM-* controls, recipients.c splits the envelope into items, parts.c finds bodies and
- * attachments, item.c writes the JSON, guard.c checks the result against the envelope without
- * sharing a line with recipients.c.
+ * The way through the folder: read.c reads the tree (mime, facts row), headers.c decides on header
+ * fields and X-PM-* controls, policy.c on what a JSON API cannot carry, recipients.c splits the
+ * envelope into items, parts.c finds bodies and attachments, template.c makes a TemplateModel,
+ * item.c writes the JSON (or verbatim.c the mail itself, for Postmark's SMTP service), guard.c
+ * checks the result against the envelope without sharing a line with recipients.c.
  */
+
+/* Limits of reading, the same for all routes. */
+struct convert_limits {
+	unsigned depth;   /* nesting of multiparts: 100 */
+	unsigned parts;   /* 1000 */
+	unsigned headers; /* 1000 header fields in the top header */
+};
+
+/* What an X-PM field of a mail may decide against its route: 1U << these. */
+enum convert_control {
+	CONTROL_TAG,
+	CONTROL_MESSAGE_STREAM,
+	CONTROL_METADATA,
+	CONTROL_TRACK_OPENS,
+	CONTROL_TRACK_LINKS,
+	CONTROL_TEMPLATE,
+};
+#define CONTROLS_ALL ((2U << CONTROL_TEMPLATE) - 1)
+
+enum convert_from {
+	FROM_OFF,             /* as it comes */
+	FROM_IF_UNAUTHORISED, /* the route's, unless the author is one of from_authorised */
+	FROM_FORCE,           /* the route's */
+};
+
+struct template_rule;
+
+/* A route's. */
 struct convert_options {
-	const char *route;          /* name, for the record */
-	const char *message_stream; /* "" leaves the field out */
-	const char *default_tag;    /* "" for none; X-PM-Tag beats it */
-	int track_opens;            /* -1: the field is left out; 0, 1 */
-	const char *track_links;    /* "": left out; None, HtmlAndText, HtmlOnly, TextOnly */
-	uint64_t most_api_bytes;    /* the JSON of an item: 10,485,760 */
-	uint64_t most_body_bytes;   /* TextBody and HtmlBody each: 5,242,880 */
-	unsigned most_recipients;   /* To+Cc+Bcc of an item: 50 */
-	unsigned most_depth;        /* nesting of multiparts: 100 */
-	unsigned most_parts;        /* 1000 */
-	unsigned most_headers;      /* 1000 header fields in the top header */
+	const char *route;              /* name, for the record */
+	const char *message_stream;     /* "" leaves the field out */
+	const char *default_tag;        /* "" for none */
+	int track_opens;                /* -1: the field is left out; 0, 1 */
+	const char *track_links;        /* "": left out; None, HtmlAndText, HtmlOnly, TextOnly */
+	const struct strlist *metadata; /* "key=value", within Postmark's limits; may be NULL */
+	unsigned controls;              /* of the mail that beat these */
+	const char *from;               /* "Name <address>", "address", "" for none */
+	enum convert_from from_rewrite; /* with the author then in Reply-To, unless one is there */
+	const struct strlist *from_authorised; /* globs of addresses (pattern_glob); may be NULL */
+	enum fidelity_policy {
+		POLICY_CONVERT,
+		POLICY_REJECT,    /* 554 5.6.1 */
+		POLICY_SMTP,      /* the mail as it is, as items of kind ITEM_SMTP */
+	} policy[LEDGER_ENTRIES]; /* by ledger entry; only those of ledger_has_policy() */
+	const struct template_rule *template; /* lent; NULL: none (template.h) */
+	bool captured;                        /* for the record: struct mail's */
+	enum reply_mode reply;                /* the same */
+	int64_t reply_within_ms;              /* the same */
+	uint64_t most_api_bytes;              /* the JSON of an item: 10,485,760 */
+	uint64_t most_body_bytes;             /* TextBody and HtmlBody each: 5,242,880 */
+	unsigned most_recipients;             /* To+Cc+Bcc of an item: 50 */
+	struct convert_limits limits;
 };
 
 struct convert_input {
-	const struct envelope *envelope;
+	const struct envelope *envelope; /* of this route's recipients alone */
 	const struct origin *origin;
-	const char *content; /* after dot-unstuffing, CRLF line ends */
+	const struct mime *mime; /* convert_read() of the content; NULL: it is read here */
+	const char *content;     /* after dot-unstuffing, CRLF line ends */
 	size_t content_len;
 	const char *mail_id; /* ULID */
 	int64_t accepted_ms;
+	/* Staging: whom the mail was for before the envelope was changed; told in a header field
+	 * X-Redirected-For.  NULL: the envelope is the client's. */
+	const struct strlist *redirected;
 };
 
 /* Once per process, before any fence: GMime's tables, and iconv for the rarer charsets. */
 void convert_setup(void);
+
+/*
+ * Reads a content once, for any number of routes; content is lent for the life of *mime_r, and
+ * mime_free() is due whatever comes back.  0, or -1 and *refusal_r: a limit.
+ */
+int convert_read(const struct convert_limits *, const char *content, size_t len,
+    struct mime *mime_r, struct refusal *refusal_r) __attribute__((warn_unused_result));
 
 /*
  * 0 and *mail_r (the caller frees it), or -1 and *refusal_r: 5xx when this mail can never become
@@ -67,6 +121,9 @@ struct convert_facts {
 	size_t text_bytes, html_bytes, attachment_count;
 	size_t largest_bytes; /* of the largest item's JSON; 0: none was made */
 	struct ledger ledger;
+	bool verbatim;                  /* it goes by SMTP as it is: the items have no JSON */
+	enum ledger_entry verbatim_for; /* the first entry whose policy says so */
+	const char *template; /* alias or id that it goes with; lent from the mail; "": none */
 	struct guard_item *written; /* To, Cc and Bcc of each item, as in its JSON */
 	size_t written_count;
 };

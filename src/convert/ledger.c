@@ -28,7 +28,43 @@ static const struct {
 	[LEDGER_TNEF] = { "tnef", "winmail.dat goes as it is, unread." },
 	[LEDGER_NAMES] = { "names", "Attachments without a name got one." },
 	[LEDGER_NO_BODY] = { "no-body", "There is no text, and a stand-in is sent as the body." },
+	[LEDGER_FROM_REWRITTEN] = { "from-rewritten",
+	    "From is the route's, and the author is in Reply-To." },
+	[LEDGER_TEMPLATE] = { "template", "Subject and bodies are the template's." },
+	[LEDGER_REDIRECTED] = { "redirected",
+	    "Staging: it goes to other recipients than it was for." },
 };
+
+bool
+ledger_has_policy(enum ledger_entry entry)
+{
+	switch (entry) {
+	case LEDGER_DATE:
+	case LEDGER_SENDER:
+	case LEDGER_SIGNED:
+	case LEDGER_ENCRYPTED:
+	case LEDGER_CALENDAR:
+	case LEDGER_ALTERNATIVES:
+	case LEDGER_HTML_PARTS:
+	case LEDGER_MESSAGES:
+	case LEDGER_TNEF:
+		return true;
+	case LEDGER_AUTHORS:
+	case LEDGER_FROM:
+	case LEDGER_FROM_NAME:
+	case LEDGER_SHOWN:
+	case LEDGER_HEADERS:
+	case LEDGER_CONTROLS:
+	case LEDGER_NAMES:
+	case LEDGER_NO_BODY:
+	case LEDGER_FROM_REWRITTEN:
+	case LEDGER_TEMPLATE:
+	case LEDGER_REDIRECTED:
+	case LEDGER_ENTRIES:
+		break;
+	}
+	return false;
+}
 
 const char *
 ledger_word(enum ledger_entry entry)

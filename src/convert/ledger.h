@@ -1,6 +1,7 @@
 #ifndef PMRELAY_CONVERT_LEDGER_H
 #define PMRELAY_CONVERT_LEDGER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -8,23 +9,26 @@
  * A bit for each, printed in the order below.
  */
 enum ledger_entry {
-	LEDGER_DATE,         /* the Date header; Postmark sets its own */
-	LEDGER_SENDER,       /* the Sender header beside an author */
-	LEDGER_AUTHORS,      /* further authors of a From with several */
-	LEDGER_FROM,         /* From was missing or of no use; another address stands in */
-	LEDGER_FROM_NAME,    /* the display name was cut to the limit */
-	LEDGER_SHOWN,        /* addresses of To and Cc that are not in the envelope */
-	LEDGER_HEADERS,      /* header fields that cannot be passed on */
-	LEDGER_CONTROLS,     /* X-PM-* fields nobody knows */
-	LEDGER_SIGNED,       /* multipart/signed: the signature goes along but proves nothing */
-	LEDGER_ENCRYPTED,    /* encrypted content as attachments */
-	LEDGER_CALENDAR,     /* text/calendar as an attachment */
-	LEDGER_ALTERNATIVES, /* other alternatives as attachments */
-	LEDGER_HTML_PARTS,   /* several HTML parts joined */
-	LEDGER_MESSAGES,     /* messages within as .eml */
-	LEDGER_TNEF,         /* winmail.dat as it is */
-	LEDGER_NAMES,        /* attachments that got a name from us */
-	LEDGER_NO_BODY,      /* the stand-in body */
+	LEDGER_DATE,           /* the Date header; Postmark sets its own */
+	LEDGER_SENDER,         /* the Sender header beside an author */
+	LEDGER_AUTHORS,        /* further authors of a From with several */
+	LEDGER_FROM,           /* From was missing or of no use; another address stands in */
+	LEDGER_FROM_NAME,      /* the display name was cut to the limit */
+	LEDGER_SHOWN,          /* addresses of To and Cc that are not in the envelope */
+	LEDGER_HEADERS,        /* header fields that cannot be passed on */
+	LEDGER_CONTROLS,       /* X-PM-* fields nobody knows */
+	LEDGER_SIGNED,         /* multipart/signed: the signature goes along but proves nothing */
+	LEDGER_ENCRYPTED,      /* encrypted content as attachments */
+	LEDGER_CALENDAR,       /* text/calendar as an attachment */
+	LEDGER_ALTERNATIVES,   /* other alternatives as attachments */
+	LEDGER_HTML_PARTS,     /* several HTML parts joined */
+	LEDGER_MESSAGES,       /* messages within as .eml */
+	LEDGER_TNEF,           /* winmail.dat as it is */
+	LEDGER_NAMES,          /* attachments that got a name from us */
+	LEDGER_NO_BODY,        /* the stand-in body */
+	LEDGER_FROM_REWRITTEN, /* the route's From; the author is in Reply-To */
+	LEDGER_TEMPLATE,       /* subject and bodies are a template's */
+	LEDGER_REDIRECTED,     /* staging: other recipients than the envelope's */
 	LEDGER_ENTRIES,
 };
 
@@ -38,6 +42,12 @@ ledger_note(struct ledger *ledger, enum ledger_entry entry)
 {
 	ledger->set |= 1U << entry;
 }
+
+/*
+ * The losses that a route has a word on (convert, reject, smtp): DATE, SENDER, SIGNED, ENCRYPTED,
+ * CALENDAR, ALTERNATIVES, HTML_PARTS, MESSAGES, TNEF.
+ */
+bool ledger_has_policy(enum ledger_entry);
 
 const char *ledger_word(enum ledger_entry);     /* "date" */
 const char *ledger_sentence(enum ledger_entry); /* what happened, for people */

@@ -14,7 +14,7 @@
  * only for MIX_MOST_CLAIMS of them: a rare kind does not wait for its own company in a long queue
  * of the other.  Pure.
  */
-#define MIX_KINDS       ((size_t)ITEM_TEMPLATE + 1)
+#define MIX_KINDS       ((size_t)ITEM_KINDS)
 #define MIX_MOST_CLAIMS 4U
 
 struct mix {

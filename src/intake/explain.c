@@ -121,9 +121,9 @@ take_addresses(struct explanation *e, const struct mailbox_list *list)
 static void
 envelope_from_header(struct explanation *e, bool want_reverse_path, bool want_recipients)
 {
-	const struct mime_limits limits = { .depth = e->options->most_depth,
-		.parts = e->options->most_parts,
-		.fields = e->options->most_headers };
+	const struct mime_limits limits = { .depth = e->options->limits.depth,
+		.parts = e->options->limits.parts,
+		.fields = e->options->limits.headers };
 	struct mailbox_list from = { 0 }, to = { 0 };
 	struct mime mime = { 0 };
 	size_t figure;
@@ -197,7 +197,7 @@ envelope_take(struct explanation *e)
 static int
 conversion_ask(struct explanation *e)
 {
-	const struct origin origin = { .listener = "", .client = "", .helo = "" };
+	const struct origin origin = { .listener = "", .client = "", .helo = "", .user = "" };
 	const struct convert_input input = { .envelope = &e->envelope,
 		.origin = &origin,
 		.content = e->bytes,

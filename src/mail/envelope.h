@@ -13,8 +13,8 @@
 struct envelope {
 	char *reverse_path; /* "" is the null reverse-path <> */
 	struct strlist recipients;
-	bool body_8bit; /* BODY=8BITMIME */
-	bool smtputf8;	/* SMTPUTF8 was asked for */
+	bool body_8bit;          /* BODY=8BITMIME */
+	bool smtputf8;           /* SMTPUTF8 was asked for */
 	uint64_t declared_bytes; /* SIZE=, 0: not given */
 };
 
@@ -23,6 +23,7 @@ struct origin {
 	const char *listener; /* "127.0.0.1:2525" */
 	const char *client;   /* "192.0.2.1" or "unix" */
 	const char *helo;     /* as given, safe to print; "" before HELO */
+	const char *user;     /* proven by AUTH; "" or NULL: nobody */
 };
 
 void envelope_init(struct envelope *);

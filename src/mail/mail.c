@@ -65,13 +65,9 @@ mail_new(void)
 	return mail;
 }
 
-void
-mail_free(struct mail **mail)
+static void
+mail_free_one(struct mail *m)
 {
-	struct mail *m = *mail;
-
-	if (m == NULL)
-		return;
 	for (size_t i = 0; i < m->item_count; i++) {
 		strlist_free(&m->items[i].recipients);
 		payload_free(&m->items[i].payload);
@@ -88,16 +84,30 @@ mail_free(struct mail **mail)
 	free(m->subject);
 	free(m->ledger);
 	free(m);
+}
+
+void
+mail_free(struct mail **mail)
+{
+	struct mail *next;
+
+	for (struct mail *m = *mail; m != NULL; m = next) {
+		next = m->next;
+		mail_free_one(m);
+	}
 	*mail = NULL;
 }
 
 uint64_t
 mail_payload_bytes(const struct mail *mail)
 {
-	uint64_t bytes = mail->shared.len;
+	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < mail->item_count; i++)
-		bytes += mail->items[i].payload.len;
+	for (const struct mail *m = mail; m != NULL; m = m->next) {
+		bytes += m->shared.len;
+		for (size_t i = 0; i < m->item_count; i++)
+			bytes += m->items[i].payload.len;
+	}
 	return bytes;
 }
 
@@ -146,6 +156,8 @@ item_state_name(enum item_state state)
 		return "unsure";
 	case ITEM_SENT:
 		return "sent";
+	case ITEM_CAPTURED:
+		return "captured";
 	case ITEM_FAILED:
 		return "failed";
 	}

@@ -77,9 +77,10 @@ settings_new(struct config *config)
 		.most_api_bytes = 10485760, /* Postmark: 10 MB a message, after base64 */
 		.most_body_bytes = 5242880, /* Postmark: 5 MB for TextBody and for HtmlBody */
 		.most_recipients = 50,
-		.most_depth = config->mime_depth,
-		.most_parts = config->mime_parts,
-		.most_headers = config->mime_headers,
+		.controls = CONTROLS_ALL,
+		.limits = { .depth = config->mime_depth,
+		    .parts = config->mime_parts,
+		    .headers = config->mime_headers },
 	};
 	return s;
 }

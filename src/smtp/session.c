@@ -1061,7 +1061,7 @@ smtp_session_new(const struct smtp_session_params *params)
 	s->listener = mem_string(params->listener);
 	s->client = mem_string(params->client);
 	s->helo = mem_string("");
-	s->origin = (struct origin){ s->listener, s->client, s->helo };
+	s->origin = (struct origin){ s->listener, s->client, s->helo, "" };
 	s->stream = stream_new(&(struct stream_params){
 	    .loop = params->loop,
 	    .fd = params->fd,

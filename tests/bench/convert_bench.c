@@ -16,7 +16,8 @@
 #include "mail/refusal.h"
 #include "convert/convert.h"
 
-static const struct convert_options options = { .route = "default",
+static const struct convert_options options = {
+	.route = "default",
 	.message_stream = "outbound",
 	.default_tag = "",
 	.track_opens = -1,
@@ -24,9 +25,9 @@ static const struct convert_options options = { .route = "default",
 	.most_api_bytes = 10485760,
 	.most_body_bytes = 5242880,
 	.most_recipients = 50,
-	.most_depth = 100,
-	.most_parts = 1000,
-	.most_headers = 1000 };
+	.controls = CONTROLS_ALL,
+	.limits = { .depth = 100, .parts = 1000, .headers = 1000 },
+};
 
 static double
 now_us(void)
@@ -77,7 +78,7 @@ static void
 convert_one(const struct buf *content)
 {
 	struct envelope envelope;
-	struct origin origin = { "127.0.0.1:25", "127.0.0.1", "app.shop.example" };
+	struct origin origin = { "127.0.0.1:25", "127.0.0.1", "app.shop.example", "" };
 	struct refusal refusal;
 	struct mail *mail;
 

@@ -40,7 +40,8 @@ static const char *const known[] = { "ann@x.example", "bo@x.example", "cy@y.exam
 	"ann@xn--bcher-kva.example", "Ann@x.example", "d.e+f@z.example", "a@b", "blind@x.example" };
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 
-static const struct convert_options options = { .route = "fuzz",
+static const struct convert_options options = {
+	.route = "fuzz",
 	.message_stream = "outbound",
 	.default_tag = "",
 	.track_opens = -1,
@@ -48,9 +49,9 @@ static const struct convert_options options = { .route = "fuzz",
 	.most_api_bytes = 262144,
 	.most_body_bytes = 131072,
 	.most_recipients = 3,
-	.most_depth = 8,
-	.most_parts = 64,
-	.most_headers = 128 };
+	.controls = CONTROLS_ALL,
+	.limits = { .depth = 8, .parts = 64, .headers = 128 },
+};
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -179,7 +180,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct envelope envelope;
-	struct origin origin = { "127.0.0.1:25", "127.0.0.1", "" };
+	struct origin origin = { "127.0.0.1:25", "127.0.0.1", "", "" };
 	struct mail *mail = NULL;
 	struct refusal refusal = { 0 };
 	char *left[KNOWN] = { 0 };

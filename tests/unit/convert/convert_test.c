@@ -27,7 +27,8 @@
 static struct convert_options
 options_plain(void)
 {
-	return (struct convert_options){ .route = "default",
+	return (struct convert_options){
+		.route = "default",
 		.message_stream = "",
 		.default_tag = "",
 		.track_opens = -1,
@@ -35,9 +36,9 @@ options_plain(void)
 		.most_api_bytes = 10485760,
 		.most_body_bytes = 5242880,
 		.most_recipients = 50,
-		.most_depth = 100,
-		.most_parts = 1000,
-		.most_headers = 1000 };
+		.controls = CONTROLS_ALL,
+		.limits = { .depth = 100, .parts = 1000, .headers = 1000 },
+	};
 }
 
 static void
@@ -56,7 +57,7 @@ run(const struct convert_options *options, const char *sender, const char *recip
     const char *content, size_t len, struct mail **mail_r, struct refusal *refusal_r)
 {
 	struct envelope envelope;
-	struct origin origin = { "127.0.0.1:2525", "127.0.0.1", "client.example" };
+	struct origin origin = { "127.0.0.1:2525", "127.0.0.1", "client.example", "" };
 	char *list = mem_string(recipients), *rest = list, *one;
 	int result;
 

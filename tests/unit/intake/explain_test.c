@@ -18,7 +18,8 @@
 #include "convert/convert.h"
 #include "intake/explain.h"
 
-static const struct convert_options options = { .route = "default",
+static const struct convert_options options = {
+	.route = "default",
 	.message_stream = "outbound",
 	.default_tag = "",
 	.track_opens = -1,
@@ -26,9 +27,9 @@ static const struct convert_options options = { .route = "default",
 	.most_api_bytes = 10485760,
 	.most_body_bytes = 5242880,
 	.most_recipients = 50,
-	.most_depth = 100,
-	.most_parts = 1000,
-	.most_headers = 100 };
+	.controls = CONTROLS_ALL,
+	.limits = { .depth = 100, .parts = 1000, .headers = 100 },
+};
 
 static json_t *
 told(struct buf *out)

@@ -27,7 +27,8 @@
 #include "smtp/session.h"
 #include "intake/intake.h"
 
-static const struct convert_options options = { .route = "default",
+static const struct convert_options options = {
+	.route = "default",
 	.message_stream = "outbound",
 	.default_tag = "",
 	.track_opens = -1,
@@ -35,9 +36,9 @@ static const struct convert_options options = { .route = "default",
 	.most_api_bytes = 10485760,
 	.most_body_bytes = 5242880,
 	.most_recipients = 50,
-	.most_depth = 100,
-	.most_parts = 1000,
-	.most_headers = 1000 };
+	.controls = CONTROLS_ALL,
+	.limits = { .depth = 100, .parts = 1000, .headers = 1000 },
+};
 
 static const struct smtp_limits limits = { .hostname = "relay.example",
 	.most_message_bytes = 1 << 20,

@@ -1,0 +1,58 @@
+#ifndef PMRELAY_ROUTING_ROUTING_H
+#define PMRELAY_ROUTING_ROUTING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf;
+struct config;
+struct mime;
+struct origin;
+
+/*
+ * Which route a recipient's mail takes: the first in the configuration whose conditions all hold
+ * (struct route).  Pure: settings and a mail in, an index out.
+ */
+struct routing;
+
+#define ROUTING_DEFAULT ((size_t)-1) /* none holds: the sections message and postmark */
+
+/* Settings that were checked when they were loaded; lent for life. */
+struct routing *routing_new(const struct config *);
+void routing_free(struct routing **);
+
+/* One mail; all lent for the life of a choice. */
+struct routing_mail {
+	const struct origin *origin;
+	const char *reverse_path; /* canonical; "" is <> */
+	const struct mime *mime;
+};
+
+/* What is known of one mail: conditions that are the same for all recipients are asked once. */
+struct routing_choice;
+struct routing_choice *routing_choice_new(struct routing *, const struct routing_mail *);
+void routing_choice_free(struct routing_choice **);
+
+/* Index into config->routes, or ROUTING_DEFAULT.  recipient: canonical. */
+size_t routing_choose(struct routing_choice *, const char *recipient);
+/* A pattern ran into its limit somewhere: its name for the log, "route NAME: header 3".  NULL:
+ * none. */
+const char *routing_gave_up(const struct routing_choice *);
+
+/*
+ * Why a route does not hold for this recipient: a sentence such as "envelope-to: ann@a.example is
+ * none of *@b.example", appended.  Nothing when it holds.
+ */
+void routing_why_not(struct routing_choice *, size_t route, const char *recipient, struct buf *out);
+
+/*
+ * What staging makes of a recipient.  Pure.  REDIRECTED: the route's redirect-to in its place.
+ */
+enum routing_fate {
+	ROUTING_GOES,
+	ROUTING_REDIRECTED,
+	ROUTING_CAPTURED,
+};
+enum routing_fate routing_fate(const struct routing *, size_t route, const char *recipient);
+
+#endif
