@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
+	src/base/base64.c src/base/base64.h \
 	src/base/buf.c src/base/buf.h \
 	src/base/clock.c src/base/clock.h \
 	src/base/http_frame.c src/base/http_frame.h \
@@ -22,6 +23,11 @@ check_PROGRAMS += tests/unit/base/mem_test
 TESTS += tests/unit/base/mem_test
 tests_unit_base_mem_test_SOURCES = tests/unit/base/mem_test.c
 tests_unit_base_mem_test_LDADD = $(base_test_libs)
+
+check_PROGRAMS += tests/unit/base/base64_test
+TESTS += tests/unit/base/base64_test
+tests_unit_base_base64_test_SOURCES = tests/unit/base/base64_test.c
+tests_unit_base_base64_test_LDADD = $(base_test_libs)
 
 check_PROGRAMS += tests/unit/base/buf_test
 TESTS += tests/unit/base/buf_test

@@ -6,6 +6,7 @@
 
 #include "config.h"
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/loop.h"
@@ -16,7 +17,6 @@
 #include "operations/operation.h"
 #include "postmark/client.h"
 
-#include "control/base64.h"
 #include "control/feed.h"
 #include "control/inside.h"
 

@@ -1,7 +1,6 @@
 noinst_LIBRARIES += libcontrol.a
 libcontrol_a_SOURCES = \
 	src/control/ask.c src/control/ask.h \
-	src/control/base64.c src/control/base64.h \
 	src/control/control.c src/control/control.h \
 	src/control/feed.c src/control/feed.h \
 	src/control/inside.h \
@@ -19,11 +18,6 @@ libcontrol_a_SOURCES = \
 
 control_test_libs = libcontrol.a libmail.a libbase.a $(CMOCKA_LIBS) $(GMIME_LIBS) $(JANSSON_LIBS) \
 	$(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
-
-check_PROGRAMS += tests/unit/control/base64_test
-TESTS += tests/unit/control/base64_test
-tests_unit_control_base64_test_SOURCES = tests/unit/control/base64_test.c
-tests_unit_control_base64_test_LDADD = $(control_test_libs)
 
 check_PROGRAMS += tests/unit/control/feed_test
 TESTS += tests/unit/control/feed_test

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,7 +18,6 @@
 #include "operations/operation.h"
 #include "postmark/client.h"
 
-#include "control/base64.h"
 #include "control/inside.h"
 
 #define MOST_BODY      ((size_t)128 * 1024 * 1024)

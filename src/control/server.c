@@ -11,6 +11,7 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/httpd.h"
@@ -21,7 +22,6 @@
 #include "operations/operation.h"
 #include "operations/values.h"
 
-#include "control/base64.h"
 #include "control/inside.h"
 #include "control/server.h"
 

@@ -10,10 +10,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -704,42 +702,6 @@ parts_free(struct parts *parts)
 
 /* --- base64 --------------------------------------------------------------- */
 
-static bool
-is_base64_char(unsigned char c)
-{
-	return (unsigned char)((c | 0x20) - 'a') < 26 || (unsigned char)(c - '0') < 10 ||
-	       c == '+' || c == '/';
-}
-
-/* All of text is of the alphabet, padding apart. */
-static bool
-is_base64(const char *text, size_t len)
-{
-	size_t i = 0;
-#ifdef __SSE2__
-	for (; len >= 16 && i < len; i += 16) {
-		/* The last block may overlap the one before. */
-		size_t at = len - i < 16 ? len - 16 : i;
-		__m128i c = _mm_loadu_si128((const __m128i *)(const void *)(text + at));
-		__m128i lower = _mm_or_si128(c, _mm_set1_epi8(0x20));
-		__m128i letter = _mm_and_si128(_mm_cmpgt_epi8(lower, _mm_set1_epi8('a' - 1)),
-		    _mm_cmplt_epi8(lower, _mm_set1_epi8('z' + 1)));
-		__m128i digit = _mm_and_si128(_mm_cmpgt_epi8(c, _mm_set1_epi8('0' - 1)),
-		    _mm_cmplt_epi8(c, _mm_set1_epi8('9' + 1)));
-		__m128i sign = _mm_or_si128(
-		    _mm_cmpeq_epi8(c, _mm_set1_epi8('+')), _mm_cmpeq_epi8(c, _mm_set1_epi8('/')));
-		__m128i good = _mm_or_si128(_mm_or_si128(letter, digit), sign);
-
-		if (_mm_movemask_epi8(good) != 0xFFFF)
-			return false;
-	}
-#endif
-	for (; i < len; i++)
-		if (!is_base64_char((unsigned char)text[i]))
-			return false;
-	return true;
-}
-
 /*
  * Encoded text as it came, without its line ends: far cheaper than decoding it and encoding it
  * again.  false, and nothing added: it is not clean (foreign characters, wrong or early padding).
@@ -762,7 +724,7 @@ add_clean_base64(struct buf *out, const char *text, size_t len)
 			line--;
 		for (data = line; data > 0 && line - data < 2 && text[data - 1] == '=';)
 			data--;
-		if (line > 0 && (padded || !is_base64(text, data)))
+		if (line > 0 && (padded || !base64_is_digits(text, data)))
 			return false;
 		memcpy(to, text, line);
 		to += line;
@@ -775,20 +737,6 @@ add_clean_base64(struct buf *out, const char *text, size_t len)
 	return true;
 }
 
-static void
-add_base64(struct buf *out, const char *bytes, size_t len)
-{
-	gint state = 0, save = 0;
-	gsize n;
-	char *to = buf_reserve(out, (len / 3 + 2) * 4);
-
-	if (to == NULL)
-		return;
-	n = g_base64_encode_step((const guchar *)bytes, len, FALSE, to, &state, &save);
-	n += g_base64_encode_close(FALSE, to + n, &state, &save);
-	buf_grown(out, n);
-}
-
 void
 attachment_add_base64(const struct attachment *attachment, struct buf *out)
 {
@@ -799,7 +747,7 @@ attachment_add_base64(const struct attachment *attachment, struct buf *out)
 		return;
 	switch (part->encoding) {
 	case MIME_IDENTITY:
-		add_base64(out, part->body, part->body_len);
+		base64_add(out, part->body, part->body_len);
 		return;
 	case MIME_BASE64:
 		if (add_clean_base64(out, part->body, part->body_len))
@@ -811,6 +759,6 @@ attachment_add_base64(const struct attachment *attachment, struct buf *out)
 	}
 	buf_init(&decoded, SIZE_MAX / 4);
 	mime_part_decode(part, &decoded);
-	add_base64(out, decoded.data, decoded.len);
+	base64_add(out, decoded.data, decoded.len);
 	buf_free(&decoded);
 }

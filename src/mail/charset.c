@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -429,21 +430,6 @@ add_q(struct buf *out, const char *text, size_t len)
 	}
 }
 
-static signed char base64_values[256];
-
-static void
-base64_values_make(void)
-{
-	static const char alphabet[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	if (base64_values[0] != 0)
-		return;
-	memset(base64_values, -1, sizeof(base64_values));
-	for (int i = 0; i < 64; i++)
-		base64_values[(unsigned char)alphabet[i]] = (signed char)i;
-}
-
 /* Foreign characters are skipped (RFC 2045 6.8), and padding ends a piece, not the whole. */
 void
 mime_add_base64(struct buf *out, const char *text, size_t len)
@@ -455,11 +441,10 @@ mime_add_base64(struct buf *out, const char *text, size_t len)
 
 	if (to == NULL)
 		return;
-	base64_values_make();
 	for (size_t i = 0; i < len; i++) {
-		signed char value = base64_values[(unsigned char)text[i]];
+		int value = base64_digit(text[i]);
 		if (value >= 0) {
-			bits = bits << 6 | (unsigned char)value;
+			bits = bits << 6 | (unsigned)value;
 			if (++have == 4) {
 				to[n++] = (char)(bits >> 16);
 				to[n++] = (char)(bits >> 8);

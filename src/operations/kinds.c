@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/text.h"
 
@@ -392,33 +393,10 @@ check_when(const struct argument *argument, const json_t *value, int64_t now_ms,
 /* ---- base64 ------------------------------------------------------------------------------ */
 
 static bool
-is_base64_digit(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       c == '+' || c == '/';
-}
-
-/* RFC 4648 section 4: padded, and no line breaks. */
-static bool
-is_base64(const char *text, size_t len)
-{
-	size_t digits = len;
-
-	if (len % 4 != 0)
-		return false;
-	while (digits > 0 && len - digits < 2 && text[digits - 1] == '=')
-		digits--;
-	for (size_t i = 0; i < digits; i++)
-		if (!is_base64_digit(text[i]))
-			return false;
-	return true;
-}
-
-static bool
 value_is_base64(const json_t *value)
 {
 	return json_is_string(value) &&
-	       is_base64(json_string_value(value), json_string_length(value));
+	       base64_is_right(json_string_value(value), json_string_length(value));
 }
 
 static json_t *

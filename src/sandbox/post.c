@@ -6,6 +6,7 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -62,29 +63,6 @@ on_answer(struct evhttp_request *request, void *ctx)
 	loop_call_ask(post->call);
 }
 
-/* Bytes as base64, for the caller to free. */
-static char *
-base64_of(const char *bytes)
-{
-	static const char digits[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t len = strlen(bytes);
-	char *text = mem_new(len / 3 * 4 + 5), *out = text;
-
-	for (size_t i = 0; i < len; i += 3) {
-		unsigned left = (unsigned)(len - i);
-		unsigned bits = (unsigned)(unsigned char)bytes[i] << 16;
-
-		bits |= left > 1 ? (unsigned)(unsigned char)bytes[i + 1] << 8 : 0;
-		bits |= left > 2 ? (unsigned)(unsigned char)bytes[i + 2] : 0;
-		*out++ = digits[bits >> 18 & 63];
-		*out++ = digits[bits >> 12 & 63];
-		*out++ = left > 1 ? digits[bits >> 6 & 63] : '=';
-		*out++ = left > 2 ? digits[bits & 63] : '=';
-	}
-	return text;
-}
-
 static void
 add_auth(struct evkeyvalq *headers, const struct post_params *params, const char *userinfo)
 {
@@ -102,7 +80,7 @@ add_auth(struct evkeyvalq *headers, const struct post_params *params, const char
 	} else {
 		return;
 	}
-	encoded = base64_of(plain);
+	encoded = base64_encode(plain, strlen(plain));
 	value = mem_format("Basic %s", encoded);
 	evhttp_add_header(headers, "Authorization", value);
 	free(value);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -384,28 +385,6 @@ rules_extension_forbidden(const char *file_name)
 	return false;
 }
 
-bool
-rules_base64_ok(const char *text, size_t len)
-{
-	/* 1: a character of the alphabet */
-	static const bool alphabet[256] = {
-		['A' ... 'Z'] = true,
-		['a' ... 'z'] = true,
-		['0' ... '9'] = true,
-		['+'] = true,
-		['/'] = true,
-	};
-	bool ok = true;
-
-	if (len % 4 != 0)
-		return false;
-	for (int i = 0; i < 2 && len > 0 && text[len - 1] == '='; i++)
-		len--;
-	for (size_t i = 0; i < len; i++)
-		ok &= alphabet[(unsigned char)text[i]];
-	return ok;
-}
-
 /* type/subtype, then anything that keeps to its line */
 static bool
 content_type_ok(const char *text)
@@ -437,7 +416,7 @@ check_attachment(const json_t *one, struct rules_refusal *refusal)
 		rc = rules_refuse(refusal, 411,
 		    "The attachment '%s' is of a type that is not allowed to be sent.", shown);
 	else if (absent(content) ||
-		 !rules_base64_ok(json_string_value(content), json_string_length(content)))
+		 !base64_is_right(json_string_value(content), json_string_length(content)))
 		rc = rules_refuse(refusal, 300,
 		    "Invalid attachment '%s': 'Content' is missing or not base64.", shown);
 	else if (!content_type_ok(string_of(one, "ContentType")))

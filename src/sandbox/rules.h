@@ -94,8 +94,6 @@ int rules_mailboxes_parse(const char *field, const char *list, struct rules_mail
     struct rules_refusal *refusal_r) __attribute__((warn_unused_result));
 void rules_mailboxes_deinit(struct rules_mailboxes *);
 
-/* Standard base64 with its padding and nothing else.  An empty run is fine. */
-bool rules_base64_ok(const char *text, size_t len);
 bool rules_extension_forbidden(const char *file_name);
 bool rules_header_forbidden(const char *name);
 

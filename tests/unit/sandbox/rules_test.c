@@ -451,23 +451,6 @@ fills_message(void **state)
 }
 
 static void
-knows_base64(void **state)
-{
-	static const struct {
-		const char *text;
-		bool ok;
-	} cases[] = { { "", true }, { "QQ==", true }, { "QUE=", true }, { "QUFB", true },
-		{ "+/+/", true }, { "Q", false }, { "QQ", false }, { "QQ=", false },
-		{ "Q===", false }, { "====", false }, { "QQ==QQ==", false }, { "QU B", false },
-		{ "QUF\n", false }, { "-_-_", false }, { "QUF\xc3", false } };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(
-		    rules_base64_ok(cases[i].text, strlen(cases[i].text)), cases[i].ok);
-}
-
-static void
 knows_extensions(void **state)
 {
 	(void)state;
@@ -540,7 +523,6 @@ main(void)
 		cmocka_unit_test(may_do_without_to),
 		cmocka_unit_test(may_do_without_body),
 		cmocka_unit_test(fills_message),
-		cmocka_unit_test(knows_base64),
 		cmocka_unit_test(knows_extensions),
 		cmocka_unit_test(knows_bounces),
 		cmocka_unit_test(echoes_little),

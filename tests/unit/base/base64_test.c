@@ -7,7 +7,8 @@
 
 #include <cmocka.h>
 
-#include "control/base64.h"
+#include "base/base64.h"
+#include "base/buf.h"
 
 /* RFC 4648 section 10, and bytes that are no text. */
 static const struct {
@@ -37,6 +38,7 @@ test_both_ways(void **state)
 		char *bytes = base64_decode(pairs[i].text, strlen(pairs[i].text), &len);
 
 		assert_string_equal(text, pairs[i].text);
+		assert_true(base64_is_right(pairs[i].text, strlen(pairs[i].text)));
 		assert_non_null(bytes);
 		assert_int_equal(len, pairs[i].len);
 		assert_memory_equal(bytes, pairs[i].bytes, len);
@@ -71,8 +73,71 @@ test_refused(void **state)
 		size_t len = cases[i].len != 0 ? cases[i].len : strlen(cases[i].text), got;
 		char *bytes = base64_decode(cases[i].text, len, &got);
 
-		if (bytes != NULL)
+		if (bytes != NULL || base64_is_right(cases[i].text, len))
 			fail_msg("taken: %s", cases[i].reason);
+	}
+}
+
+/* The same answer at each place of a block, and at each length. */
+static void
+test_digits(void **state)
+{
+	static const char alphabet[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	char text[40];
+
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		const char *at = c == 0 ? NULL : strchr(alphabet, c);
+
+		assert_int_equal(base64_digit((char)c), at == NULL ? -1 : at - alphabet);
+		for (size_t len = 1; len <= sizeof(text); len++) {
+			memset(text, 'A', sizeof(text));
+			text[len - 1] = (char)c;
+			assert_int_equal(base64_is_digits(text, len), at != NULL);
+			assert_true(base64_is_digits(text, len - 1));
+			memset(text, 'z', sizeof(text));
+			text[0] = (char)c;
+			assert_int_equal(base64_is_digits(text, len), at != NULL);
+		}
+	}
+}
+
+static void
+test_added(void **state)
+{
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 11);
+	base64_add(&out, "foo", 3);
+	base64_add(&out, "", 0);
+	base64_add(&out, "f", 1);
+	assert_int_equal(out.len, 8);
+	assert_memory_equal(out.data, "Zm9vZg==", 8);
+	assert_false(out.over);
+	base64_add(&out, "f", 1);
+	assert_true(out.over);
+	buf_free(&out);
+}
+
+static void
+test_round(void **state)
+{
+	char bytes[300], *text, *back;
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)(i * 37 + i / 7);
+	for (size_t i = 0; i <= sizeof(bytes); i++) {
+		text = base64_encode(bytes, i);
+		back = base64_decode(text, strlen(text), &len);
+		assert_non_null(back);
+		assert_int_equal(len, i);
+		assert_memory_equal(back, bytes, i);
+		free(text);
+		free(back);
 	}
 }
 
@@ -82,6 +147,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_ways),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_digits),
+		cmocka_unit_test(test_added),
+		cmocka_unit_test(test_round),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
