@@ -88,7 +88,7 @@ encode(char *to, const char *bytes, size_t len)
 		to[3] = alphabet[from[2] & 63];
 	}
 	if (len > 0) {
-		unsigned second = len == 2 ? from[1] : 0;
+		int second = len == 2 ? from[1] : 0;
 
 		to[0] = alphabet[from[0] >> 2];
 		to[1] = alphabet[(from[0] << 4 | second >> 4) & 63];
