@@ -4,7 +4,12 @@ libsmtp_a_SOURCES = \
 	src/smtp/data.c src/smtp/data.h \
 	src/smtp/listener.c src/smtp/listener.h \
 	src/smtp/reply.c src/smtp/reply.h \
-	src/smtp/session.c src/smtp/session.h
+	src/smtp/session.c src/smtp/session.h \
+	src/smtp/session_content.c \
+	src/smtp/session_inside.h \
+	src/smtp/session_mail.c \
+	src/smtp/session_say.c \
+	src/smtp/session_verbs.c
 
 SMTP_TEST_LIBS = libsmtp.a libmail.a libbase.a \
 	$(CMOCKA_LIBS) $(EVENT_LIBS) $(GMIME_LIBS) $(SECCOMP_LIBS)

@@ -15,8 +15,8 @@ struct origin;
  * to its owner.  It knows nothing of what becomes of a mail.
  *
  * CONNECTED > READY > MAIL > RCPT > DATA > DECIDING > READY … > CLOSING, with SENDER_ASKED and
- * RECIPIENT_ASKED while a hook owes an answer.  verbs[] in session.c says which verb is legal in
- * which state; session_enter() alone changes it and sets its timeout.
+ * RECIPIENT_ASKED while a hook owes an answer.  verbs[] in session_verbs.c says which verb is legal
+ * in which state; session_enter() alone changes it and sets its timeout.
  */
 struct smtp_session;
 
