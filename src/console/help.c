@@ -173,6 +173,8 @@ static void
 add_sentences(struct buf *out, const struct argument *a)
 {
 	buf_adds(out, a->text != NULL ? a->text : "");
+	if (argument_access_text(a) != NULL)
+		buf_addf(out, " %s", argument_access_text(a));
 	if (a->choices != NULL) {
 		buf_adds(out, " One of ");
 		for (size_t i = 0; a->choices[i] != NULL; i++)

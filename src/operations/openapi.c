@@ -175,10 +175,19 @@ query_schema(const struct argument *argument)
 }
 
 static json_t *
+argument_description(const struct argument *argument)
+{
+	const char *access = argument_access_text(argument);
+
+	return json_sprintf(
+	    "%s%s%s", argument->text, access != NULL ? " " : "", access != NULL ? access : "");
+}
+
+static json_t *
 parameter(const struct argument *argument, const char *in, json_t *schema)
 {
-	json_t *p = json_pack("{s:s, s:s, s:s, s:o}", "name", argument->name, "in", in,
-	    "description", argument->text, "schema", schema);
+	json_t *p = json_pack("{s:s, s:s, s:o, s:o}", "name", argument->name, "in", in,
+	    "description", argument_description(argument), "schema", schema);
 
 	if (strcmp(in, "path") == 0 || argument->required)
 		json_object_set_new(p, "required", json_true());
@@ -254,7 +263,7 @@ body_schema(const struct operation *operation, const struct argument *in_path)
 		if (a == in_path || (a->place == IN_PATH && a->kind != ARGUMENT_LIST))
 			continue;
 		property = argument_schema(a);
-		json_object_set_new(property, "description", json_string(a->text));
+		json_object_set_new(property, "description", argument_description(a));
 		json_object_set_new(properties, a->name, property);
 		if (a->required)
 			json_array_append_new(required, json_string(a->name));

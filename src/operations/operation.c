@@ -228,6 +228,20 @@ operation_by_words(char *const *words, size_t count, size_t *used_r)
 	return found;
 }
 
+/* ---- who may ----------------------------------------------------------------------------- */
+
+const char operation_hidden_note[] = "what mails say is shown to administrators alone";
+
+const char *
+argument_access_text(const struct argument *argument)
+{
+	if (!argument->admin)
+		return NULL;
+	return argument->kind == ARGUMENT_BOOLEAN
+		   ? "For administrators alone."
+		   : "Anything but the default is for administrators alone.";
+}
+
 /* ---- what is near ------------------------------------------------------------------------ */
 
 /* Changes, insertions, deletions and swaps of neighbours between the two. */

@@ -59,7 +59,8 @@ struct argument {
 	bool secret;        /* never shown; on the command line from a file only */
 	bool word;          /* a word of the command line, no option: "raw METHOD PATH"; those
 			     * IN_PATH and IN_WHOLE are it anyhow */
-	bool admin;         /* another value than the preset takes ACCESS_ADMIN */
+	bool admin;         /* another value than the preset takes ACCESS_ADMIN; help and OpenAPI
+			     * say so */
 	bool resets;        /* the preset holds only when the ID is given (or there is none to
 			     * give) and the argument "keep" is not true */
 	const char *preset; /* as JSON text; NULL: left out when it is not given */
@@ -137,6 +138,9 @@ struct operation {
 	/* Names of members, apart by commas, of the answer at any depth, whose strings (and those
 	 * of arrays) are masked unless the argument "tokens" is "show"; NULL: none. */
 	const char *secrets;
+	/* The same of what a mail says, its bodies and attachments: those who may only look get
+	 * null in their place, see operation_hidden_note.  NULL: none. */
+	const char *contents;
 	const struct argument *arguments; /* ends with a NULL name; without operation_connection */
 	/* What a table shows: "ID,Name,Color=Colour,Triggers.Bounce.Enabled=Bounces": members of
 	 * the answer by their path, with the heading where it is another.  NULL: name and value, a
@@ -173,5 +177,10 @@ const struct argument *operation_argument(const struct operation *, const char *
 const char *operation_argument_nearest(const struct operation *, const char *name);
 bool operation_is_remote(const struct operation *); /* takes "connection" */
 const char *argument_kind_name(enum argument_kind); /* for people: "a number" */
+/* Who may give it: "For administrators alone." and the like; NULL: whoever may ask for the
+ * operation. */
+const char *argument_access_text(const struct argument *);
+/* In the answer, where something is left out of it that is not for those who may only look. */
+extern const char operation_hidden_note[];
 
 #endif

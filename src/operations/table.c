@@ -48,8 +48,10 @@
 #define TOKENS \
 	{ .name = "tokens", .kind = ARGUMENT_CHOICE, .admin = true, .preset = "\"hide\"", \
 	  CHOICES("hide", "show"), \
-	  .text = "Whether tokens and passwords in the answer are masked or, for an administrator, " \
-		  "shown." }
+	  .text = "Whether tokens and passwords in the answer are masked or shown." }
+
+/* Members of mails and bounces that say what is in them. */
+#define CONTENTS .contents = "Body,TextBody,HtmlBody,StrippedTextReply,RawEmail,Attachments,Content"
 
 #define KEEP \
 	{ .name = "keep", .kind = ARGUMENT_BOOLEAN, .preset = "false", \

@@ -130,21 +130,21 @@ values_check(
 	return checked;
 }
 
-enum operation_access
-values_access(const struct operation *operation, const json_t *checked)
+const struct argument *
+values_admin_argument(const struct operation *operation, const json_t *checked)
 {
-	enum operation_access access = operation->access;
-
 	for (const struct argument *a = operation->arguments; a->name != NULL; a++) {
 		const json_t *value = json_object_get(checked, a->name);
 		json_t *preset;
+		bool same;
 
 		if (!a->admin || value == NULL)
 			continue;
 		preset = a->preset == NULL ? NULL : preset_value(a, 0);
-		if (preset == NULL || !json_equal(preset, value))
-			access = ACCESS_ADMIN;
+		same = preset != NULL && json_equal(preset, value);
 		json_decref(preset);
+		if (!same)
+			return a;
 	}
-	return access;
+	return NULL;
 }

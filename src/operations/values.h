@@ -27,8 +27,9 @@ struct buf;
 json_t *values_check(
     const struct operation *, const json_t *given, int64_t now_ms, struct buf *why);
 
-/* ACCESS_ADMIN if the operation, or one of these checked values, takes it. */
-enum operation_access values_access(const struct operation *, const json_t *checked);
+/* The first argument whose checked value takes ACCESS_ADMIN, even if the operation does not; NULL:
+ * none does. */
+const struct argument *values_admin_argument(const struct operation *, const json_t *checked);
 
 /* A text of the command line or a query to the value given; NULL and why. */
 json_t *value_from_text(const struct argument *, const char *text, struct buf *why);

@@ -358,23 +358,25 @@ test_access(void **state)
 {
 	static const struct {
 		char *first, *second;
-		const char *values;
-		enum operation_access access;
+		const char *values, *argument;
 	} cases[] = {
-		{ "server", "get", "{}", ACCESS_READ },
-		{ "server", "get", "{\"tokens\":\"hide\"}", ACCESS_READ },
-		{ "server", "get", "{\"tokens\":\"show\"}", ACCESS_ADMIN },
-		{ "server", "edit", "{\"tokens\":\"hide\"}", ACCESS_ADMIN },
-		{ "raw", NULL, "{\"method\":\"GET\",\"path\":\"/server\"}", ACCESS_ADMIN },
-		{ "queue", "list", "{}", ACCESS_READ },
+		{ "server", "get", "{}", NULL },
+		{ "server", "get", "{\"tokens\":\"hide\"}", NULL },
+		{ "server", "get", "{\"tokens\":\"show\"}", "tokens" },
+		{ "server", "edit", "{\"tokens\":\"hide\"}", NULL },
+		{ "queue", "list", "{}", NULL },
+		{ "queue", "show", "{\"content\":false}", NULL },
+		{ "queue", "show", "{\"content\":true}", "content" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		json_t *values = json_loads(cases[i].values, 0, NULL);
+		const struct argument *argument =
+		    values_admin_argument(named(cases[i].first, cases[i].second), values);
 
-		if (values_access(named(cases[i].first, cases[i].second), values) !=
-		    cases[i].access)
+		if ((argument == NULL) != (cases[i].argument == NULL) ||
+		    (argument != NULL && strcmp(argument->name, cases[i].argument) != 0))
 			fail_msg("%s %s", cases[i].first, cases[i].values);
 		json_decref(values);
 	}
