@@ -534,6 +534,23 @@ print_error(struct console *c, int http_status, const json_t *error)
 	return status_of_http(http_status);
 }
 
+/* What the daemon says of its answer, where a table shows the rows alone. */
+static void
+print_note(const struct console *c, const json_t *answer)
+{
+	const char *note = json_string_value(json_object_get(answer, "note"));
+	struct buf text;
+
+	if (note == NULL || c->words.json || c->words.operation->rows == NULL)
+		return;
+	buf_init(&text, MOST_WHY);
+	buf_adds(&text, "Note: ");
+	paint_safe(&text, note, strlen(note), 0);
+	buf_addc(&text, '\n');
+	print(stderr, &text);
+	buf_free(&text);
+}
+
 static int
 print_answer(struct console *c, const json_t *answer, const char *as_it_came, size_t len)
 {
@@ -554,6 +571,7 @@ print_answer(struct console *c, const json_t *answer, const char *as_it_came, si
 		fputs("Nothing was found.\n", stderr);
 	}
 	print(stdout, &out);
+	print_note(c, answer);
 	buf_free(&out);
 	/* Nobody has such an id: a script asks by the status. */
 	if (o->run == RUN_STATUS && json_array_size(json_object_get(answer, "items")) == 0)

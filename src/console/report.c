@@ -585,9 +585,11 @@ add_raw(const struct paint *p, struct buf *out, const json_t *answer)
 
 	buf_adds(out, paint_begin(p, status < 300 ? HUE_DIM : HUE_BAD));
 	buf_addf(out, "HTTP %" JSON_INTEGER_FORMAT ", ", status);
-	paint_add_span(out, number_of(answer, "ms"));
+	paint_add_span(out, number_of(answer, "elapsed_ms"));
 	if (number_of(answer, "tries") > 1)
 		buf_addf(out, ", %" JSON_INTEGER_FORMAT " tries", number_of(answer, "tries"));
+	if (strcmp(text_of(answer, "body_type"), "binary") == 0)
+		buf_adds(out, ", as base64");
 	buf_adds(out, paint_end(p, status < 300 ? HUE_DIM : HUE_BAD));
 	buf_addc(out, '\n');
 	if (json_is_string(body)) {
@@ -636,7 +638,8 @@ is_bad_result(const json_t *result)
 {
 	return is_state(result, "failed") || is_state(result, "refused") ||
 	       is_state(result, "held") || is_state(result, "deleted") ||
-	       number_of(result, "error_code") > 0 || number_of(result, "ErrorCode") > 0;
+	       is_state(result, "gone") || number_of(result, "error_code") > 0 ||
+	       number_of(result, "ErrorCode") > 0;
 }
 
 bool

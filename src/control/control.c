@@ -24,6 +24,7 @@
 #define MOST_HEADER_BYTES  ((size_t)32 * 1024)
 #define IDLE_MS            (60 * 1000)
 #define REMOTE_CONNECTIONS 8
+#define HEALTH_CONNECTIONS 4
 #define NICE               10
 
 /* --- what comes from the other thread ------------------------------------------------------- */
@@ -53,7 +54,7 @@ stop_now(void *ctx)
 /* --- settings ------------------------------------------------------------------------------- */
 
 static struct postmark_client *
-client_new(struct control *control, char *why, size_t why_size)
+client_new(struct control *control, unsigned connections, char *why, size_t why_size)
 {
 	const struct config *c = control->config;
 	const struct postmark_client_params params = { .loop = control->loop,
@@ -61,7 +62,7 @@ client_new(struct control *control, char *why, size_t why_size)
 		.ca_file = c->postmark_ca_file[0] != '\0' ? c->postmark_ca_file : NULL,
 		.user_agent = "pmrelay-control/" PACKAGE_VERSION,
 		.connect_timeout_ms = c->postmark_connect_timeout_ms,
-		.most_connections = REMOTE_CONNECTIONS };
+		.most_connections = connections };
 
 	return postmark_client_new(&params, why, why_size);
 }
@@ -87,7 +88,7 @@ take_settings(void *ctx)
 	struct settings *settings = ctx;
 	struct control *control = settings->control;
 	struct config *old = control->config;
-	struct postmark_client *client;
+	struct postmark_client *client, *health_client;
 	struct httpd_limits limits;
 	char why[256];
 
@@ -95,18 +96,25 @@ take_settings(void *ctx)
 	free(settings);
 	limits = limits_of(control->config);
 	httpd_set_limits(control->httpd, &limits);
-	client = client_new(control, why, sizeof(why));
-	if (client == NULL) {
+	/* What was found with the old ones says nothing of these. */
+	json_decref(control->health.answer);
+	control->health.answer = NULL;
+	client = client_new(control, REMOTE_CONNECTIONS, why, sizeof(why));
+	health_client = client_new(control, HEALTH_CONNECTIONS, why, sizeof(why));
+	if (client == NULL || health_client == NULL) {
 		log_error("control-reload", log_str("why", why));
 	} else if (strcmp(old->postmark_url, control->config->postmark_url) != 0 ||
 		   strcmp(old->postmark_ca_file, control->config->postmark_ca_file) != 0) {
 		/* Calls under way end with the old one, and nobody will answer their requests. */
 		postmark_client_free(&control->client);
+		postmark_client_free(&control->health_client);
 		control->client = client;
+		control->health_client = health_client;
+		client = health_client = NULL;
 		tickets_cut(control);
-	} else {
-		postmark_client_free(&client);
 	}
+	postmark_client_free(&client);
+	postmark_client_free(&health_client);
 	if (control->tcp_fd >= 0) {
 		const struct httpd_tls tls = {
 			.certificate_file = control->config->control_certificate_file,
@@ -179,11 +187,13 @@ free_all(struct control *control)
 
 	httpd_free(&control->httpd);
 	postmark_client_free(&control->client);
+	postmark_client_free(&control->health_client);
 	while (control->requests != NULL)
 		request_drop(control->requests);
 	while ((ticket = control->tickets) != NULL)
 		ticket_free(&ticket);
 	waits_free(&control->waits);
+	json_decref(control->health.answer);
 	store_reader_close(&control->reader);
 	config_free(&control->config);
 	loop_free(&control->loop);
@@ -208,8 +218,10 @@ control_start(const struct control_params *params, char *why, size_t why_size)
 		goto fail;
 	}
 	control->waits = waits_new(control);
-	control->client = client_new(control, why, why_size);
-	if (control->client == NULL || listen_on(control, why, why_size) != 0)
+	control->client = client_new(control, REMOTE_CONNECTIONS, why, why_size);
+	control->health_client = client_new(control, HEALTH_CONNECTIONS, why, why_size);
+	if (control->client == NULL || control->health_client == NULL ||
+	    listen_on(control, why, why_size) != 0)
 		goto fail;
 	if (pthread_create(&control->thread, NULL, run, control) != 0) {
 		snprintf(why, why_size, "a thread for the control plane cannot be had");

@@ -12,6 +12,7 @@
 
 #include "control/ask.h"
 
+struct buf;
 struct config;
 struct connection;
 struct feed;
@@ -29,15 +30,40 @@ struct store_reader;
  * What the files of this folder share: the control plane, and one request to it.  All of it
  * belongs to the control thread.
  */
+struct raw;
+struct raw_queue {     /* raw.c */
+	unsigned open; /* calls under way, and turns that were given */
+	struct raw *first, *last;
+};
+
+/* What a request keeps busy: each kind has a bound of its own, so that none shuts out another. */
+enum request_load {
+	LOAD_NONE, /* it is not known yet what it wants */
+	LOAD_SEND,
+	LOAD_RAW,
+	LOAD_REMOTE, /* Postmark */
+	LOAD_FOLLOW, /* goes on for as long as somebody looks, or the queue takes */
+	LOAD_LOOK,   /* is answered at once */
+	LOAD_COUNT,
+};
+
 struct control {
 	struct loop *loop;
 	struct config *config;
 	struct httpd *httpd;
 	struct store_reader *reader; /* NULL: could not be opened yet */
 	struct postmark_client *client;
+	struct postmark_client *health_client; /* its own: hanging calls leave it alone */
 	struct feed *feed;
 	struct request *requests; /* under way */
-	size_t request_count;
+	size_t loads[LOAD_COUNT]; /* how many of each kind */
+	struct raw_queue raws;
+	struct health_memory {
+		json_t *answer; /* the last one; NULL: none yet */
+		int status;
+		int64_t at_ms;  /* monotonic */
+		unsigned asked; /* checks under way */
+	} health;
 	struct waits *waits;
 	struct ticket *tickets; /* of asks and calls that are out */
 	void (*ask)(void *ctx, struct ask *);
@@ -72,7 +98,8 @@ struct request {
 	struct control *control;
 	struct httpd_request *http; /* NULL: the client has gone; the work may go on to its end */
 	const struct operation *operation;
-	json_t *values; /* checked arguments, by name */
+	enum request_load load; /* set by request_count_as() */
+	json_t *values;         /* checked arguments, by name */
 	bool admin;
 	char who[96];     /* "root", "uid 1000", "CN relay-admin": for logs and histories */
 	bool lines;       /* the client wants progress: JSON lines */
@@ -84,11 +111,18 @@ struct request {
 	void (*work_free)(void *);
 	/* The client has gone: streams end themselves here.  NULL: the work goes on. */
 	void (*gone)(struct request *);
+	/*
+	 * The request fails: what was done by then, as members for the error's "postmark", and in
+	 * todo what to mind when the rest is repeated.  NULL: nothing was done yet, or the
+	 * operation is one that does all or nothing.
+	 */
+	json_t *(*half_way)(const struct request *, struct buf *todo);
 
 	struct request *next, *prev;
 };
 
 struct request *request_new(struct control *, struct httpd_request *);
+void request_count_as(struct request *, enum request_load);
 /* Each of these ends the request and frees it. */
 void request_answer(struct request *, json_t *answer); /* takes; 200 */
 void request_answer_status(struct request *, int status, json_t *answer);
@@ -140,8 +174,8 @@ void request_ask(struct request *, struct ask *);
 /* --- small helpers that several operations need --------------------------------------------- */
 
 json_t *json_time(int64_t wall_ms); /* "2026-…Z"; null for 0 and INT64_MAX */
-json_t *json_text(
-    const char *text); /* foreign bytes: what is no UTF-8 is replaced; null for NULL */
+/* Foreign bytes: what is no UTF-8 is replaced; null for NULL. */
+json_t *json_text(const char *text);
 struct item_facts;
 json_t *json_item(const struct item_facts *, bool whole);
 json_t *json_history(struct control *, int64_t key);
@@ -165,6 +199,7 @@ struct remote_call {
 	const char *method;
 	const char *path;   /* with its query */
 	bool account;       /* which token */
+	bool health;        /* by the client for that */
 	const json_t *body; /* NULL: none.  Lent for the call to remote_submit() */
 	int64_t timeout_ms; /* 0: the usual */
 };
@@ -174,15 +209,17 @@ typedef void remote_done_fn(
 /* -1 after request_fail(): the connection lacks that token. */
 int remote_submit(struct request *, const struct connection *, const struct remote_call *,
     remote_done_fn *, void *ctx);
+/* No answer, or one that is too long: request_fail() after so many tries. */
+void remote_fail_unanswered(struct request *, const struct postmark_answer *, unsigned tries);
+void remote_fail_too_long(struct request *, const struct postmark_answer *, size_t most);
 /* 200 and JSON; otherwise request_fail…() with what is best said about it, and false. */
 bool remote_is_good(struct request *, const struct postmark_answer *, json_t *json);
 /* Path and body as the row says: "{id}" and its like filled, the rest as query or JSON. */
 /* Percent-encoded for a path or a query. */
-struct buf;
 void remote_encode(struct buf *, const char *text, bool keep_slash);
 char *remote_path(struct request *);                /* caller frees; NULL after request_fail() */
 json_t *remote_body(struct request *);              /* by .remote of the arguments, dots nest */
-void remote_mask(struct request *, json_t *answer); /* tokens and passwords */
+void remote_mask(struct request *, json_t *answer); /* what this one may not see */
 struct secret;
 /* NULL after request_fail(). */
 const struct secret *remote_token(struct request *, const struct connection *, bool account);
@@ -195,13 +232,15 @@ struct wait;
 /* event is lent; NULL: some were overwritten before they could be told, look for yourself. */
 typedef void wait_event_fn(struct request *, const struct feed_event *);
 /*
- * Events with a number above after: all of them, or of the items that wait_add() names; at most one
- * wait for a request.  Ended by wait_free() or with the request.
+ * Events with a number above after: all of them, or of the items that wait_add() names and those
+ * that are vague; at most one wait for a request.  Ended by wait_free() or with the request.
  */
 struct wait *wait_new(struct waits *, struct request *, uint64_t after, bool all, wait_event_fn *);
 void wait_add(struct wait *, const char *item_id);
 void wait_look(struct wait *); /* tells at once what is there already; may end the request */
 void wait_free(struct wait **);
 void waits_forget(struct waits *, const struct request *);
+/* An operator's change of some items, without the id of each: which, the spool knows. */
+bool event_is_vague(const struct feed_event *);
 
 #endif

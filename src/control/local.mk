@@ -28,3 +28,8 @@ check_PROGRAMS += tests/unit/control/message_test
 TESTS += tests/unit/control/message_test
 tests_unit_control_message_test_SOURCES = tests/unit/control/message_test.c
 tests_unit_control_message_test_LDADD = $(control_test_libs)
+
+check_PROGRAMS += tests/unit/control/waits_test
+TESTS += tests/unit/control/waits_test
+tests_unit_control_waits_test_SOURCES = tests/unit/control/waits_test.c
+tests_unit_control_waits_test_LDADD = $(control_test_libs)

@@ -26,6 +26,8 @@
 #define BACKOFF_MS     INT64_C(500)
 #define MOST_BACKOFF   INT64_C(60000)
 #define BOUNDARY_BYTES 16
+/* At Postmark at once, of the connections of control.c: one that hangs leaves some to others. */
+#define MOST_AT_ONCE 6
 
 struct raw {
 	struct request *request;
@@ -40,14 +42,74 @@ struct raw {
 	struct postmark_piece piece;
 	unsigned tries;
 	bool resting; /* between two tries */
+	bool queued;  /* among those that wait for their turn */
+	bool turn;    /* has it, and did not use it yet */
+	struct raw *next, *prev;
 	int64_t started_ms;
 };
+
+/* --- whose turn it is ----------------------------------------------------------------------- */
+
+static void
+queue_add(struct raw_queue *queue, struct raw *raw)
+{
+	raw->queued = true;
+	raw->next = NULL;
+	raw->prev = queue->last;
+	if (raw->prev != NULL)
+		raw->prev->next = raw;
+	else
+		queue->first = raw;
+	queue->last = raw;
+}
+
+static void
+queue_remove(struct raw_queue *queue, struct raw *raw)
+{
+	raw->queued = false;
+	if (raw->prev != NULL)
+		raw->prev->next = raw->next;
+	else
+		queue->first = raw->next;
+	if (raw->next != NULL)
+		raw->next->prev = raw->prev;
+	else
+		queue->last = raw->prev;
+}
+
+/* A turn that has ended goes to the one that waits for it longest. */
+static void
+turn_end(struct control *control)
+{
+	struct raw_queue *queue = &control->raws;
+	struct raw *raw = queue->first;
+
+	if (raw == NULL) {
+		queue->open--;
+		return;
+	}
+	queue_remove(queue, raw);
+	raw->turn = true;
+	loop_timer_set(raw->timer, 0); /* not from within what has just ended */
+}
+
+/* Of the ticket of a call, which has ended in whatever way. */
+static void
+call_ended(void *ctx)
+{
+	turn_end(ctx);
+}
 
 static void
 raw_free(void *work)
 {
 	struct raw *raw = work;
+	struct control *control = raw->request->control;
 
+	if (raw->queued)
+		queue_remove(&control->raws, raw);
+	if (raw->turn)
+		turn_end(control);
 	loop_timer_free(&raw->timer);
 	free(raw->path);
 	strlist_free(&raw->headers);
@@ -225,12 +287,15 @@ make_body(struct request *r, struct raw *raw)
 
 /* --- the answer ----------------------------------------------------------------------------- */
 
+/* Sets what it is as well, since it may be another than was asked for. */
 static json_t *
-body_as(struct request *r, const struct postmark_answer *answer)
+body_as(struct request *r, const struct postmark_answer *answer, const char **type_r)
 {
 	const char *type = value_string(r, "response-type");
 	json_t *json;
 	char *text;
+
+	*type_r = "json";
 
 	if (strcmp(type, "json") == 0) {
 		json = json_loadb(answer->body, answer->len, JSON_DECODE_ANY, NULL);
@@ -239,8 +304,12 @@ body_as(struct request *r, const struct postmark_answer *answer)
 			return json != NULL ? json : json_null();
 		type = "text"; /* it said something else: better that than nothing */
 	}
-	if (strcmp(type, "text") == 0)
+	/* Many readers of JSON end a text at a NUL. */
+	if (strcmp(type, "text") == 0 && memchr(answer->body, '\0', answer->len) == NULL) {
+		*type_r = "text";
 		return json_text(answer->body);
+	}
+	*type_r = "binary";
 	text = base64_encode(answer->body, answer->len);
 	json = json_string(text);
 	free(text);
@@ -276,7 +345,9 @@ tried(void *ctx, const struct postmark_answer *answer)
 {
 	struct ticket *ticket = ctx;
 	struct request *r = ticket->request;
+	const char *type;
 	struct raw *raw;
+	json_t *body;
 
 	ticket_free(&ticket);
 	if (r == NULL)
@@ -292,18 +363,19 @@ tried(void *ctx, const struct postmark_answer *answer)
 		return;
 	}
 	if (answer->end != POSTMARK_ANSWERED) {
-		request_fail(r, answer->end == POSTMARK_LOST ? 504 : 502, "unreachable",
-		    answer->end == POSTMARK_LOST
-			? "whether it was done is not known: look before you repeat it"
-			: "check the network and the option url of section postmark",
-		    "no answer from Postmark after %u tries: %s", raw->tries, answer->error);
+		remote_fail_unanswered(r, answer, raw->tries);
 		return;
 	}
+	if (answer->cut) {
+		remote_fail_too_long(r, answer, MOST_ANSWER);
+		return;
+	}
+	body = body_as(r, answer, &type);
 	request_answer(
-	    r, json_pack("{s:i,s:o,s:s,s:i,s:I,s:o}", "status", answer->status, "type",
+	    r, json_pack("{s:i,s:o,s:s,s:i,s:I,s:s,s:o}", "status", answer->status, "type",
 		   json_text(answer->type), "request_id", answer->request_id, "tries",
 		   (int)raw->tries, "elapsed_ms", (json_int_t)(clock_mono_ms() - raw->started_ms),
-		   "body", body_as(r, answer)));
+		   "body_type", type, "body", body));
 }
 
 static void
@@ -325,22 +397,35 @@ try_once(void *ctx)
 		.most_answer_bytes = MOST_ANSWER,
 	};
 
+	struct control *control = r->control;
+	struct ticket *ticket;
+
 	raw->resting = false;
+	if (!raw->turn && control->raws.open >= MOST_AT_ONCE) {
+		queue_add(&control->raws, raw);
+		return;
+	}
+	if (!raw->turn)
+		control->raws.open++;
+	raw->turn = false; /* it is the call's now */
 	raw->tries++;
 	if (value_true(r, "debug"))
 		log_info("raw-request", log_str("by", r->who), log_str("method", raw->method),
 		    log_str("path", raw->path), log_num("bytes", (int64_t)raw->body.len),
 		    log_num("try", raw->tries));
-	postmark_submit(r->control->client, &request, tried, ticket_new(r));
+	ticket = ticket_new(r);
+	ticket->more = control;
+	ticket->more_free = call_ended;
+	postmark_submit(control->client, &request, tried, ticket);
 }
 
-/* What is out goes on to its end, but nothing is tried again for nobody. */
+/* What is out goes on to its end, but nothing is tried for nobody. */
 static void
 raw_gone(struct request *r)
 {
 	const struct raw *raw = r->work;
 
-	if (raw->resting)
+	if (raw->resting || raw->queued || raw->turn)
 		request_fail(r, 499, "gone", NULL, "the client went after %u tries", raw->tries);
 }
 

@@ -19,7 +19,11 @@
 
 #define MOST_ANSWER ((size_t)256 * 1024 * 1024) /* a dump of suppressions has no pages */
 #define MOST_URL    ((size_t)64 * 1024)
+#define MOST_MIB    ((size_t)1024 * 1024)
 #define PAGE        500
+/* Postmark lists no further where it searches mails and bounces; elsewhere it does. */
+#define MOST_WINDOW 10000
+#define LOST_TODO   "whether it was done is not known: look before you repeat it"
 #define MASK        "********"
 
 /* --- paths ---------------------------------------------------------------------------------- */
@@ -273,13 +277,38 @@ mask(json_t *json, const char *secrets)
 	}
 }
 
+/* true: there was something. */
+static bool
+hide(json_t *json, const char *contents)
+{
+	bool hidden = false;
+	const char *key;
+	json_t *each;
+	size_t index;
+
+	json_array_foreach(json, index, each) hidden = hide(each, contents) || hidden;
+	json_object_foreach(json, key, each)
+	{
+		if (!in_list(contents, key)) {
+			hidden = hide(each, contents) || hidden;
+		} else if (!json_is_null(each)) {
+			json_object_set_new(json, key, json_null());
+			hidden = true;
+		}
+	}
+	return hidden;
+}
+
 void
 remote_mask(struct request *r, json_t *answer)
 {
+	const struct operation *o = r->operation;
 	const char *tokens = value_string(r, "tokens");
 
-	if (r->operation->secrets != NULL && (tokens == NULL || strcmp(tokens, "show") != 0))
-		mask(answer, r->operation->secrets);
+	if (o->secrets != NULL && (tokens == NULL || strcmp(tokens, "show") != 0))
+		mask(answer, o->secrets);
+	if (o->contents != NULL && !r->admin && hide(answer, o->contents))
+		json_object_set_new(answer, "note", json_string(operation_hidden_note));
 }
 
 /* --- calls ---------------------------------------------------------------------------------- */
@@ -372,7 +401,8 @@ remote_submit(struct request *r, const struct connection *connection,
 				  : r->control->config->postmark_single_timeout_ms,
 		.most_answer_bytes = MOST_ANSWER,
 	};
-	postmark_submit(r->control->client, &request, call_done, call);
+	postmark_submit(wanted->health ? r->control->health_client : r->control->client, &request,
+	    call_done, call);
 	return 0;
 }
 
@@ -413,15 +443,25 @@ todo_of(int code)
 	return NULL;
 }
 
-static void
-fail_transport(struct request *r, const struct postmark_answer *answer)
+void
+remote_fail_unanswered(struct request *r, const struct postmark_answer *answer, unsigned tries)
 {
 	bool lost = answer->end == POSTMARK_LOST && r->operation->changes;
+	char after[32];
 
+	snprintf(after, sizeof(after), " after %u tries", tries);
 	request_fail(r, lost ? 504 : 502, "unreachable",
-	    lost ? "whether it was done is not known: look before you repeat it"
-		 : "check the network and the option url of section postmark",
-	    "no answer from Postmark: %s", answer->error);
+	    lost ? LOST_TODO : "check the network and the option url of section postmark",
+	    "no answer from Postmark%s: %s", tries > 1 ? after : "", answer->error);
+}
+
+void
+remote_fail_too_long(struct request *r, const struct postmark_answer *answer, size_t most)
+{
+	request_fail(r, 502, "answer",
+	    r->operation->changes ? "it was done, perhaps: look before you repeat it"
+				  : "ask for less at once",
+	    "Postmark's answer (HTTP %d) is longer than %zu MiB", answer->status, most / MOST_MIB);
 }
 
 bool
@@ -434,12 +474,18 @@ remote_is_good(struct request *r, const struct postmark_answer *answer, json_t *
 	char text[128];
 
 	if (answer->end != POSTMARK_ANSWERED) {
-		fail_transport(r, answer);
+		remote_fail_unanswered(r, answer, 1);
 		return false;
 	}
-	if (answer->cut || (status == 200 && json == NULL)) {
-		request_fail(r, 502, "answer", "try again, and look at Postmark's status page",
-		    answer->cut ? "Postmark's answer is too long" : "Postmark's answer is no JSON");
+	if (answer->cut) {
+		remote_fail_too_long(r, answer, MOST_ANSWER);
+		return false;
+	}
+	if (status == 200 && json == NULL) {
+		request_fail(r, 502, "answer",
+		    r->operation->changes ? LOST_TODO
+					  : "try again, and look at Postmark's status page",
+		    "Postmark's answer is no JSON");
 		return false;
 	}
 	if (status == 200)
@@ -522,13 +568,34 @@ rows_of(const struct request *r, json_t *answer)
 }
 
 static void
+pages_end(struct request *r, bool cut)
+{
+	json_t *answer = json_incref(((struct pages *)r->work)->answer);
+
+	remote_mask(r, answer);
+	if (cut) {
+		json_object_set_new(answer, "cut", json_true());
+		json_object_set_new(answer, "note",
+		    json_string("Postmark lists no more than the first 10,000: ask for less at "
+				"once, with dates (from-date, to-date) or other filters"));
+	}
+	request_answer(r, answer);
+}
+
+static void
 page_done(struct request *r, const struct postmark_answer *answer, json_t *json, void *ctx)
 {
 	struct pages *pages = r->work;
+	bool beyond = pages->answer != NULL && pages->offset >= MOST_WINDOW;
 	json_t *rows, *all;
 	int64_t total, got;
 
 	(void)ctx;
+	/* A refusal there is of the page, not of what was asked for. */
+	if (beyond && answer->end == POSTMARK_ANSWERED && answer->status == 422) {
+		pages_end(r, true);
+		return;
+	}
 	if (!remote_is_good(r, answer, json))
 		return;
 	rows = rows_of(r, json);
@@ -543,12 +610,10 @@ page_done(struct request *r, const struct postmark_answer *answer, json_t *json,
 	}
 	pages->offset += got;
 	request_progress(r, json_array_size(all), (uint64_t)total, "fetched");
-	if (got > 0 && pages->offset < total && r->http != NULL) {
+	if (got > 0 && pages->offset < total && r->http != NULL)
 		pages_next(r);
-		return;
-	}
-	remote_mask(r, pages->answer);
-	request_answer(r, json_incref(pages->answer));
+	else
+		pages_end(r, beyond && pages->offset < total);
 }
 
 static void
@@ -558,12 +623,15 @@ pages_next(struct request *r)
 	struct remote_call call = { .method = "GET",
 		.account = r->operation->token == TOKEN_ACCOUNT };
 	const struct connection *connection = request_connection(r);
+	int64_t count = PAGE;
 	char *path;
 
 	if (connection == NULL)
 		return;
+	if (pages->offset < MOST_WINDOW && pages->offset + count > MOST_WINDOW)
+		count = MOST_WINDOW - pages->offset;
 	json_object_set_new(r->values, "offset", json_integer(pages->offset));
-	json_object_set_new(r->values, "count", json_integer(PAGE));
+	json_object_set_new(r->values, "count", json_integer(count));
 	path = remote_path(r);
 	if (path == NULL)
 		return;

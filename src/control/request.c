@@ -23,6 +23,7 @@
 #define MOST_UNSENT ((size_t)8 * 1024 * 1024)
 /* It is kept with each item that it is given for. */
 #define MOST_REASON 512
+#define MOST_TODO   1024
 
 static void
 on_gone(void *ctx)
@@ -46,9 +47,17 @@ request_new(struct control *control, struct httpd_request *http)
 	if (r->next != NULL)
 		r->next->prev = r;
 	control->requests = r;
-	control->request_count++;
+	control->loads[LOAD_NONE]++;
 	httpd_on_gone(http, on_gone, r);
 	return r;
+}
+
+void
+request_count_as(struct request *r, enum request_load load)
+{
+	r->control->loads[r->load]--;
+	r->load = load;
+	r->control->loads[load]++;
 }
 
 /* --- what is out --------------------------------------------------------------------------- */
@@ -160,7 +169,7 @@ request_free(struct request *r)
 		control->requests = r->next;
 	if (r->next != NULL)
 		r->next->prev = r->prev;
-	control->request_count--;
+	control->loads[r->load]--;
 	json_decref(r->values);
 	free(r);
 }
@@ -236,8 +245,22 @@ void
 request_fail_postmark(struct request *r, int status, const char *code, const char *todo,
     json_t *postmark, const char *message)
 {
-	json_t *error = json_object();
+	json_t *error = json_object(), *done;
+	struct buf minded;
 
+	buf_init(&minded, MOST_TODO);
+	done = r->half_way != NULL ? r->half_way(r, &minded) : NULL;
+	if (done != NULL) {
+		/* Whoever repeats all of it does that twice. */
+		code = "half-way";
+		if (todo != NULL)
+			buf_addf(&minded, "; %s", todo);
+		todo = minded.data;
+		if (postmark != NULL)
+			json_object_update(done, postmark);
+		json_decref(postmark);
+		postmark = done;
+	}
 	json_object_set_new(error, "status", json_integer(status));
 	json_object_set_new(error, "code", json_string(code));
 	json_object_set_new(error, "message", json_text(message));
@@ -245,6 +268,7 @@ request_fail_postmark(struct request *r, int status, const char *code, const cha
 		json_object_set_new(error, "todo", json_text(todo));
 	if (postmark != NULL)
 		json_object_set_new(error, "postmark", postmark);
+	buf_free(&minded);
 	if (r->http != NULL && r->begun)
 		finish(r, status, "error", error);
 	else

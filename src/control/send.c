@@ -23,6 +23,7 @@
 #define MOST_WHY     1024
 #define BATCH_ITEMS  500
 #define COMMIT_MAILS 200 /* in one ask: the core's loop has its turn in between */
+#define LOOK_MS      100 /* until the spool is looked into, once for all that happened meanwhile */
 
 struct send {
 	struct request *request;
@@ -35,7 +36,10 @@ struct send {
 	uint64_t after;   /* event before which none is ours */
 	size_t open;      /* items that are waited for */
 	struct wait *wait;
-	struct loop_timer *timer;
+	struct loop_timer *timer, *look;
+	bool looks;   /* look is set */
+	bool missed;  /* an event was overwritten before it was read */
+	bool *over_r; /* of whoever must know that all this is gone; or NULL */
 };
 
 static void
@@ -48,6 +52,9 @@ send_free(void *work)
 	json_decref(send->results);
 	json_decref(send->numbers);
 	loop_timer_free(&send->timer);
+	loop_timer_free(&send->look);
+	if (send->over_r != NULL)
+		*send->over_r = true;
 	free(send);
 }
 
@@ -146,15 +153,36 @@ settle(struct request *r, const char *item, const char *state, const char *postm
 	return true;
 }
 
-/* Some events were overwritten before they could be read: the spool knows all the same. */
+/* What the spool says of the end of one; true: of the last one, and the request is gone. */
+static bool
+settle_found(struct request *r, struct store_reader *reader, const struct item_facts *item)
+{
+	const char *state = item_state_name(item->state);
+	struct attempt_facts *lines = NULL;
+	const struct attempt_facts *last = NULL;
+	size_t count = 0;
+	bool over;
+
+	if (!is_end(state))
+		return false;
+	if (item->state != ITEM_SENT &&
+	    store_reader_history(reader, item->key, &lines, &count) == 0 && count > 0)
+		last = &lines[count - 1];
+	over = settle(r, item->id, state, item->postmark_id, last != NULL ? last->error_code : 0,
+	    last != NULL && last->answer != NULL ? last->answer : "");
+	attempt_facts_free(lines, count);
+	return over;
+}
+
+/* What no event tells of each item, the spool knows all the same. */
 static void
 look_up(struct request *r)
 {
 	struct send *send = r->work;
 	struct store_reader *reader = control_reader(r->control);
 	json_t *ids = json_copy(send->numbers), *unused;
+	bool over = false, missed = send->missed;
 	const char *id;
-	bool over = false;
 
 	json_object_foreach(ids, id, unused)
 	{
@@ -163,32 +191,65 @@ look_up(struct request *r)
 
 		if (over || reader == NULL || store_reader_find(reader, id, 1, &items, &count) != 0)
 			continue;
-		if (count == 1 && is_end(item_state_name(items[0].state)))
-			over = settle(
-			    r, id, item_state_name(items[0].state), items[0].postmark_id, 0, "");
-		if (count == 1)
+		if (count == 1) {
+			over = settle_found(r, reader, &items[0]);
 			item_facts_free(&items[0]);
+		} else if (missed) {
+			/* Nor is its history, where settings say so: the event told its end. */
+			over = settle(r, id, "gone", NULL, 0,
+			    "the spool has it no more, and what became of it was not read in time");
+		} else {
+			over = settle(r, id, "deleted", NULL, 0, "deleted by an operator");
+		}
 		free(items);
 	}
 	json_decref(ids);
 }
 
 static void
+on_look(void *ctx)
+{
+	struct send *send = ctx;
+	bool over = false;
+
+	send->looks = false;
+	/* What was sent before it was looked for may be in the feed alone. */
+	send->over_r = &over;
+	wait_look(send->wait);
+	if (over)
+		return;
+	send->over_r = NULL;
+	look_up(send->request);
+}
+
+static void
+look_soon(struct send *send)
+{
+	if (send->looks)
+		return;
+	send->looks = true;
+	loop_timer_set(send->look, LOOK_MS);
+}
+
+static void
 on_event(struct request *r, const struct feed_event *event)
 {
-	if (event == NULL)
-		look_up(r);
-	else if (is_end(event->kind))
+	struct send *send = r->work;
+	json_t *number = event != NULL ? json_object_get(send->numbers, event->item) : NULL;
+
+	if (event == NULL) {
+		send->missed = true;
+		look_soon(send);
+	} else if (number == NULL) {
+		if (event_is_vague(event))
+			look_soon(send);
+	} else if (is_end(event->kind)) {
 		settle(r, event->item, event->kind, event->postmark_id, event->error_code,
 		    event->text);
-	else {
-		struct send *send = r->work;
-		json_t *number = json_object_get(send->numbers, event->item);
-
+	} else {
 		/* So that whoever does not wait longer knows why. */
-		if (number != NULL)
-			tell(send, (size_t)json_integer_value(number), event->kind, NULL,
-			    event->error_code, event->text);
+		tell(send, (size_t)json_integer_value(number), event->kind, NULL, event->error_code,
+		    event->text);
 	}
 }
 
@@ -216,6 +277,7 @@ wait_for_all(struct request *r)
 	r->gone = finish;
 	send->timer = loop_timer_new(r->control->loop, on_timeout, send);
 	loop_timer_set(send->timer, value_integer(r, "timeout", 60000));
+	send->look = loop_timer_new(r->control->loop, on_look, send);
 	send->wait = wait_new(r->control->waits, r, send->after, false, on_event);
 	json_object_foreach(send->numbers, id, unused) wait_add(send->wait, id);
 	wait_look(send->wait);
@@ -319,31 +381,16 @@ commit_next(struct request *r)
 
 static void direct_next(struct request *);
 
-static bool
-is_good_part(const struct postmark_answer *answer, const json_t *json)
+static json_t *
+direct_half_way(const struct request *r, struct buf *todo)
 {
-	return answer->end == POSTMARK_ANSWERED && answer->status == 200 && json_is_array(json);
-}
+	const struct send *send = r->work;
+	size_t count = json_array_size(send->results);
 
-/* What has gone out must be known, or whoever repeats all of it sends that twice. */
-static void
-fail_half_way(struct request *r, const struct postmark_answer *answer, const json_t *json)
-{
-	struct send *send = r->work;
-	const char *message = json_string_value(json_object_get(json, "Message"));
-	bool lost = answer->end == POSTMARK_LOST ||
-		    (answer->end == POSTMARK_ANSWERED && answer->status == 200);
-	char text[256], todo[128];
-
-	snprintf(todo, sizeof(todo), "the first %zu are answered, see results: leave them out%s",
-	    json_array_size(send->results),
-	    lost ? "; look for the next 500 before you repeat them" : "");
-	snprintf(text, sizeof(text), "a part of the batch failed: %s",
-	    answer->end != POSTMARK_ANSWERED ? answer->error
-	    : message != NULL                ? message
-					     : "Postmark's answer says no more");
-	request_fail_postmark(r, lost ? 504 : 502, "half-way", todo,
-	    json_pack("{s:O}", "results", send->results), text);
+	if (count == 0)
+		return NULL;
+	buf_addf(todo, "the first %zu are answered, see results: leave them out", count);
+	return json_pack("{s:O}", "results", send->results);
 }
 
 static void
@@ -352,18 +399,19 @@ direct_done(struct request *r, const struct postmark_answer *answer, json_t *jso
 	struct send *send = r->work;
 
 	(void)ctx;
-	if (json_array_size(send->results) > 0 && !is_good_part(answer, json)) {
-		fail_half_way(r, answer, json);
-		return;
-	}
 	if (!remote_is_good(r, answer, json))
 		return;
 	if (!send->batch) {
 		request_answer(r, json_incref(json));
 		return;
 	}
-	if (json_is_array(json))
-		json_array_extend(send->results, json);
+	if (!json_is_array(json)) {
+		request_fail(r, 502, "answer",
+		    "whether these were sent is not known: look before you repeat them",
+		    "Postmark's answer to a part of the batch is no array");
+		return;
+	}
+	json_array_extend(send->results, json);
 	request_progress(r, send->at, json_array_size(send->messages), "sent");
 	direct_next(r);
 }
@@ -451,10 +499,12 @@ send_all(struct request *r, const json_t *given, bool batch)
 		stream = connection->message_stream;
 	if (read_messages(r, send, given, stream) != 0)
 		return;
-	if (value_true(r, "direct"))
+	if (value_true(r, "direct")) {
+		r->half_way = direct_half_way;
 		direct_next(r);
-	else
+	} else {
 		commit_next(r);
+	}
 }
 
 void

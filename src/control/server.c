@@ -25,9 +25,7 @@
 #include "control/inside.h"
 #include "control/server.h"
 
-/* Work that goes on for clients that have left counts, too. */
-#define MOST_REQUESTS 256
-#define MOST_WHY      2048
+#define MOST_WHY 2048
 /* Values in a body: "[]," costs three bytes to send and a hundred to keep. */
 #define MOST_VALUES       1000000
 #define MOST_VALUES_LOOKS 10000 /* from those who may only look */
@@ -287,6 +285,101 @@ read_arguments(struct request *r, const char *id, struct buf *why)
 	return rc;
 }
 
+/* --- how many ------------------------------------------------------------------------------- */
+
+static enum request_load
+load_of(enum operation_run run)
+{
+	switch (run) {
+	case RUN_SEND:
+	case RUN_SEND_BATCH:
+		return LOAD_SEND;
+	case RUN_RAW:
+		return LOAD_RAW;
+	case RUN_REMOTE:
+	case RUN_WEBHOOK_CREATE:
+	case RUN_WEBHOOK_LIST:
+	case RUN_WEBHOOK_DELETE:
+	case RUN_PAGES:
+		return LOAD_REMOTE;
+	case RUN_QUEUE_DRAIN:
+	case RUN_EVENTS:
+	case RUN_TOP:
+	case RUN_EXPLAIN:
+		return LOAD_FOLLOW;
+	case RUN_QUEUE_LIST:
+	case RUN_QUEUE_SHOW:
+	case RUN_QUEUE_CHANGE:
+	case RUN_QUEUE_FLUSH:
+	case RUN_QUEUE_COUNT:
+	case RUN_ROUTE_LIST:
+	case RUN_ROUTE_CHANGE:
+	case RUN_STATUS:
+	case RUN_HEALTHCHECK:
+	case RUN_CONFIG:
+	case RUN_RELOAD:
+	case RUN_LOG_LEVEL:
+	case RUN_VERSION:
+	case RUN_OPENAPI:
+	case RUN_COUNT:
+		break;
+	}
+	return LOAD_LOOK;
+}
+
+/*
+ * Work that goes on for clients that have left counts, too.  Those that take long have three
+ * quarters of the connections, a kind, and seven eighths all together: somebody always gets in who
+ * only looks.
+ */
+static const struct {
+	const char *what;
+	size_t most;
+} bounds[LOAD_COUNT] = {
+	[LOAD_SEND] = { "that send", 128 },
+	[LOAD_RAW] = { "of the kind raw", 64 },
+	[LOAD_REMOTE] = { "that ask Postmark", 64 },
+	[LOAD_FOLLOW] = { "that follow, explain or wait for the queue", 64 },
+	[LOAD_LOOK] = { "that look", 64 },
+};
+
+static size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Counts it in.  false after request_fail(). */
+static bool
+has_room(struct request *r)
+{
+	const struct control *control = r->control;
+	enum request_load load = load_of(r->operation->run);
+	size_t connections = control->config->control_connections, most = bounds[load].most;
+	size_t slow = 0, most_slow = connections - connections / 8;
+
+	request_count_as(r, load);
+	if (load != LOAD_LOOK && connections >= 4)
+		most = least(most, connections * 3 / 4);
+	if (control->loads[load] > most) {
+		request_fail(r, 503, "busy", "try again when one of them has ended",
+		    "%zu requests %s are under way, and no more may be (connections of section "
+		    "control: %zu)",
+		    most, bounds[load].what, connections);
+		return false;
+	}
+	for (int i = LOAD_SEND; i < LOAD_LOOK; i++)
+		slow += control->loads[i];
+	if (load != LOAD_LOOK && slow > most_slow) {
+		request_fail(r, 503, "busy", "try again when one of them has ended",
+		    "%zu requests that take long are under way, and no more may be (connections of "
+		    "section control: %zu)",
+		    most_slow, connections);
+		return false;
+	}
+	return true;
+}
+
 /* --- one request ---------------------------------------------------------------------------- */
 
 static bool
@@ -325,6 +418,7 @@ serve(void *ctx, struct httpd_request *http)
 	struct control *control = ctx;
 	struct request *r = request_new(control, http);
 	const char *accept = httpd_header(http, "Accept");
+	const struct argument *argument;
 	char *id = NULL;
 	struct buf why;
 
@@ -333,10 +427,6 @@ serve(void *ctx, struct httpd_request *http)
 		request_fail(r, 403, "permission",
 		    "add the name to control { admins } or { readers }",
 		    "the certificate's name \"%s\" may do nothing here", r->who);
-		goto out;
-	}
-	if (control->request_count > MOST_REQUESTS) {
-		request_fail(r, 503, "busy", "try again", "too many requests are under way");
 		goto out;
 	}
 	r->operation = operation_by_path(httpd_path(http), &id);
@@ -360,15 +450,19 @@ serve(void *ctx, struct httpd_request *http)
 		    "a page in a browser may not ask for changes (Origin)");
 		goto out;
 	}
+	if (!has_room(r))
+		goto out;
 	if (read_arguments(r, id, &why) != 0) {
 		request_fail(
 		    r, 400, "arguments", NULL, "%s", why.len > 0 ? why.data : "bad arguments");
 		goto out;
 	}
-	if (!r->admin && values_access(r->operation, r->values) == ACCESS_ADMIN) {
+	argument = r->admin ? NULL : values_admin_argument(r->operation, r->values);
+	if (argument != NULL) {
 		request_fail(r, 403, "permission",
-		    "run it as root or as the daemon's own user (sudo)",
-		    "%s may look, but not at secrets", r->who);
+		    "run it as root or as the daemon's own user (sudo), or leave it out",
+		    "%s may look, but not with the argument %s of %s", r->who, argument->name,
+		    r->operation->name);
 		goto out;
 	}
 	r->lines = r->operation->progresses && accept != NULL &&

@@ -10,6 +10,7 @@
 
 #include "base/loop.h"
 #include "base/mem.h"
+#include "mail/mail.h"
 
 #include "control/feed.h"
 #include "control/inside.h"
@@ -61,11 +62,24 @@ arm(struct waits *waits)
 	feed_arm(waits->control->feed, wake, waits);
 }
 
+bool
+event_is_vague(const struct feed_event *event)
+{
+	bool changed = strcmp(event->kind, "held") == 0 || strcmp(event->kind, "deleted") == 0;
+	char mail_id[ULID_SIZE], id[ITEM_ID_SIZE] = "";
+	unsigned number;
+
+	/* An id is told as it was typed. */
+	if (item_id_read(event->item, mail_id, &number) == 0 && number > 0)
+		item_id(id, mail_id, number);
+	return changed && (id[0] == '\0' || strcmp(event->item, id) != 0);
+}
+
 static bool
 wants(const struct wait *wait, const struct feed_event *event)
 {
-	return wait->items == NULL ||
-	       (event->item[0] != '\0' && json_object_get(wait->items, event->item) != NULL);
+	return wait->items == NULL || json_object_get(wait->items, event->item) != NULL ||
+	       event_is_vague(event);
 }
 
 /* Everything that is new for one of them.  It may be freed on the way. */

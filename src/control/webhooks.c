@@ -140,6 +140,18 @@ deletion_free(void *work)
 	free(deletion);
 }
 
+static json_t *
+deletion_half_way(const struct request *r, struct buf *todo)
+{
+	const struct deletion *deletion = r->work;
+	size_t count = json_array_size(deletion->deleted), left = json_array_size(deletion->left);
+
+	if (count == 0)
+		return NULL;
+	buf_addf(todo, "%zu of %zu are deleted, see deleted", count, count + left);
+	return json_pack("{s:O}", "deleted", deletion->deleted);
+}
+
 static void delete_next(struct request *);
 
 static void
@@ -213,5 +225,6 @@ webhook_delete_run(struct request *r)
 	deletion->deleted = json_array();
 	r->work = deletion;
 	r->work_free = deletion_free;
+	r->half_way = deletion_half_way;
 	ask_for_list(r, "/webhooks", listed_to_delete, NULL);
 }

@@ -9,13 +9,14 @@ import http.client
 import http.server
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from daemons import Relay, Sandbox, TOKEN, check, run, wait_for  # noqa: E402
+from daemons import Relay, Sandbox, TOKEN, check, program, run, wait_for  # noqa: E402
 
 ACCOUNT_TOKEN = "sandbox-account-token"
 SECOND_TOKEN, SECOND_ACCOUNT_TOKEN = "second-server-token", "second-account-token"
@@ -408,6 +409,62 @@ def test_deleteinstancedwebhooks(folder):
     check([w["ID"] for w in left] == [other], left)
     stage.by_second("POST", "/webhook/delete", {"instance": True})
     stage.ask("POST", "/webhook/delete", {"instance": True, "id": other}, 400)
+    # One that fails half-way tells what is gone.
+    ours = [new_webhook(stage, HERE + "/%d" % i) for i in range(3)]
+    stage.tap.answers["/webhooks/%d" % ours[1]] = [(500, "application/json", b"{}")]
+    error = stage.ask("POST", "/webhook/delete", {"instance": True}, 502)[0]["error"]
+    check(error["code"] == "half-way" and error["postmark"]["deleted"] == ours[:1], error)
+    check("1 of 3 are deleted" in error["todo"], error)
+    # Before that it is a failure like any other.
+    stage.tap.answers["/webhooks/%d" % ours[1]] = [(500, "application/json", b"{}")]
+    error = stage.ask("POST", "/webhook/delete", {"instance": True}, 502)[0]["error"]
+    check(error["code"] == "postmark", error)
+    answer, _ = stage.ask("POST", "/webhook/delete", {"instance": True})
+    check(answer["deleted"] == ours[1:], answer)
+
+
+# --- every page -------------------------------------------------------------------------------------
+
+
+def test_pages(folder):
+    """All that there is, or all that Postmark lists, and then how to ask for the rest."""
+    stage = Stage(folder)
+
+    def page(first, count, total):
+        return 200, "application/json", json.dumps({"TotalCount": total, "Messages": [
+            {"MessageID": "%d" % i, "Subject": "s"} for i in range(first, first + count)]}).encode()
+    answers = stage.tap.answers["/messages/outbound"] = [page(i, 500, 1200) for i in (0, 500)]
+    answers.append(page(1000, 200, 1200))
+    answer, seen = stage.ask("GET", "/message/list", {"all": "true"})
+    check([m["MessageID"] for m in answer["Messages"]] == ["%d" % i for i in range(1200)], len(seen))
+    check("cut" not in answer and "note" not in answer, sorted(answer))
+
+    refusal = 422, "application/json", json.dumps({
+        "ErrorCode": 600, "Message": "The sum of 'count' and 'offset' may not exceed 10,000."}).encode()
+
+    def beyond(last=refusal, start=0):
+        stage.tap.answers["/messages/outbound"] = [
+            page(i, min(500, 10000 - i), 12000) for i in range(start, 10000, 500)] + [last]
+    beyond()
+    answer, seen = stage.ask("GET", "/message/list", {"all": "true"})
+    check(len(answer["Messages"]) == 10000 and answer["cut"] is True, len(answer["Messages"]))
+    check("from-date" in answer["note"], answer["note"])
+    check(len(seen) == 21, len(seen))
+    # From the middle of a page on: the last page is as short as it must be.
+    beyond(start=300)
+    answer, seen = stage.ask("GET", "/message/list", {"all": "true", "offset": 300})
+    check(len(answer["Messages"]) == 9700 and answer["cut"] is True, len(answer["Messages"]))
+    check(all(int(s.query["offset"]) + int(s.query["count"]) <= 10000 for s in seen[:-1]), "a page beyond")
+    # Another failure is no end.
+    beyond((500, "application/json", b"{}"))
+    stage.ask("GET", "/message/list", {"all": "true"}, 502)
+    beyond()
+    if program("pmrelayctl") is not None:
+        done = subprocess.run(
+            [program("pmrelayctl"), "--socket", stage.relay.control_path, "message", "list", "--all"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        check(done.returncode == 0 and "Note: " in done.stderr and "from-date" in done.stderr, done.stderr)
+        check(len(done.stdout.splitlines()) == 10001, len(done.stdout.splitlines()))
 
 
 # --- the raw request ------------------------------------------------------------------------------
@@ -489,6 +546,17 @@ def test_rawrequest(folder):
     binary = raw(**{"response-type": "binary"})[0]["body"]
     check(base64.b64decode(binary) == b"\0\xff", binary)
     check(raw()[0]["body"] == "no JSON", "what is no JSON is a text")
+    # A text that many would read to its first NUL alone; the answer says what its body is.
+    will(good, (200, "text/plain", b"a\0b"), (200, "text/plain", b"ab"))
+    check(raw()[0]["body_type"] == "json", "the type of a body")
+    answer = raw(**{"response-type": "text"})[0]
+    check((answer["body_type"], base64.b64decode(answer["body"])) == ("binary", b"a\0b"), answer)
+    answer = raw(**{"response-type": "text"})[0]
+    check((answer["body_type"], answer["body"]) == ("text", "ab"), answer)
+    # More than can be had is told.
+    will((200, "text/plain", b"x" * ((128 << 20) + 1)))
+    error = raw(502, **{"response-type": "text"})[0]["error"]
+    check(error["code"] == "answer" and "128 MiB" in error["message"], error)
 
     # Retries: none by default; 5xx and lost connections; others when all errors count.
     will(bad, good)
@@ -739,6 +807,6 @@ def test_sendbatchemailwithtemplate(folder):
 
 run([test_createserver, test_deleteserver, test_editservers, test_editserver, test_getservers,
      test_getserver, test_listservers, test_createwebhook, test_getwebhook, test_listwebhooks,
-     test_editwebhook, test_deletewebhook, test_deleteinstancedwebhooks, test_rawrequest,
+     test_editwebhook, test_deletewebhook, test_deleteinstancedwebhooks, test_pages, test_rawrequest,
      test_sendsingleemail, test_sendbatchemail, test_sendemailwithtemplate,
      test_sendbatchemailwithtemplate], "connector")

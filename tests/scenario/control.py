@@ -122,6 +122,28 @@ def permissions(folder):
     # Secrets are for those who may change.
     got = as_user("nobody", lambda: status("GET", "/server/get?tokens=show"))
     check(got[0] == 403, got)
+    # So is what mails say, wherever it is; about them everybody may know.
+    relay.ask("POST", "/route/pause/default", {})
+    item = relay.ask("POST", "/send", {"from": SENDER, "to": READER, "text-body": "a secret"})["id"]
+    got = as_user("nobody", lambda: status("GET", "/queue/show/%s?content=true" % item))
+    check(got[0] == 403 and "argument content of queue show" in got[1], got)
+    got = as_user("nobody", lambda: status("GET", "/queue/show/%s?content=false" % item))
+    check(got[0] == 200 and READER in got[1] and "a secret" not in got[1], got)
+    relay.ask("POST", "/route/resume/default", {})
+    name = wait_for("Postmark's id", lambda: relay.ask("GET", "/queue/show/" + item)["postmark_id"])
+    got = as_user("nobody", lambda: status("GET", "/message/get/" + name))
+    check(got[0] == 200 and READER in got[1] and "a secret" not in got[1], got)
+    check("administrators" in json.loads(got[1])["note"], got)
+    got = as_user("nobody", lambda: status("GET", "/message/dump/" + name))
+    check(got[0] == 403, got)
+    shown = relay.ask("GET", "/message/get/" + name)
+    check(shown["TextBody"] == "a secret" and "note" not in shown, shown)
+    check("a secret" in json.dumps(relay.ask("GET", "/message/dump/" + name)), "a dump without its mail")
+    # Whoever may only look does not make Postmark be asked as often as he likes.
+    first, second = (json.loads(as_user("nobody", lambda: status("GET", "/healthcheck"))[1])
+                     for _ in range(2))
+    check(first["healthy"] and first["checked"] == second["checked"], (first, second))
+    check(relay.ask("GET", "/healthcheck")["checked"] > first["checked"], "root gets an old answer")
     shown = relay.ask("GET", "/server/get", query={"tokens": "show"})
     check(shown["ApiTokens"] == [TOKEN], shown)
     check("operation=reload" in relay.log(), "a refused reload is not in the log")
@@ -787,6 +809,113 @@ def in_background(relay, method, path, body=None):
     return thread, answers
 
 
+def waits_for_changes(folder):
+    """Whoever waits for a mail is told of its hold or end, however the operator names it."""
+    sandbox, relay = pair(folder)
+    relay.ask("POST", "/route/pause/default", {})
+
+    def waiting(count=1):
+        """Mails of a request that waits for them, and its (thread, answers)."""
+        before = {i["id"] for i in listed(relay, count=500)}
+        mails = [{"From": SENDER, "To": READER, "TextBody": "t"}] * count
+        under_way = in_background(relay, "POST", "/send/batch", {"emails": mails, "wait": True})
+        ids = wait_for("the mails", lambda: (
+            lambda new: len(new) == count and sorted(new))(
+                {i["id"] for i in listed(relay, count=500)} - before))
+        time.sleep(0.3)  # it waits only when all are stored
+        return ids, under_way
+
+    def states(under_way):
+        thread, answers = under_way
+        thread.join(10)
+        check(answers and answers[0] is not None and answers[0].status == 200, [str(a) for a in answers])
+        return answers[0].json["results"]
+
+    # By the id of the mail.
+    (one,), under_way = waiting()
+    relay.ask("POST", "/queue/hold", {"id": [one.rpartition("-")[0]], "reason": "by the mail's id"})
+    result, = states(under_way)
+    check(result["state"] == "held" and "by the mail's id" in result["message"], result)
+    (two,), under_way = waiting()
+    relay.ask("POST", "/queue/delete", {"id": [two.rpartition("-")[0]]})
+    check([r["state"] for r in states(under_way)] == ["deleted"], "deleted by the mail's id")
+    # As people type it.
+    (small,), under_way = waiting()
+    relay.ask("POST", "/queue/delete", {"id": [small.lower()]})
+    check([r["state"] for r in states(under_way)] == ["deleted"], "deleted in small letters")
+    # One that can be changed, and one that cannot.
+    (three,), under_way = waiting()
+    answer = relay.ask("POST", "/queue/delete", {"id": [three, "nothing"]})
+    check((answer["changed"], answer["unknown"]) == (1, 1), answer)
+    check([r["state"] for r in states(under_way)] == ["deleted"], "deleted with an unknown one")
+    # All there are; and one of two, which goes on.
+    ids, under_way = waiting(2)
+    relay.ask("POST", "/queue/delete", {"id": [ids[0].rpartition("-")[0]]})
+    time.sleep(0.5)
+    check(not under_way[1], "answered while one is there still")
+    relay.ask("POST", "/queue/hold", {"all": True, "reason": "all of them"})
+    results = states(under_way)
+    check(sorted(r["state"] for r in results) == ["deleted", "held"], results)
+    _, under_way = waiting(3)
+    relay.ask("POST", "/queue/delete", {"all": True, "state": ["spooled", "waiting", "held"]})
+    check([r["state"] for r in states(under_way)] == ["deleted"] * 3, "all deleted")
+
+
+def room_for_each_kind(folder):
+    """Requests that hang or wait leave room for those of other kinds, and say what the limit is."""
+    sandbox, relay = pair(folder, {"control": {"connections": 400}})
+    sandbox.faults({"path": "/server", "delay_before_ms": 4000})
+    raws = [in_background(relay, "POST", "/raw", {"method": "GET", "path": "/server"}) for _ in range(12)]
+    time.sleep(0.5)
+    start = time.monotonic()
+    answer = relay.ask("GET", "/healthcheck")
+    check(answer["healthy"], answer)
+    relay.ask("GET", "/stream/list")
+    check(time.monotonic() - start < 2, "beside raw requests it took %g s" % (time.monotonic() - start))
+    # Any call may hang: health has connections of its own.
+    calls = [in_background(relay, "GET", "/server/get") for _ in range(8)]
+    time.sleep(0.3)
+    start = time.monotonic()
+    check(relay.ask("GET", "/healthcheck")["healthy"], "unhealthy")
+    check(time.monotonic() - start < 2, "beside calls it took %g s" % (time.monotonic() - start))
+    for thread, answers in raws + calls:
+        thread.join(20)
+        check(answers and answers[0].status == 200, [str(a) for a in answers])
+    sandbox.faults()
+    # One that goes while it waits for its turn takes nobody's.
+    sandbox.faults({"path": "/server", "delay_before_ms": 1000})
+    raws = [in_background(relay, "POST", "/raw", {"method": "GET", "path": "/server"}) for _ in range(6)]
+    time.sleep(0.3)
+    for _ in range(6):
+        body = b'{"method":"GET","path":"/server"}'
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(relay.control_path)
+            s.sendall(b"POST /raw HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            time.sleep(0.05)
+    raws += [in_background(relay, "POST", "/raw", {"method": "GET", "path": "/server"}) for _ in range(6)]
+    for thread, answers in raws:
+        thread.join(20)
+        check(answers and answers[0].status == 200, [str(a) for a in answers])
+    sandbox.faults()
+    # Sends that wait.
+    relay.ask("POST", "/route/pause/default", {})
+    mail = {"from": SENDER, "to": READER, "text-body": "t"}
+    waiting = [in_background(relay, "POST", "/send", dict(mail, wait=True)) for _ in range(128)]
+    wait_for("128 mails", lambda: relay.ask("GET", "/queue/count")["spooled"] == 128)
+    time.sleep(0.3)
+    answer = relay.control("POST", "/send", dict(mail, wait=True))
+    check(answer.status == 503 and answer.error["code"] == "busy", str(answer))
+    check("128 requests that send" in answer.error["message"], answer.error)
+    relay.ask("GET", "/version")
+    relay.ask("POST", "/raw", {"method": "GET", "path": "/server"})
+    relay.ask("GET", "/server/get")
+    relay.ask("POST", "/route/resume/default", {})
+    for thread, answers in waiting:
+        thread.join(20)
+        check(answers and answers[0].status == 200, [str(a) for a in answers])
+    relay.ask("POST", "/send", dict(mail, wait=True))
+
+
 def cut_short(folder):
     """Requests under way when the settings change, and when the relay ends."""
     sandbox, relay = pair(folder)
@@ -844,4 +973,5 @@ def pmrelayctl(folder):
 
 run([permissions, client_certificates, bad_requests, hostile_clients_while_mail_flows, openapi,
      every_example, queue, waiting_and_flush, drain_of_one_route, batches, status_by_any_id, events,
-     explain_and_top, healthcheck, settings, cut_short, pmrelayctl], "control")
+     waits_for_changes, room_for_each_kind, explain_and_top, healthcheck, settings, cut_short,
+     pmrelayctl], "control")

@@ -447,7 +447,7 @@ def foreign_bytes(folder):
         elif path == "/show/config":
             handler.reply({"config": HOSTILE})
         elif path == "/raw":
-            handler.reply({"status": 200, "ms": 1, "tries": 1, "body": HOSTILE})
+            handler.reply({"status": 200, "elapsed_ms": 1, "tries": 1, "body": HOSTILE})
         elif path.startswith("/message/dump"):
             handler.reply({"Body": HOSTILE})
         elif path == "/server/list":

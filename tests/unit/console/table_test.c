@@ -386,8 +386,11 @@ stories(void **state)
 			"FAILED  token         refused\n", "Put a new one in\n", NULL } },
 		{ "settings", "show config", "{'config':'smtp {\\n\\tlisten = x\\n}\\n'}",
 		    { "smtp {\n    listen = x\n}\n", NULL } },
-		{ "a raw answer", "raw", "{'status':404,'ms':12,'tries':1,'body':{'a':1}}",
+		{ "a raw answer", "raw", "{'status':404,'elapsed_ms':12,'tries':1,'body':{'a':1}}",
 		    { "HTTP 404, 12 ms\n", "{\n  \"a\": 1\n}\n", NULL } },
+		{ "a raw answer that is no text", "raw",
+		    "{'status':200,'elapsed_ms':12,'tries':1,'body_type':'binary','body':'AAE='}",
+		    { "HTTP 200, 12 ms, as base64\n", "AAE=\n", NULL } },
 		{ "a dump", "message dump", "{'Body':'From: a\\r\\n\\r\\nHi\\u001b\\r\\n'}",
 		    { "From: a\n\nHi\\x1B\n", NULL } },
 	};
