@@ -35,14 +35,17 @@ static const struct option_row rows[] = {
 	    .text = "PEM file with the authorities whose client certificates are taken." },
 	{ SECTION, "admins", OPTION_LIST, RELOAD_LIVE, AT(control_admins), .preset = "",
 	    .most = 1000, .right = value_is_name, .wanted = "names in client certificates",
-	    .text = "Names in client certificates whose holders may do all." },
+	    .text = "Names in client certificates whose holders may do all.  The log puts \"CN \" "
+		    "before such a name; here it stands without." },
 	{ SECTION, "readers", OPTION_LIST, RELOAD_LIVE, AT(control_readers), .preset = "",
 	    .most = 1000, .right = value_is_name, .wanted = "names in client certificates",
-	    .text = "Names in client certificates whose holders may read.  All other "
-		    "certificates may do nothing." },
+	    .text = "Names in client certificates whose holders may read, but not what mails "
+		    "say.  All other certificates may do nothing." },
 	{ SECTION, "body-size", OPTION_SIZE, RELOAD_LIVE, AT(control_body_bytes), .preset = "64M",
 	    .least = 64 * KIBIBYTE, .most = GIBIBYTE,
-	    .text = "Largest body of a request.  Beyond it a request is refused." },
+	    .text = "Largest body of a request.  Beyond it a request is refused, and so is one "
+		    "with more than 1,000,000 values in its JSON, or 10,000 where readers may "
+		    "ask, too." },
 	{ SECTION, "connections", OPTION_NUMBER, RELOAD_LIVE, AT(control_connections),
 	    .preset = "64", .least = 1, .most = 10000,
 	    .text = "Most connections at once.  Beyond it one is turned away." },
@@ -60,7 +63,8 @@ static const struct option_row rows[] = {
 const struct option_section options_control = {
 	.name = SECTION,
 	.text = "How the relay is looked at and steered: HTTP and JSON, on a Unix socket "
-		"and, where wanted, over TLS.  Members of the group may read; root and the "
-		"daemon's user may do all.",
+		"and, where wanted, over TLS.  Members of the group may read, but not what "
+		"mails say; root and the daemon's user may do all.  Over TLS a request for a "
+		"change from a page in a browser (with the header Origin) is refused.",
 	OPTION_ROWS(rows),
 };
