@@ -79,7 +79,7 @@ need_packages() {
 
 build_packages=(gcc libc6-dev make autoconf automake pkg-config libevent-dev
 	libcurl4-openssl-dev libgmime-3.0-dev libjansson-dev libsqlite3-dev libconfuse-dev
-	libseccomp-dev libssl-dev libsystemd-dev ca-certificates)
+	libpcre2-dev libseccomp-dev libssl-dev libsystemd-dev ca-certificates)
 
 # The folder, then arguments for configure.
 configure_in() {

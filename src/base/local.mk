@@ -9,6 +9,7 @@ libbase_a_SOURCES = \
 	src/base/log.c src/base/log.h \
 	src/base/loop.c src/base/loop.h \
 	src/base/mem.c src/base/mem.h \
+	src/base/pattern.c src/base/pattern.h \
 	src/base/privs.c src/base/privs.h \
 	src/base/secret.c src/base/secret.h \
 	src/base/stream.c src/base/stream.h \
@@ -93,3 +94,8 @@ check_PROGRAMS += tests/unit/base/httpd_test
 TESTS += tests/unit/base/httpd_test
 tests_unit_base_httpd_test_SOURCES = tests/unit/base/httpd_test.c
 tests_unit_base_httpd_test_LDADD = $(base_test_libs) $(TLS_LIBS)
+
+check_PROGRAMS += tests/unit/base/pattern_test
+TESTS += tests/unit/base/pattern_test
+tests_unit_base_pattern_test_SOURCES = tests/unit/base/pattern_test.c
+tests_unit_base_pattern_test_LDADD = $(base_test_libs) $(PCRE2_LIBS)

@@ -5,9 +5,10 @@
 #include <stddef.h>
 
 /*
- * Regular expressions of an operator, run on texts of anybody: PCRE2 with limits on steps, depth
- * and memory, so that no pattern and no text can hang the relay.  UTF-8; (?m), (?s), (?-i) and so
- * on as in pcre2pattern(3).  Single-threaded.
+ * Regular expressions of an operator, run on texts of anybody: PCRE2 with limits on work, depth
+ * and memory, so that no pattern and no text can hang the relay.  UTF-8, and \w, \d, \b and their
+ * like know all of Unicode; (?m), (?s), (?-i) and so on as in pcre2pattern(3); a line ends with
+ * LF.  Single-threaded.
  */
 struct pattern;
 
@@ -28,14 +29,19 @@ size_t pattern_name_count(const struct pattern *);
 const char *pattern_name(const struct pattern *, size_t index);
 
 /*
- * The first match from *at on; text is valid UTF-8.  On a match *at is where the next search
- * begins (past an empty match, too).
+ * The first match from *at on; text is valid UTF-8, and *at the begin of a character.  On a match
+ * *at is where the next search begins (past an empty match, too).  All searches that follow one
+ * from 0 share its limit of work.
  */
 enum pattern_end pattern_match(struct pattern *, const char *text, size_t len, size_t *at);
 /* What a named group was in the last match: lent from that text.  False: it took no part. */
 bool pattern_group(const struct pattern *, size_t index, const char **text_r, size_t *len_r);
 
-/* '*' and '?' alone, without case: for names and addresses.  Linear in time. */
+/*
+ * '*' and '?' (one character) alone, without ASCII case: for names and addresses.  One that begins
+ * with '@' may have anything before it: "@b.example" holds for all of that domain.  Never takes
+ * more steps than the two lengths multiplied.
+ */
 bool pattern_glob(const char *glob, const char *text);
 
 #endif

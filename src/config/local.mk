@@ -16,7 +16,8 @@ libconfig_a_SOURCES = \
 	src/config/rows.h \
 	src/config/values.c src/config/values.h
 
-CONFIG_TEST_LIBS = libconfig.a libbase.a $(CMOCKA_LIBS) $(CONFUSE_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+CONFIG_TEST_LIBS = libconfig.a libbase.a $(CMOCKA_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) \
+	$(EVENT_LIBS) $(SECCOMP_LIBS)
 check_PROGRAMS += tests/unit/config/config_test tests/unit/config/documents_test
 TESTS += tests/unit/config/config_test tests/unit/config/documents_test
 tests_unit_config_config_test_SOURCES = tests/unit/config/config_test.c

@@ -9,7 +9,7 @@ pmrelayd_SOURCES = \
 	src/programs/handover.c src/programs/handover.h
 pmrelayd_LDADD = libcontrol.a libintake.a libdispatch.a libsmtp.a libconvert.a libchannel.a \
 	libstore.a libpostmark.a libmail.a libconfig.a liboperations.a libbase.a \
-	$(GMIME_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CONFUSE_LIBS) \
+	$(GMIME_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) \
 	$(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS)
 
 bin_PROGRAMS += pmrelayctl
@@ -27,7 +27,7 @@ TESTS += tests/unit/programs/handover_test
 tests_unit_programs_handover_test_SOURCES = tests/unit/programs/handover_test.c \
 	src/programs/handover.c src/programs/handover.h
 tests_unit_programs_handover_test_LDADD = libconfig.a libbase.a \
-	$(CMOCKA_LIBS) $(CONFUSE_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+	$(CMOCKA_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
 
 TESTS += tests/unit/programs/processes.py
 dist_check_SCRIPTS += tests/unit/programs/processes.py

@@ -19,6 +19,7 @@ include tests/fuzz/console.mk
 include tests/fuzz/httpd.mk
 include tests/fuzz/control.mk
 include tests/fuzz/mustache.mk
+include tests/fuzz/pattern.mk
 include tests/fuzz/sandbox_api.mk
 include tests/fuzz/values.mk
 
