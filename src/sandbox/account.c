@@ -18,12 +18,18 @@ account_init(struct account *account)
 	account->senders = senders_new();
 }
 
+static void
+free_server(void *item)
+{
+	struct server *server = item;
+
+	server_free(&server);
+}
+
 void
 account_deinit(struct account *account)
 {
-	for (size_t i = 0; i < account->server_count; i++)
-		server_free(&account->servers[i]);
-	free(account->servers);
+	items_deinit(&account->servers, free_server);
 	strlist_free(&account->tokens);
 	domains_free(&account->domains);
 	senders_free(&account->senders);
@@ -33,14 +39,15 @@ account_deinit(struct account *account)
 struct server *
 account_server_by_token(const struct account *account, const char *token, size_t *number_r)
 {
-	for (size_t i = 0; i < account->server_count; i++) {
-		const struct strlist *tokens = &account->servers[i]->tokens;
+	for (size_t i = 0; i < account->servers.count; i++) {
+		struct server *server = account->servers.list[i];
+		const struct strlist *tokens = &server->tokens;
 
 		for (size_t j = 0; j < tokens->count; j++) {
 			if (!text_same(tokens->items[j], token))
 				continue;
 			*number_r = j + 1;
-			return account->servers[i];
+			return server;
 		}
 	}
 	return NULL;
@@ -49,19 +56,17 @@ account_server_by_token(const struct account *account, const char *token, size_t
 struct server *
 account_server(const struct account *account, int64_t id)
 {
-	for (size_t i = 0; i < account->server_count; i++) {
-		if (account->servers[i]->id == id)
-			return account->servers[i];
-	}
-	return NULL;
+	return items_find(&account->servers, id);
 }
 
 struct server *
 account_server_by_name(const struct account *account, const char *name)
 {
-	for (size_t i = 0; i < account->server_count; i++) {
-		if (text_same(server_text(account->servers[i], "Name"), name))
-			return account->servers[i];
+	for (size_t i = 0; i < account->servers.count; i++) {
+		struct server *server = account->servers.list[i];
+
+		if (text_same(server_text(server, "Name"), name))
+			return server;
 	}
 	return NULL;
 }
@@ -71,21 +76,13 @@ account_add_server(struct account *account, const char *name)
 {
 	struct server *server = server_new(account->next_server++, name);
 
-	account->servers =
-	    mem_resize(account->servers, account->server_count + 1, sizeof(struct server *));
-	account->servers[account->server_count++] = server;
+	items_add(&account->servers, server);
 	return server;
 }
 
 void
 account_remove_server(struct account *account, struct server *server)
 {
-	size_t i = 0;
-
-	while (account->servers[i] != server)
-		i++;
-	memmove(&account->servers[i], &account->servers[i + 1],
-	    (account->server_count - i - 1) * sizeof(struct server *));
-	account->server_count--;
+	items_remove(&account->servers, server);
 	server_free(&server);
 }

@@ -6,6 +6,8 @@
 
 #include "base/strlist.h"
 
+#include "sandbox/items.h"
+
 struct domains;
 struct senders;
 struct server;
@@ -15,8 +17,7 @@ struct server;
 
 struct account {
 	struct strlist tokens;
-	struct server **servers; /* by ID, which only grows */
-	size_t server_count;
+	struct items servers; /* struct server, by ID, which only grows */
 	int64_t next_server;
 	struct domains *domains;
 	struct senders *senders;

@@ -109,6 +109,17 @@ api_fields_ok(struct state *state, const struct api_request *request, struct api
 	return false;
 }
 
+bool
+api_body_ok(struct state *state, const struct api_request *request, struct api_answer *answer,
+    int code, const char *text, const struct fields *fields, size_t count)
+{
+	if (request->json == NULL || json_object_size(request->json) == 0) {
+		api_refuse(state, answer, code, text);
+		return false;
+	}
+	return api_fields_ok(state, request, answer, fields, count);
+}
+
 void
 api_answer_fault(struct state *state, const struct fault *fault, struct api_answer *answer)
 {

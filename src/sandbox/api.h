@@ -110,6 +110,9 @@ void api_refuse_request(
     struct state *, struct api_answer *, int status, int code, const char *text);
 /* The same with status 422. */
 void api_refuse(struct state *, struct api_answer *, int code, const char *text);
+/* false: the body is empty, and the request is refused with that code and text; or as below. */
+bool api_body_ok(struct state *, const struct api_request *, struct api_answer *, int code,
+    const char *text, const struct fields *, size_t);
 /* false: a field has the wrong type, and the request is refused with 403. */
 bool api_fields_ok(
     struct state *, const struct api_request *, struct api_answer *, const struct fields *, size_t);

@@ -12,6 +12,7 @@
 #include "sandbox/records.h"
 #include "sandbox/server.h"
 #include "sandbox/state.h"
+#include "sandbox/streams.h"
 #include "sandbox/bounces.h"
 
 /* For how long Postmark keeps the source of a bounce. */
@@ -147,8 +148,7 @@ struct filter {
 	const char *stream;
 	bool by_inactive;
 	bool inactive;
-	int64_t least_ms;
-	int64_t most_ms;
+	struct query_span span;
 };
 
 /* NULL, or what is wrong with the query. */
@@ -173,17 +173,13 @@ filter_read(const struct api_request *request, struct filter *filter)
 	filter->stream = query_text(request, "messagestream");
 	if (filter->stream == NULL)
 		filter->stream = STATE_DEFAULT_STREAM;
-	filter->most_ms = INT64_MAX;
-	if (query_time(request, "fromdate", false, &filter->least_ms) != 0 ||
-	    query_time(request, "todate", true, &filter->most_ms) != 0)
-		return "A date is not valid.";
-	return NULL;
+	return query_span(request, &filter->span);
 }
 
 static bool
 filter_matches(const struct filter *filter, const struct record *record)
 {
-	return record->wall_ms >= filter->least_ms && record->wall_ms <= filter->most_ms &&
+	return query_span_has(&filter->span, record->wall_ms) &&
 	       text_same(text_of(record, "MessageStream"), filter->stream) &&
 	       (filter->type == NULL || strcmp(text_of(record, "Type"), filter->type->name) == 0) &&
 	       (!filter->by_inactive ||
@@ -200,28 +196,21 @@ bounces_list(struct state *state, struct server *server, const struct api_reques
 {
 	struct filter filter;
 	const char *wrong = filter_read(request, &filter);
-	size_t total = 0;
-	json_t *list;
 
 	if (wrong != NULL) {
 		api_refuse(state, answer, 1000, wrong);
 		return;
 	}
-	if (server_stream(server, filter.stream) == NULL) {
-		api_refuse(
-		    state, answer, 1226, "The message stream for the provided 'ID' was not found.");
+	if (streams_find(state, server, filter.stream, answer) == NULL)
 		return;
-	}
-	list = json_array();
 	for (size_t i = records_count(state->bounces); i-- > 0;) {
 		const struct record *record = records_at(state->bounces, i);
 
 		if (record->server == server->id && filter_matches(&filter, record) &&
-		    query_page_has(&filter.page, &total))
-			json_array_append_new(list, shown(record));
+		    query_page_has(&filter.page))
+			query_page_add(&filter.page, shown(record));
 	}
-	api_answer_json(
-	    answer, json_pack("{s:I, s:o}", "TotalCount", (json_int_t)total, "Bounces", list));
+	query_page_answer(&filter.page, answer, "Bounces");
 }
 
 /* NULL: refused. */

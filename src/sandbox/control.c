@@ -258,7 +258,7 @@ control_server(struct state *state, const struct api_request *request)
 
 	if (id != NULL)
 		return account_server(&state->account, (int64_t)query_id(id));
-	return state->account.server_count > 0 ? state->account.servers[0] : NULL;
+	return state->account.servers.count > 0 ? state->account.servers.list[0] : NULL;
 }
 
 static void

@@ -6,6 +6,7 @@
 
 #include "sandbox/account.h"
 #include "sandbox/fields.h"
+#include "sandbox/items.h"
 #include "sandbox/query.h"
 #include "sandbox/state.h"
 #include "sandbox/uuid.h"
@@ -23,8 +24,7 @@ struct domain {
 };
 
 struct domains {
-	struct domain **items;
-	size_t count;
+	struct items items;
 	int64_t next;
 	json_t *dns; /* by name in lower case: what DNS has been told to say */
 };
@@ -181,8 +181,10 @@ domains_new(void)
 }
 
 static void
-domain_free(struct domain *domain)
+domain_free(void *item)
 {
+	struct domain *domain = item;
+
 	free(domain->name);
 	json_decref(domain->details);
 	free(domain);
@@ -195,9 +197,7 @@ domains_free(struct domains **domains_p)
 
 	if (domains == NULL)
 		return;
-	for (size_t i = 0; i < domains->count; i++)
-		domain_free(domains->items[i]);
-	free(domains->items);
+	items_deinit(&domains->items, domain_free);
 	json_decref(domains->dns);
 	free(domains);
 	*domains_p = NULL;
@@ -206,9 +206,11 @@ domains_free(struct domains **domains_p)
 static struct domain *
 find(const struct domains *domains, const char *name)
 {
-	for (size_t i = 0; i < domains->count; i++) {
-		if (text_same(domains->items[i]->name, name))
-			return domains->items[i];
+	for (size_t i = 0; i < domains->items.count; i++) {
+		struct domain *domain = domains->items.list[i];
+
+		if (text_same(domain->name, name))
+			return domain;
 	}
 	return NULL;
 }
@@ -221,8 +223,7 @@ add(struct domains *domains, const char *name)
 	domain->id = domains->next++;
 	domain->name = mem_string(name);
 	domain->details = domains_details_new(name);
-	domains->items = mem_resize(domains->items, domains->count + 1, sizeof(struct domain *));
-	domains->items[domains->count++] = domain;
+	items_add(&domains->items, domain);
 	return domain;
 }
 
@@ -271,15 +272,12 @@ summary_json(const struct domain *domain)
 static struct domain *
 wanted(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
-	const struct domains *domains = state->account.domains;
-	int64_t id = (int64_t)query_id(request->parts[0]);
+	struct domain *domain =
+	    items_find(&state->account.domains->items, (int64_t)query_id(request->parts[0]));
 
-	for (size_t i = 0; i < domains->count; i++) {
-		if (domains->items[i]->id == id)
-			return domains->items[i];
-	}
-	api_refuse(state, answer, 510, "The domain was not found.");
-	return NULL;
+	if (domain == NULL)
+		api_refuse(state, answer, 510, "The domain was not found.");
+	return domain;
 }
 
 static bool
@@ -290,11 +288,8 @@ body_ok(struct state *state, const struct api_request *request, struct api_answe
 		{ "ReturnPathDomain", FIELDS_STRING },
 	};
 
-	if (request->json == NULL || json_object_size(request->json) == 0) {
-		api_refuse(state, answer, 502, "The request has no data.");
-		return false;
-	}
-	return api_fields_ok(state, request, answer, fields, COUNT(fields));
+	return api_body_ok(
+	    state, request, answer, 502, "The request has no data.", fields, COUNT(fields));
 }
 
 void
@@ -304,21 +299,17 @@ domains_list(struct state *state, struct server *none, const struct api_request 
 	const struct domains *domains = state->account.domains;
 	struct query_page page;
 	const char *wrong = query_page(request, false, &page);
-	size_t total = 0;
-	json_t *list;
 
 	(void)none;
 	if (wrong != NULL) {
 		api_refuse(state, answer, 500, wrong);
 		return;
 	}
-	list = json_array();
-	for (size_t i = 0; i < domains->count; i++) {
-		if (query_page_has(&page, &total))
-			json_array_append_new(list, summary_json(domains->items[i]));
+	for (size_t i = 0; i < domains->items.count; i++) {
+		if (query_page_has(&page))
+			query_page_add(&page, summary_json(domains->items.list[i]));
 	}
-	api_answer_json(
-	    answer, json_pack("{s:I, s:o}", "TotalCount", (json_int_t)total, "Domains", list));
+	query_page_answer(&page, answer, "Domains");
 }
 
 void
@@ -355,7 +346,7 @@ check_name(const struct domains *domains, const char *name, const char **why_r)
 		*why_r = "The domain exists already.";
 		return 512;
 	}
-	if (domains->count == DOMAINS_MOST) {
+	if (domains->items.count == DOMAINS_MOST) {
 		*why_r = "The account has as many domains as it may have.";
 		return 614;
 	}
@@ -383,7 +374,8 @@ domains_create(struct state *state, struct server *none, const struct api_reques
 	}
 	domain = add(domains, name);
 	if (path != NULL && !domains_details_set_return_path(domain->details, name, path)) {
-		domain_free(domains->items[--domains->count]);
+		items_remove(&domains->items, domain);
+		domain_free(domain);
 		api_refuse(state, answer, 511,
 		    "The 'ReturnPathDomain' must be a subdomain of the domain.");
 		return;
@@ -413,19 +405,13 @@ void
 domains_delete(struct state *state, struct server *none, const struct api_request *request,
     struct api_answer *answer)
 {
-	struct domains *domains = state->account.domains;
 	struct domain *domain = wanted(state, request, answer);
-	size_t i = 0;
 
 	(void)none;
 	if (domain == NULL)
 		return;
 	api_answer_done(answer, "Domain %s removed.", domain->name);
-	while (domains->items[i] != domain)
-		i++;
-	memmove(&domains->items[i], &domains->items[i + 1],
-	    (domains->count - i - 1) * sizeof(struct domain *));
-	domains->count--;
+	items_remove(&state->account.domains->items, domain);
 	domain_free(domain);
 }
 

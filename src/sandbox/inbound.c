@@ -230,8 +230,7 @@ struct filter {
 	const char *tag;
 	const char *subject;
 	const char *hash;
-	int64_t least_ms;
-	int64_t most_ms;
+	struct query_span span;
 };
 
 /* NULL, or what is wrong with the query. */
@@ -252,11 +251,7 @@ filter_read(const struct api_request *request, struct filter *filter)
 	filter->tag = query_text(request, "tag");
 	filter->subject = query_text(request, "subject");
 	filter->hash = query_text(request, "mailboxhash");
-	filter->most_ms = INT64_MAX;
-	if (query_time(request, "fromdate", false, &filter->least_ms) != 0 ||
-	    query_time(request, "todate", true, &filter->most_ms) != 0)
-		return "A date is not valid.";
-	return NULL;
+	return query_span(request, &filter->span);
 }
 
 static bool
@@ -281,7 +276,7 @@ filter_matches(const struct filter *filter, const struct record *record)
 {
 	const json_t *json = record->json;
 
-	return record->wall_ms >= filter->least_ms && record->wall_ms <= filter->most_ms &&
+	return query_span_has(&filter->span, record->wall_ms) &&
 	       (filter->status == NULL || strcmp(or_empty(json, "Status"), filter->status) == 0) &&
 	       (filter->recipient == NULL || has_recipient(json, filter->recipient)) &&
 	       (filter->from == NULL || text_same(or_empty(json, "From"), filter->from)) &&
@@ -297,23 +292,19 @@ inbound_list(struct state *state, struct server *server, const struct api_reques
 {
 	struct filter filter;
 	const char *wrong = filter_read(request, &filter);
-	size_t total = 0;
-	json_t *list;
 
 	if (wrong != NULL) {
 		api_refuse(state, answer, 700, wrong);
 		return;
 	}
-	list = json_array();
 	for (size_t i = records_count(state->inbound); i-- > 0;) {
 		const struct record *record = records_at(state->inbound, i);
 
 		if (record->server == server->id && filter_matches(&filter, record) &&
-		    query_page_has(&filter.page, &total))
-			json_array_append_new(list, summary(record));
+		    query_page_has(&filter.page))
+			query_page_add(&filter.page, summary(record));
 	}
-	api_answer_json(answer,
-	    json_pack("{s:I, s:o}", "TotalCount", (json_int_t)total, "InboundMessages", list));
+	query_page_answer(&filter.page, answer, "InboundMessages");
 }
 
 /* The mail of the path; NULL: refused. */

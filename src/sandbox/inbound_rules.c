@@ -16,21 +16,19 @@ inbound_rules_list(struct state *state, struct server *server, const struct api_
 {
 	struct query_page page;
 	const char *wrong = query_page(request, false, &page);
-	size_t i, total = 0;
-	json_t *list, *one;
+	size_t i;
+	json_t *one;
 
 	if (wrong != NULL) {
 		api_refuse(state, answer, 800, wrong);
 		return;
 	}
-	list = json_array();
 	json_array_foreach(server->inbound_rules, i, one)
 	{
-		if (query_page_has(&page, &total))
-			json_array_append(list, one);
+		if (query_page_has(&page))
+			query_page_add(&page, json_incref(one));
 	}
-	api_answer_json(
-	    answer, json_pack("{s:I, s:o}", "TotalCount", (json_int_t)total, "InboundRules", list));
+	query_page_answer(&page, answer, "InboundRules");
 }
 
 /* An address, or a domain with a dot in it. */

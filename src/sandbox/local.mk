@@ -12,6 +12,7 @@ libsandbox_a_SOURCES = \
 	src/sandbox/hook_calls.c src/sandbox/hook_calls.h \
 	src/sandbox/inbound.c src/sandbox/inbound.h \
 	src/sandbox/inbound_rules.c \
+	src/sandbox/items.c src/sandbox/items.h \
 	src/sandbox/post.c src/sandbox/post.h \
 	src/sandbox/removals.c src/sandbox/removals.h \
 	src/sandbox/tracks.c src/sandbox/tracks.h \

@@ -24,6 +24,7 @@ query_page(const struct api_request *request, bool windowed, struct query_page *
 	const char *offset = query_text(request, "offset");
 	uint64_t number;
 
+	memset(page_r, 0, sizeof(*page_r));
 	if (count == NULL || text_number(count, strlen(count), 1, QUERY_MOST_COUNT, &number) != 0)
 		return "The 'count' parameter is required, from 1 to 500.";
 	page_r->count = (size_t)number;
@@ -36,11 +37,27 @@ query_page(const struct api_request *request, bool windowed, struct query_page *
 }
 
 bool
-query_page_has(const struct query_page *page, size_t *total)
+query_page_has(struct query_page *page)
 {
-	size_t index = (*total)++;
+	size_t index = page->total++;
 
 	return index >= page->offset && index - page->offset < page->count;
+}
+
+void
+query_page_add(struct query_page *page, json_t *json)
+{
+	if (page->list == NULL)
+		page->list = json_array();
+	json_array_append_new(page->list, json);
+}
+
+void
+query_page_answer(struct query_page *page, struct api_answer *answer, const char *name)
+{
+	api_answer_json(answer, json_pack("{s:I, s:o}", "TotalCount", (json_int_t)page->total, name,
+				    page->list != NULL ? page->list : json_array()));
+	page->list = NULL;
 }
 
 int
@@ -79,6 +96,23 @@ query_time(const struct api_request *request, const char *key, bool is_end, int6
 	}
 	*ms_r = ms - (int64_t)STATE_EASTERN_MINUTES * 60000;
 	return 0;
+}
+
+const char *
+query_span(const struct api_request *request, struct query_span *span_r)
+{
+	span_r->least_ms = 0;
+	span_r->most_ms = INT64_MAX;
+	return query_time(request, "fromdate", false, &span_r->least_ms) != 0 ||
+		       query_time(request, "todate", true, &span_r->most_ms) != 0
+		   ? "A date is not valid."
+		   : NULL;
+}
+
+bool
+query_span_has(const struct query_span *span, int64_t wall_ms)
+{
+	return wall_ms >= span->least_ms && wall_ms <= span->most_ms;
 }
 
 uint64_t

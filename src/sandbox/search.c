@@ -18,6 +18,7 @@
 #include "sandbox/rules.h"
 #include "sandbox/server.h"
 #include "sandbox/state.h"
+#include "sandbox/streams.h"
 #include "sandbox/search.h"
 
 /* ---- a message as JSON ---- */
@@ -110,8 +111,7 @@ struct search {
 	const char *stream;
 	const char *metadata_key; /* NULL: none */
 	const char *metadata_value;
-	int64_t least_ms;
-	int64_t most_ms;
+	struct query_span span;
 };
 
 /* NULL, or what is wrong with the query. */
@@ -145,11 +145,7 @@ search_read(const struct api_request *request, struct search *search)
 		search->metadata_key = pair->key + strlen(metadata);
 		search->metadata_value = pair->value;
 	}
-	search->most_ms = INT64_MAX;
-	if (query_time(request, "fromdate", false, &search->least_ms) != 0 ||
-	    query_time(request, "todate", true, &search->most_ms) != 0)
-		return "A date is not valid.";
-	return NULL;
+	return query_span(request, &search->span);
 }
 
 static bool
@@ -184,7 +180,7 @@ search_matches(const struct state *state, const struct server *server, const str
 {
 	return message->server == server->id &&
 	       clock_mono_ms() - message->mono_ms >= state->search_lag_ms &&
-	       message->wall_ms >= search->least_ms && message->wall_ms <= search->most_ms &&
+	       query_span_has(&search->span, message->wall_ms) &&
 	       text_same(message->stream, search->stream) &&
 	       (search->status == NULL || !text_same(search->status, "queued")) &&
 	       (search->recipient == NULL || has_recipient(message, search->recipient)) &&
@@ -203,21 +199,17 @@ search_messages(struct state *state, struct server *server, const struct api_req
 	const struct message *message;
 	struct search search;
 	const char *wrong = search_read(request, &search);
-	size_t index = messages_count(state->messages), total = 0;
-	json_t *list, *sent;
+	size_t index = messages_count(state->messages);
+	json_t *sent;
 	bool by_relay_id;
 
 	if (wrong != NULL) {
 		api_refuse(state, answer, 700, wrong);
 		return;
 	}
-	if (server_stream(server, search.stream) == NULL) {
-		api_refuse(
-		    state, answer, 1226, "The message stream for the provided 'ID' was not found.");
+	if (streams_find(state, server, search.stream, answer) == NULL)
 		return;
-	}
 
-	list = json_array();
 	by_relay_id = search.metadata_key != NULL && text_same(search.metadata_key, "relay-id");
 	if (by_relay_id)
 		message = messages_by_relay_id(state->messages, search.metadata_value);
@@ -225,9 +217,9 @@ search_messages(struct state *state, struct server *server, const struct api_req
 		message = index > 0 ? messages_at(state->messages, --index) : NULL;
 	while (message != NULL) {
 		if (search_matches(state, server, &search, message) &&
-		    query_page_has(&search.page, &total)) {
+		    query_page_has(&search.page)) {
 			sent = request_json(message);
-			json_array_append_new(list, summary_json(message, sent));
+			query_page_add(&search.page, summary_json(message, sent));
 			json_decref(sent);
 		}
 		if (by_relay_id)
@@ -235,15 +227,13 @@ search_messages(struct state *state, struct server *server, const struct api_req
 		else
 			message = index > 0 ? messages_at(state->messages, --index) : NULL;
 	}
-	api_answer_json(
-	    answer, json_pack("{s:I, s:o}", "TotalCount", (json_int_t)total, "Messages", list));
+	query_page_answer(&search.page, answer, "Messages");
 }
 
 /* ---- one sent message ---- */
 
-/* Which message /messages/outbound/{id}/... is about; NULL: refused. */
-static const struct message *
-path_message(struct state *state, const struct server *server, const struct api_request *request,
+const struct message *
+search_wanted(struct state *state, const struct server *server, const struct api_request *request,
     struct api_answer *answer)
 {
 	const struct message *message =
@@ -377,7 +367,7 @@ void
 search_details(struct state *state, struct server *server, const struct api_request *request,
     struct api_answer *answer)
 {
-	const struct message *message = path_message(state, server, request, answer);
+	const struct message *message = search_wanted(state, server, request, answer);
 	json_t *sent, *out;
 
 	if (message == NULL)
@@ -396,7 +386,7 @@ void
 search_dump(struct state *state, struct server *server, const struct api_request *request,
     struct api_answer *answer)
 {
-	const struct message *message = path_message(state, server, request, answer);
+	const struct message *message = search_wanted(state, server, request, answer);
 	json_t *sent;
 
 	if (message == NULL)

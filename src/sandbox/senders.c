@@ -7,6 +7,7 @@
 #include "sandbox/account.h"
 #include "sandbox/domains.h"
 #include "sandbox/fields.h"
+#include "sandbox/items.h"
 #include "sandbox/query.h"
 #include "sandbox/rules.h"
 #include "sandbox/state.h"
@@ -27,8 +28,7 @@ struct sender {
 };
 
 struct senders {
-	struct sender **items;
-	size_t count;
+	struct items items;
 	int64_t next;
 };
 
@@ -44,8 +44,10 @@ senders_new(void)
 }
 
 static void
-sender_free(struct sender *sender)
+sender_free(void *item)
 {
+	struct sender *sender = item;
+
 	free(sender->address);
 	free(sender->name);
 	free(sender->reply_to);
@@ -61,9 +63,7 @@ senders_free(struct senders **senders_p)
 
 	if (senders == NULL)
 		return;
-	for (size_t i = 0; i < senders->count; i++)
-		sender_free(senders->items[i]);
-	free(senders->items);
+	items_deinit(&senders->items, sender_free);
 	free(senders);
 	*senders_p = NULL;
 }
@@ -71,9 +71,11 @@ senders_free(struct senders **senders_p)
 static struct sender *
 find(const struct senders *senders, const char *address)
 {
-	for (size_t i = 0; i < senders->count; i++) {
-		if (text_same(senders->items[i]->address, address))
-			return senders->items[i];
+	for (size_t i = 0; i < senders->items.count; i++) {
+		struct sender *sender = senders->items.list[i];
+
+		if (text_same(sender->address, address))
+			return sender;
 	}
 	return NULL;
 }
@@ -95,8 +97,7 @@ add(struct senders *senders, const char *address, const char *name)
 	sender->reply_to = mem_string("");
 	sender->note = mem_string("");
 	sender->details = domains_details_new(domain_of(sender));
-	senders->items = mem_resize(senders->items, senders->count + 1, sizeof(struct sender *));
-	senders->items[senders->count++] = sender;
+	items_add(&senders->items, sender);
 	return sender;
 }
 
@@ -142,15 +143,12 @@ full_json(const struct sender *sender)
 static struct sender *
 wanted(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
-	const struct senders *senders = state->account.senders;
-	int64_t id = (int64_t)query_id(request->parts[0]);
+	struct sender *sender =
+	    items_find(&state->account.senders->items, (int64_t)query_id(request->parts[0]));
 
-	for (size_t i = 0; i < senders->count; i++) {
-		if (senders->items[i]->id == id)
-			return senders->items[i];
-	}
-	api_refuse(state, answer, 501, "The sender signature was not found.");
-	return NULL;
+	if (sender == NULL)
+		api_refuse(state, answer, 501, "The sender signature was not found.");
+	return sender;
 }
 
 /* The address alone, to be freed; NULL: it is none. */
@@ -204,11 +202,8 @@ body_ok(struct state *state, const struct api_request *request, struct api_answe
 	const char *reply_to;
 	char *address;
 
-	if (request->json == NULL || json_object_size(request->json) == 0) {
-		api_refuse(state, answer, 502, "The request has no data.");
-		return false;
-	}
-	if (!api_fields_ok(state, request, answer, fields, COUNT(fields)))
+	if (!api_body_ok(
+		state, request, answer, 502, "The request has no data.", fields, COUNT(fields)))
 		return false;
 	if (!lengths_ok(request->json)) {
 		api_refuse(state, answer, 521, "A field is too long.");
@@ -255,21 +250,17 @@ senders_list(struct state *state, struct server *none, const struct api_request 
 	const struct senders *senders = state->account.senders;
 	struct query_page page;
 	const char *wrong = query_page(request, false, &page);
-	size_t total = 0;
-	json_t *list;
 
 	(void)none;
 	if (wrong != NULL) {
 		api_refuse(state, answer, 500, wrong);
 		return;
 	}
-	list = json_array();
-	for (size_t i = 0; i < senders->count; i++) {
-		if (query_page_has(&page, &total))
-			json_array_append_new(list, summary_json(senders->items[i]));
+	for (size_t i = 0; i < senders->items.count; i++) {
+		if (query_page_has(&page))
+			query_page_add(&page, summary_json(senders->items.list[i]));
 	}
-	api_answer_json(answer,
-	    json_pack("{s:I, s:o}", "TotalCount", (json_int_t)total, "SenderSignatures", list));
+	query_page_answer(&page, answer, "SenderSignatures");
 }
 
 void
@@ -307,7 +298,7 @@ check_new(
 		*why_r = "The sender signature exists already.";
 		return 504;
 	}
-	if (senders->count == SENDERS_MOST) {
+	if (senders->items.count == SENDERS_MOST) {
 		*why_r = "The account has as many sender signatures as it may have.";
 		return 614;
 	}
@@ -337,7 +328,8 @@ senders_create(struct state *state, struct server *none, const struct api_reques
 	sender = add(senders, address, "");
 	sender->confirmed = domains_verified(state->account.domains, domain_of(sender));
 	if (!apply(sender, request->json)) {
-		sender_free(senders->items[--senders->count]);
+		items_remove(&senders->items, sender);
+		sender_free(sender);
 		api_refuse(state, answer, 511,
 		    "The 'ReturnPathDomain' must be a subdomain of the address's domain.");
 		goto free_address;
@@ -368,19 +360,13 @@ void
 senders_delete(struct state *state, struct server *none, const struct api_request *request,
     struct api_answer *answer)
 {
-	struct senders *senders = state->account.senders;
 	struct sender *sender = wanted(state, request, answer);
-	size_t i = 0;
 
 	(void)none;
 	if (sender == NULL)
 		return;
 	api_answer_done(answer, "Signature %s removed.", sender->address);
-	while (senders->items[i] != sender)
-		i++;
-	memmove(&senders->items[i], &senders->items[i + 1],
-	    (senders->count - i - 1) * sizeof(struct sender *));
-	senders->count--;
+	items_remove(&state->account.senders->items, sender);
 	sender_free(sender);
 }
 
@@ -435,9 +421,11 @@ senders_confirmed_json(const struct senders *senders)
 {
 	json_t *json = json_object();
 
-	for (size_t i = 0; i < senders->count; i++)
-		json_object_set_new(
-		    json, senders->items[i]->address, json_boolean(senders->items[i]->confirmed));
+	for (size_t i = 0; i < senders->items.count; i++) {
+		const struct sender *sender = senders->items.list[i];
+
+		json_object_set_new(json, sender->address, json_boolean(sender->confirmed));
+	}
 	return json;
 }
 

@@ -96,8 +96,8 @@ check_inbound_domain(
 		*why_r = "The 'InboundDomain' is not valid.";
 		return 608;
 	}
-	for (size_t i = 0; i < state->account.server_count; i++) {
-		const struct server *other = state->account.servers[i];
+	for (size_t i = 0; i < state->account.servers.count; i++) {
+		const struct server *other = state->account.servers.list[i];
 
 		if (other != server && text_same(server_text(other, "InboundDomain"), domain)) {
 			*why_r = "The 'InboundDomain' is already in use on another server.";
@@ -206,11 +206,8 @@ wanted(struct state *state, const struct api_request *request, struct api_answer
 static bool
 body_ok(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
-	if (request->json == NULL || json_object_size(request->json) == 0) {
-		api_refuse(state, answer, 609, "The request is empty.");
-		return false;
-	}
-	return api_fields_ok(state, request, answer, servers_fields, servers_fields_count);
+	return api_body_ok(state, request, answer, 609, "The request is empty.", servers_fields,
+	    servers_fields_count);
 }
 
 static void
@@ -236,24 +233,20 @@ servers_list(struct state *state, struct server *none, const struct api_request 
 	const char *name = query_text(request, "name");
 	struct query_page page;
 	const char *wrong = query_page(request, false, &page);
-	size_t total = 0;
-	json_t *list;
 
 	(void)none;
 	if (wrong != NULL) {
 		api_refuse(state, answer, 600, wrong);
 		return;
 	}
-	list = json_array();
-	for (size_t i = 0; i < state->account.server_count; i++) {
-		const struct server *server = state->account.servers[i];
+	for (size_t i = 0; i < state->account.servers.count; i++) {
+		const struct server *server = state->account.servers.list[i];
 
 		if ((name == NULL || text_find_same(server_text(server, "Name"), name) != NULL) &&
-		    query_page_has(&page, &total))
-			json_array_append_new(list, server_json(server));
+		    query_page_has(&page))
+			query_page_add(&page, server_json(server));
 	}
-	api_answer_json(
-	    answer, json_pack("{s:I, s:o}", "TotalCount", (json_int_t)total, "Servers", list));
+	query_page_answer(&page, answer, "Servers");
 }
 
 void
@@ -282,7 +275,7 @@ servers_create(struct state *state, struct server *none, const struct api_reques
 		api_refuse(state, answer, 608, "The 'Name' of the server is missing or not valid.");
 		return;
 	}
-	if (state->account.server_count == ACCOUNT_MOST_SERVERS) {
+	if (state->account.servers.count == ACCOUNT_MOST_SERVERS) {
 		api_refuse(state, answer, 614, "The account has as many servers as it may have.");
 		return;
 	}

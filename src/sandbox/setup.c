@@ -298,7 +298,7 @@ add_server(struct setup *setup, struct server *none, const json_t *value)
 		return -1;
 	if (fields_text(value, "Name") == NULL)
 		return wrong(setup, "wanted a Name");
-	if (setup->state->account.server_count == ACCOUNT_MOST_SERVERS)
+	if (setup->state->account.servers.count == ACCOUNT_MOST_SERVERS)
 		return wrong(setup, "there are as many servers as there may be");
 	server = account_add_server(&setup->state->account, "");
 	code = servers_apply(setup->state, server, value, true, &why);
@@ -355,7 +355,7 @@ free_json:
 static int
 add_tokens(struct account *account, const struct sandbox_params *params, char *why, size_t why_size)
 {
-	struct server *first = account->servers[0], *owner;
+	struct server *first = account->servers.list[0], *owner;
 	size_t number;
 
 	for (size_t i = 0; params->server_tokens != NULL && params->server_tokens[i] != NULL; i++) {
@@ -371,13 +371,15 @@ add_tokens(struct account *account, const struct sandbox_params *params, char *w
 		strlist_add(&account->tokens, params->account_tokens[i]);
 	if (account->tokens.count == 0)
 		strlist_add(&account->tokens, USUAL_ACCOUNT_TOKEN);
-	for (size_t i = 0; i < account->server_count; i++) {
-		if (account->servers[i]->tokens.count > 0)
+	for (size_t i = 0; i < account->servers.count; i++) {
+		struct server *server = account->servers.list[i];
+
+		if (server->tokens.count > 0)
 			continue;
 		if (i == 0)
 			strlist_add(&first->tokens, USUAL_SERVER_TOKEN);
 		else
-			server_new_token(account->servers[i]);
+			server_new_token(server);
 	}
 	return 0;
 }
@@ -392,6 +394,7 @@ setup_apply(struct state *state, const struct sandbox_params *params, char *why,
 		.file = params->config_file,
 	};
 	struct account *account = &state->account;
+	struct server *first;
 
 	state->switches.to_optional = params->to_optional;
 	if (params->sender_domains != NULL && params->sender_domains[0] != NULL)
@@ -400,8 +403,9 @@ setup_apply(struct state *state, const struct sandbox_params *params, char *why,
 		domains_add_verified(account->domains, params->sender_domains[i]);
 	if (setup.file != NULL && read_file(&setup) != 0)
 		return -1;
-	if (account->server_count == 0)
+	if (account->servers.count == 0)
 		(void)account_add_server(account, "sandbox");
-	templates_add_usual(account->servers[0]->templates);
+	first = account->servers.list[0];
+	templates_add_usual(first->templates);
 	return add_tokens(account, params, why, why_size);
 }

@@ -32,15 +32,22 @@ static const struct fields subscription_fields[] = {
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct stream *
-streams_wanted(struct state *state, struct server *server, const struct api_request *request,
-    struct api_answer *answer)
+streams_find(
+    struct state *state, const struct server *server, const char *id, struct api_answer *answer)
 {
-	struct stream *stream = server_stream(server, request->parts[0]);
+	struct stream *stream = server_stream(server, id);
 
 	if (stream == NULL)
 		api_refuse(
 		    state, answer, 1226, "The message stream for the provided 'ID' was not found.");
 	return stream;
+}
+
+struct stream *
+streams_wanted(struct state *state, struct server *server, const struct api_request *request,
+    struct api_answer *answer)
+{
+	return streams_find(state, server, request->parts[0], answer);
 }
 
 /* ---- what a stream may be ---- */

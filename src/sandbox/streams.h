@@ -14,7 +14,10 @@ api_fn streams_edit;      /* PATCH /message-streams/{id} */
 api_fn streams_archive;   /* POST /message-streams/{id}/archive */
 api_fn streams_unarchive; /* POST /message-streams/{id}/unarchive */
 
-/* The stream that the path's first part names, archived or not; NULL: refused with 1226. */
+/* NULL: there is none, archived or not, and the request is refused with 1226. */
+struct stream *streams_find(
+    struct state *, const struct server *, const char *id, struct api_answer *);
+/* The stream that the path's first part names, in the same way. */
 struct stream *streams_wanted(
     struct state *, struct server *, const struct api_request *, struct api_answer *);
 

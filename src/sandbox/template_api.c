@@ -31,11 +31,7 @@ static bool
 body_ok(struct state *state, const struct api_request *request, struct api_answer *answer,
     const struct fields *fields, size_t count)
 {
-	if (request->json == NULL || json_object_size(request->json) == 0) {
-		api_refuse(state, answer, 1109, "The request is empty.");
-		return false;
-	}
-	return api_fields_ok(state, request, answer, fields, count);
+	return api_body_ok(state, request, answer, 1109, "The request is empty.", fields, count);
 }
 
 static const char *
@@ -80,8 +76,6 @@ template_list(struct state *state, struct server *server, const struct api_reque
 	const char *layout = query_text(request, "layouttemplate");
 	struct query_page page;
 	const char *wrong = query_page(request, false, &page);
-	size_t total = 0;
-	json_t *list;
 
 	if (wrong == NULL && type != NULL && !text_same(type, "All") &&
 	    !text_same(type, "Standard") && !text_same(type, "Layout"))
@@ -90,7 +84,6 @@ template_list(struct state *state, struct server *server, const struct api_reque
 		api_refuse(state, answer, 1100, wrong);
 		return;
 	}
-	list = json_array();
 	for (size_t i = 0; i < templates->count; i++) {
 		const struct template *template = templates->items[i];
 
@@ -98,11 +91,10 @@ template_list(struct state *state, struct server *server, const struct api_reque
 			text_same(type, template_type(template))) &&
 		    (layout == NULL || (template->layout_alias != NULL &&
 					   text_same(layout, template->layout_alias))) &&
-		    query_page_has(&page, &total))
-			json_array_append_new(list, template_summary(template));
+		    query_page_has(&page))
+			query_page_add(&page, template_summary(template));
 	}
-	api_answer_json(
-	    answer, json_pack("{s:I, s:o}", "TotalCount", (json_int_t)total, "Templates", list));
+	query_page_answer(&page, answer, "Templates");
 }
 
 void

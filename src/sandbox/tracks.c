@@ -8,7 +8,9 @@
 #include "sandbox/query.h"
 #include "sandbox/records.h"
 #include "sandbox/server.h"
+#include "sandbox/search.h"
 #include "sandbox/state.h"
+#include "sandbox/streams.h"
 #include "sandbox/tracks.h"
 
 /* ---- what happens ---- */
@@ -109,10 +111,10 @@ static const struct {
 };
 
 static bool
-matches(const struct api_request *request, const char *stream, int64_t least_ms, int64_t most_ms,
+matches(const struct api_request *request, const char *stream, const struct query_span *span,
     const struct record *record)
 {
-	if (record->wall_ms < least_ms || record->wall_ms > most_ms ||
+	if (!query_span_has(span, record->wall_ms) ||
 	    (stream != NULL && !text_same(fields_text(record->json, "MessageStream"), stream)))
 		return false;
 	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
@@ -137,50 +139,28 @@ list(struct state *state, const struct server *server, const struct api_request 
 	const char *stream = query_text(request, "messagestream");
 	struct query_page page;
 	const char *wrong = query_page(request, true, &page);
-	int64_t least_ms = 0, most_ms = INT64_MAX;
-	size_t total = 0;
-	json_t *out;
+	struct query_span span;
 
-	if (wrong == NULL && (query_time(request, "fromdate", false, &least_ms) != 0 ||
-				 query_time(request, "todate", true, &most_ms) != 0))
-		wrong = "A date is not valid.";
+	if (wrong == NULL)
+		wrong = query_span(request, &span);
 	if (wrong != NULL) {
 		api_refuse(state, answer, 700, wrong);
 		return;
 	}
-	if (stream != NULL && server_stream(server, stream) == NULL) {
-		api_refuse(
-		    state, answer, 1226, "The message stream for the provided 'ID' was not found.");
+	if (stream != NULL && streams_find(state, server, stream, answer) == NULL)
 		return;
-	}
 	/* Like searches, of the usual stream unless another is named. */
 	if (stream == NULL && message == NULL)
 		stream = STATE_DEFAULT_STREAM;
-	out = json_array();
 	for (size_t i = records_count(records); i-- > 0;) {
 		const struct record *record = records_at(records, i);
 
 		if (record->server == server->id &&
 		    (message == NULL || strcmp(record->message, message->id) == 0) &&
-		    matches(request, stream, least_ms, most_ms, record) &&
-		    query_page_has(&page, &total))
-			json_array_append(out, record->json);
+		    matches(request, stream, &span, record) && query_page_has(&page))
+			query_page_add(&page, json_incref(record->json));
 	}
-	api_answer_json(
-	    answer, json_pack("{s:I, s:o}", "TotalCount", (json_int_t)total, name, out));
-}
-
-/* NULL: refused. */
-static const struct message *
-wanted_message(struct state *state, const struct server *server, const struct api_request *request,
-    struct api_answer *answer)
-{
-	const struct message *message =
-	    messages_of_server(state->messages, server->id, request->parts[0]);
-
-	if (message == NULL)
-		api_refuse(state, answer, 701, "This message was not found.");
-	return message;
+	query_page_answer(&page, answer, name);
 }
 
 void
@@ -194,7 +174,7 @@ void
 tracks_opens_of_message(struct state *state, struct server *server,
     const struct api_request *request, struct api_answer *answer)
 {
-	const struct message *message = wanted_message(state, server, request, answer);
+	const struct message *message = search_wanted(state, server, request, answer);
 
 	if (message != NULL)
 		list(state, server, request, state->opens, "Opens", message, answer);
@@ -211,7 +191,7 @@ void
 tracks_clicks_of_message(struct state *state, struct server *server,
     const struct api_request *request, struct api_answer *answer)
 {
-	const struct message *message = wanted_message(state, server, request, answer);
+	const struct message *message = search_wanted(state, server, request, answer);
 
 	if (message != NULL)
 		list(state, server, request, state->clicks, "Clicks", message, answer);

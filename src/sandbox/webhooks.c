@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #include "sandbox/fields.h"
+#include "sandbox/items.h"
 #include "sandbox/server.h"
 #include "sandbox/url.h"
 #include "sandbox/webhooks.h"
@@ -13,15 +14,16 @@
 #define MOST_HEADER_BYTES 4096
 
 struct webhooks {
-	struct webhook **list;
-	size_t count;
+	struct items items;
 };
 
 /* ---- the list ---- */
 
 static void
-webhook_free(struct webhook *webhook)
+webhook_free(void *item)
 {
+	struct webhook *webhook = item;
+
 	json_decref(webhook->shown);
 	free(webhook);
 }
@@ -39,9 +41,7 @@ webhooks_free(struct webhooks **webhooks_p)
 
 	if (webhooks == NULL)
 		return;
-	for (size_t i = 0; i < webhooks->count; i++)
-		webhook_free(webhooks->list[i]);
-	free(webhooks->list);
+	items_deinit(&webhooks->items, webhook_free);
 	free(webhooks);
 	*webhooks_p = NULL;
 }
@@ -49,23 +49,19 @@ webhooks_free(struct webhooks **webhooks_p)
 size_t
 webhooks_count(const struct webhooks *webhooks)
 {
-	return webhooks->count;
+	return webhooks->items.count;
 }
 
 struct webhook *
 webhooks_at(const struct webhooks *webhooks, size_t index)
 {
-	return index < webhooks->count ? webhooks->list[index] : NULL;
+	return index < webhooks->items.count ? webhooks->items.list[index] : NULL;
 }
 
 struct webhook *
 webhooks_find(const struct webhooks *webhooks, int64_t id)
 {
-	for (size_t i = 0; i < webhooks->count; i++) {
-		if (webhooks->list[i]->id == id)
-			return webhooks->list[i];
-	}
-	return NULL;
+	return items_find(&webhooks->items, id);
 }
 
 static const char *
@@ -79,8 +75,8 @@ webhooks_of_stream(const struct webhooks *webhooks, const char *stream)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < webhooks->count; i++)
-		count += text_same(stream_of(webhooks->list[i]->shown), stream);
+	for (size_t i = 0; i < webhooks->items.count; i++)
+		count += text_same(stream_of(webhooks_at(webhooks, i)->shown), stream);
 	return count;
 }
 
@@ -92,21 +88,14 @@ webhooks_add(struct webhooks *webhooks, int64_t id, json_t *shown)
 	webhook->id = id;
 	webhook->shown = shown;
 	json_object_set_new(shown, "ID", json_integer((json_int_t)id));
-	webhooks->list = mem_resize(webhooks->list, webhooks->count + 1, sizeof(struct webhook *));
-	webhooks->list[webhooks->count++] = webhook;
+	items_add(&webhooks->items, webhook);
 	return webhook;
 }
 
 void
 webhooks_remove(struct webhooks *webhooks, struct webhook *webhook)
 {
-	size_t i = 0;
-
-	while (webhooks->list[i] != webhook)
-		i++;
-	memmove(&webhooks->list[i], &webhooks->list[i + 1],
-	    (webhooks->count - i - 1) * sizeof(struct webhook *));
-	webhooks->count--;
+	items_remove(&webhooks->items, webhook);
 	webhook_free(webhook);
 }
 
