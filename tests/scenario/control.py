@@ -631,8 +631,15 @@ def batches(folder):
     """More mails than there are events in memory; a batch that fails half-way; a body of many values."""
     sandbox, relay = pair(folder)
     mails = [{"From": SENDER, "To": READER, "Subject": "%d" % i, "TextBody": "t"} for i in range(4200)]
+    sandbox.suppress("gone@reader.example")
+    mails[0]["To"] = "gone@reader.example"
     answer = relay.ask("POST", "/send/batch", {"emails": mails, "wait": True, "timeout": "60s"})
-    check((answer["sent"], answer["spooled"]) == (len(mails), 0), (answer["sent"], answer["spooled"]))
+    check((answer["sent"], answer["failed"], answer["spooled"]) == (len(mails) - 1, 1, 0),
+          (answer["sent"], answer["failed"], answer["spooled"]))
+    # Whose event was overwritten, too, is told why.
+    first = answer["results"][0]
+    check((first["state"], first["error_code"]) == ("failed", 406) and "inactive" in first["message"], first)
+    mails[0]["To"] = READER
     sandbox.faults({"path": "/email/batch", "status": 500, "after": 1})
     answer = relay.control("POST", "/send/batch", {"emails": mails[:1200], "direct": True})
     check(answer.status == 502 and answer.error["code"] == "half-way", str(answer))
@@ -864,7 +871,7 @@ def waits_for_changes(folder):
 def room_for_each_kind(folder):
     """Requests that hang or wait leave room for those of other kinds, and say what the limit is."""
     sandbox, relay = pair(folder, {"control": {"connections": 400}})
-    sandbox.faults({"path": "/server", "delay_before_ms": 4000})
+    sandbox.faults({"path": "/server", "delay_before_ms": 2500})
     raws = [in_background(relay, "POST", "/raw", {"method": "GET", "path": "/server"}) for _ in range(12)]
     time.sleep(0.5)
     start = time.monotonic()
