@@ -231,6 +231,8 @@ action_name(enum store_action action)
 		return "retried";
 	case STORE_DELETE:
 		return "deleted";
+	case STORE_TOLD:
+		return "told";
 	}
 	return "?";
 }

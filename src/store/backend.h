@@ -60,7 +60,8 @@ struct backend {
 	/* Whether the transaction has changed anything so far. */
 	bool (*changed)(void *);
 
-	/* known_r: a mail of that id is there already, and nothing was done. */
+	/* One, without those chained to it.  known_r: a mail of that id is there already, and
+	 * nothing was done. */
 	enum store_result (*insert_mail)(void *, const struct mail *, bool *known_r);
 	/* Leaves out what is in hand. */
 	enum store_result (*claim)(void *, const struct store_claim *, const struct keyset *in_hand,
@@ -73,7 +74,12 @@ struct backend {
 	/* Some of the work: progress is zeroed at first, and comes again as it was left. */
 	enum store_result (*change)(void *, const struct store_change *,
 	    const struct keyset *in_hand, struct backend_change *progress);
+	/* Items of these mails are gone, or nothing is changed. */
+	enum store_result (*take_back)(void *, const char *const *mail_ids, size_t count,
+	    const struct keyset *in_hand, enum store_taken *taken_r);
 	/* The taker frees them, and what they hold. */
+	enum store_result (*strays)(
+	    void *, const struct strlist *known, struct store_stray **strays_r, size_t *count_r);
 	enum store_result (*routes)(void *, struct store_route **routes_r, size_t *count_r);
 	enum store_result (*route_set)(void *, const struct store_route *);
 	/* Some of the work, from *cursor (0 at first) on; again_r: there is more of it. */

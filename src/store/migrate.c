@@ -9,8 +9,8 @@
 
 /*
  * doc/queue.md explains the tables.  The numbers of enum item_state stand here as they are
- * stored: 1 spooled, 2 sending, 3 waiting, 4 held, 5 unsure, 6 sent, 7 failed; 8 is what the items
- * of a mail share.
+ * stored: 1 spooled, 2 sending, 3 waiting, 4 held, 5 unsure, 6 sent, 7 failed, 8 captured; 0 is
+ * what the items of a mail share.  Up to version 2 that was 8, and nothing was captured.
  */
 const char *const migrate_steps[] = {
 	/* 1 */
@@ -108,6 +108,13 @@ const char *const migrate_steps[] = {
 	"CREATE INDEX mail_message ON mail(key >> 10, message_id) WHERE message_id <> '';"
 	"CREATE INDEX item_postmark ON item(key >> 30, postmark_id)"
 	"  WHERE postmark_id IS NOT NULL;",
+
+	/* 3: what is captured, and what its sender was told of at once */
+	"DROP INDEX item_state;"
+	"UPDATE item SET state=0, ended_ms=0 WHERE state=8;"
+	"CREATE INDEX item_state ON item(state) WHERE state NOT IN (0, 6);"
+	"INSERT INTO tally VALUES (8,0);"
+	"ALTER TABLE item ADD COLUMN told INTEGER NOT NULL DEFAULT 0;",
 };
 const size_t migrate_step_count = sizeof(migrate_steps) / sizeof(migrate_steps[0]);
 

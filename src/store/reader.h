@@ -32,7 +32,8 @@ struct item_facts {
 	bool put_aside;
 	int64_t due_ms; /* of SPOOLED, WAITING, UNSURE */
 	unsigned attempts;
-	int64_t ended_ms; /* of SENT, FAILED; else 0 */
+	int64_t ended_ms; /* of SENT, FAILED, CAPTURED; else 0 */
+	bool told;        /* of FAILED: its sender knows already */
 	bool has_payload;
 	uint64_t message_bytes;
 	struct strlist recipients;

@@ -311,7 +311,7 @@ tally_flush(struct sqlite *b)
 {
 	sqlite3_stmt *s = b->statements[SQL_TALLY_ADD];
 
-	for (int i = 0; i <= ITEM_FAILED; i++) {
+	for (int i = 0; i < ITEM_STATES; i++) {
 		enum store_result result;
 
 		if (b->tally[i] == 0)
@@ -477,6 +477,8 @@ const struct backend sqlite_backend = {
 	.next_due = sqlite_next_due,
 	.count = sqlite_count,
 	.change = sqlite_change,
+	.take_back = sqlite_take_back,
+	.strays = sqlite_strays,
 	.routes = sqlite_routes,
 	.route_set = sqlite_route_set,
 	.purge = sqlite_purge,

@@ -44,6 +44,8 @@ state_is_for(enum store_action action, int state)
 		return state != ITEM_SENT;
 	case STORE_DELETE:
 		return true;
+	case STORE_TOLD:
+		return state == ITEM_FAILED;
 	}
 	return false;
 }
@@ -69,7 +71,7 @@ goes_to(enum store_action action, const struct change_row *row)
 {
 	if (action == STORE_HOLD)
 		return ITEM_HELD;
-	if (row->state != ITEM_HELD && row->state != ITEM_FAILED)
+	if (row->state != ITEM_HELD && row->state != ITEM_FAILED && row->state != ITEM_CAPTURED)
 		return (enum item_state)row->state;
 	if (row->unanswered)
 		return ITEM_UNSURE;
@@ -87,6 +89,18 @@ row_delete(struct sqlite *b, const struct change_row *row)
 	if (result == STORE_OK)
 		result = sqlite_run_key(b, SQL_MAIL_DROP, row->key >> NUMBER_BITS);
 	return result;
+}
+
+static enum store_result
+row_tell(const struct work *work, const struct change_row *row)
+{
+	const struct store_outcome line = {
+		.key = row->key, .at_ms = work->change->at_ms, .answer = work->change->by
+	};
+	enum store_result result =
+	    sqlite_history_add(work->b, row->history + 1, 0, &line, ITEM_FAILED);
+
+	return result == STORE_OK ? sqlite_run_key(work->b, SQL_ITEM_TOLD, row->key) : result;
 }
 
 static enum store_result
@@ -119,7 +133,7 @@ row_change(struct work *work, const struct change_row *row)
 {
 	struct store_changed *changed = &work->progress->changed;
 
-	if (row->state < ITEM_SPOOLED || row->state > ITEM_FAILED)
+	if (!sqlite_state_is(row->state))
 		return STORE_OK;
 	if (row->state == ITEM_SENDING || keyset_has(work->in_hand, row->key)) {
 		changed->left_out++;
@@ -130,8 +144,17 @@ row_change(struct work *work, const struct change_row *row)
 		return STORE_OK;
 	}
 	changed->changed++;
-	return work->change->action == STORE_DELETE ? row_delete(work->b, row)
-						    : row_move(work, row);
+	switch (work->change->action) {
+	case STORE_DELETE:
+		return row_delete(work->b, row);
+	case STORE_TOLD:
+		return row_tell(work, row);
+	case STORE_HOLD:
+	case STORE_RELEASE:
+	case STORE_RETRY:
+		break;
+	}
+	return row_move(work, row);
 }
 
 /* --- several items ----------------------------------------------------------------------- */
@@ -239,7 +262,7 @@ ids_change(struct work *work)
 
 /* In this order no item is met twice: a change leads only to a state that is over. */
 static const enum item_state state_order[] = {
-	ITEM_SPOOLED, ITEM_WAITING, ITEM_UNSURE, ITEM_HELD, ITEM_FAILED, ITEM_SENT,
+	ITEM_SPOOLED, ITEM_WAITING, ITEM_UNSURE, ITEM_HELD, ITEM_FAILED, ITEM_CAPTURED, ITEM_SENT,
 	ITEM_SENDING, /* to count them */
 };
 #define STATE_COUNT (sizeof(state_order) / sizeof(state_order[0]))
@@ -249,6 +272,9 @@ state_is_named(const struct store_change *change, enum item_state state)
 {
 	if (change->states != 0)
 		return (change->states & 1U << state) != 0;
+	/* "Everything, once more" is not said of what was kept from its recipients on purpose. */
+	if (state == ITEM_CAPTURED && change->action == STORE_RETRY)
+		return false;
 	return state == ITEM_SENDING || state_is_for(change->action, (int)state);
 }
 
@@ -313,6 +339,80 @@ sqlite_change(void *ctx, const struct store_change *change, const struct keyset 
 	return change->count > 0 ? ids_change(&work) : states_change(&work);
 }
 
+/* --- taking back ------------------------------------------------------------------------- */
+
+/* Nobody has it, and nobody will: by what is known of it, and as long as it is not in hand. */
+static bool
+never_left(int state, bool unanswered)
+{
+	switch (state) {
+	case ITEM_SPOOLED:
+	case ITEM_WAITING:
+		return true;
+	case ITEM_HELD:
+	case ITEM_FAILED:
+		return !unanswered;
+	default: /* UNSURE and SENT may have gone; CAPTURED is kept on purpose */
+		return false;
+	}
+}
+
+struct take_back {
+	struct sqlite *b;
+	const struct keyset *in_hand;
+	struct change_row *rows;
+	size_t count;
+	enum store_taken taken;
+};
+
+static enum store_result
+items_note(struct take_back *back, const char *mail_id)
+{
+	sqlite3_stmt *s = back->b->statements[SQL_ITEMS_OF_MAIL];
+	int64_t key;
+	enum store_result result = mail_key(back->b, mail_id, &key);
+
+	if (result != STORE_OK || key == 0)
+		return result;
+	sqlite3_bind_int64(s, 1, key);
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		struct change_row row = { .key = sqlite3_column_int64(s, 0),
+			.state = sqlite3_column_int(s, 1),
+			.at = (enum payload_at)sqlite3_column_int(s, 2),
+			.put_aside = sqlite3_column_int(s, 3) != 0,
+			.unanswered = sqlite3_column_int(s, 4) != 0 };
+
+		/* What the items share goes with the last of them. */
+		if (row.state == STATE_SHARED)
+			continue;
+		if (row.state == ITEM_SENDING || keyset_has(back->in_hand, row.key)) {
+			if (back->taken == STORE_TAKEN)
+				back->taken = STORE_TAKEN_LATER;
+		} else if (!never_left(row.state, row.unanswered)) {
+			back->taken = STORE_TAKEN_NEVER;
+		}
+		back->rows = mem_resize(back->rows, back->count + 1, sizeof(back->rows[0]));
+		back->rows[back->count++] = row;
+	}
+	return sqlite_result(back->b, sqlite3_reset(s));
+}
+
+enum store_result
+sqlite_take_back(void *ctx, const char *const *mail_ids, size_t count, const struct keyset *in_hand,
+    enum store_taken *taken_r)
+{
+	struct take_back back = { .b = ctx, .in_hand = in_hand, .taken = STORE_TAKEN };
+	enum store_result result = STORE_OK;
+
+	for (size_t i = 0; result == STORE_OK && i < count; i++)
+		result = items_note(&back, mail_ids[i]);
+	for (size_t i = 0; result == STORE_OK && back.taken == STORE_TAKEN && i < back.count; i++)
+		result = row_delete(back.b, &back.rows[i]);
+	free(back.rows);
+	*taken_r = back.taken;
+	return result;
+}
+
 /* --- routes ------------------------------------------------------------------------------ */
 
 enum store_result
@@ -351,4 +451,48 @@ sqlite_route_set(void *ctx, const struct store_route *route)
 	sqlite3_bind_int64(s, 4, route->stood_since_ms);
 	sqlite3_bind_int64(s, 5, route->stood_ms);
 	return sqlite_run(b, SQL_ROUTE_SET);
+}
+
+static enum store_result
+open_items(struct sqlite *b, int64_t route, uint64_t *items_r)
+{
+	sqlite3_stmt *s = b->statements[SQL_ROUTE_OPEN];
+
+	sqlite3_bind_int64(s, 1, route);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		*items_r = (uint64_t)sqlite3_column_int64(s, 0);
+	return sqlite_result(b, sqlite3_reset(s));
+}
+
+enum store_result
+sqlite_strays(
+    void *ctx, const struct strlist *known, struct store_stray **strays_r, size_t *count_r)
+{
+	struct sqlite *b = ctx;
+	struct store_route *routes = NULL;
+	struct store_stray *strays = NULL;
+	size_t route_count = 0, count = 0;
+	enum store_result result = sqlite_routes(b, &routes, &route_count);
+
+	for (size_t i = 0; i < route_count; i++) {
+		uint64_t items = 0;
+		int64_t key = 0;
+
+		if (result == STORE_OK && !strlist_has(known, routes[i].name)) {
+			result = sqlite_route_key(b, routes[i].name, false, &key);
+			if (result == STORE_OK)
+				result = open_items(b, key, &items);
+		}
+		if (items > 0) {
+			strays = mem_resize(strays, count + 1, sizeof(strays[0]));
+			strays[count++] = (struct store_stray){ routes[i].name, items };
+		} else {
+			free(routes[i].name);
+		}
+		free(routes[i].why);
+	}
+	free(routes);
+	*strays_r = strays;
+	*count_r = count;
+	return result;
 }

@@ -23,6 +23,7 @@ due_read(sqlite3_stmt *s, struct due *due)
 {
 	const char *recipients = (const char *)sqlite3_column_text(s, 5);
 	const char *mail_id = (const char *)sqlite3_column_text(s, 6);
+	const char *reverse_path = (const char *)sqlite3_column_text(s, 13);
 	int64_t bytes = sqlite3_column_int64(s, 4);
 
 	*due = (struct due){ .at = (enum payload_at)sqlite3_column_int(s, 3) };
@@ -30,6 +31,7 @@ due_read(sqlite3_stmt *s, struct due *due)
 	due->item.came_from = (enum item_state)sqlite3_column_int(s, 1);
 	due->item.attempt = (unsigned)sqlite3_column_int(s, 2);
 	due->item.accepted_ms = sqlite3_column_int64(s, 7);
+	due->item.reverse_path = mem_string(reverse_path != NULL ? reverse_path : "");
 	due->item.kind = (enum item_kind)sqlite3_column_int(s, 11);
 	due->item.since_ms = sqlite3_column_int64(s, 12);
 	if (due->item.since_ms == 0)
@@ -115,7 +117,7 @@ due_put_aside(struct sqlite *b, const struct due *due)
 	log_error("put-aside", log_str("item", due->item.id), log_num("key", due->item.key),
 	    log_str("why", due->unreadable),
 	    log_str("what", "it is held; the rest of the queue goes on"));
-	if (state >= ITEM_SPOOLED && state <= ITEM_FAILED)
+	if (sqlite_state_is(state))
 		b->tally[state]--;
 	b->tally[ITEM_HELD]++;
 	b->tally[TALLY_PUT_ASIDE]++;

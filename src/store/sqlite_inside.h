@@ -21,7 +21,7 @@
  */
 #define NUMBER_BITS   20
 #define NUMBER_SHARED 0
-#define STATE_SHARED  8
+#define STATE_SHARED  0
 #define NUMBER_MOST   ((1 << NUMBER_BITS) - 1)
 
 enum payload_at {
@@ -52,6 +52,7 @@ enum statement {
 	SQL_ITEM_PUT_ASIDE,
 	SQL_ITEM_SETTLE,
 	SQL_ITEM_DROP,
+	SQL_ITEM_TOLD,
 	SQL_ITEMS_DUE,
 	SQL_ITEMS_UNSURE,
 	SQL_ITEMS_SENDING,
@@ -73,6 +74,7 @@ enum statement {
 	SQL_ITEMS_BETWEEN,
 	SQL_ROUTES,
 	SQL_ROUTE_SET,
+	SQL_ROUTE_OPEN,
 	SQL_FREE_PAGES,
 	SQL_TALLY_READ,
 	SQL_TALLY_ADD,
@@ -84,7 +86,7 @@ enum statement {
 #define SQLITE_ITEM_OLDEST                                                                         \
 	"SELECT i.key, m.accepted_ms FROM item AS i INDEXED BY item_state"                         \
 	" LEFT JOIN mail AS m ON m.key=i.key>>20"                                                  \
-	" WHERE i.state=?1 AND i.state NOT IN (6, 8) ORDER BY i.key LIMIT 1"
+	" WHERE i.state=?1 AND i.state NOT IN (0, 6) ORDER BY i.key LIMIT 1"
 
 /* As SQL text. */
 extern const char *const sqlite_statements[SQL_STATEMENT_COUNT];
@@ -111,7 +113,7 @@ struct sqlite {
 	struct route_key *routes; /* those in the table; few, so a list will do */
 	size_t route_count;
 
-	int64_t tally[ITEM_FAILED + 1]; /* changes of this transaction */
+	int64_t tally[ITEM_STATES]; /* changes of this transaction */
 	char why[256];
 };
 
@@ -151,6 +153,12 @@ enum store_result sqlite_shared_drop_unneeded(struct sqlite *, int64_t mail_key)
 /* A line of the item's history.  to: where it really went. */
 enum store_result sqlite_history_add(struct sqlite *, int64_t line, int64_t attempt,
     const struct store_outcome *, enum item_state to);
+/* One that is kept for people to look at. */
+static inline bool
+sqlite_state_is(int state)
+{
+	return state >= ITEM_SPOOLED && state < ITEM_STATES;
+}
 enum store_result sqlite_insert_mail(void *ctx, const struct mail *, bool *known_r);
 
 /* --- sqlite_claim.c ---------------------------------------------------------------------- */
@@ -165,6 +173,10 @@ enum store_result sqlite_next_due(void *ctx, const char *route, enum item_state 
 
 enum store_result sqlite_change(void *ctx, const struct store_change *,
     const struct keyset *in_hand, struct backend_change *progress);
+enum store_result sqlite_take_back(void *ctx, const char *const *mail_ids, size_t count,
+    const struct keyset *in_hand, enum store_taken *taken_r);
+enum store_result sqlite_strays(
+    void *ctx, const struct strlist *known, struct store_stray **strays_r, size_t *count_r);
 enum store_result sqlite_routes(void *ctx, struct store_route **routes_r, size_t *count_r);
 enum store_result sqlite_route_set(void *ctx, const struct store_route *);
 

@@ -29,7 +29,8 @@
 
 #define ITEM_COLUMNS                                                                               \
 	"SELECT i.key, i.state, i.route, i.kind, i.put_aside, i.due_ms, i.attempt, i.ended_ms,"    \
-	" i.payload_at, i.message_bytes, i.recipients, i.postmark_id, i.inactive FROM item AS i"
+	" i.payload_at, i.message_bytes, i.recipients, i.postmark_id, i.inactive,"                 \
+	" i.told FROM item AS i"
 
 enum item_column {
 	COLUMN_KEY,
@@ -45,6 +46,7 @@ enum item_column {
 	COLUMN_RECIPIENTS,
 	COLUMN_POSTMARK_ID,
 	COLUMN_INACTIVE,
+	COLUMN_TOLD,
 };
 
 enum mail_column {
@@ -91,10 +93,10 @@ const char *const sqlite_read_statements[WALK_END] = {
 	[WALK_ALL_DOWN] = ITEM_COLUMNS " NOT INDEXED WHERE i.key<?1 ORDER BY i.key DESC",
 	[WALK_ALL_UP] = ITEM_COLUMNS " NOT INDEXED WHERE i.key>?1 ORDER BY i.key",
 	[WALK_STATE_DOWN] = ITEM_COLUMNS " INDEXED BY item_state WHERE i.state=?2"
-					 " AND i.state NOT IN (6, 8) AND i.key<?1"
+					 " AND i.state NOT IN (0, 6) AND i.key<?1"
 					 " ORDER BY i.key DESC",
 	[WALK_STATE_UP] = ITEM_COLUMNS " INDEXED BY item_state WHERE i.state=?2"
-				       " AND i.state NOT IN (6, 8) AND i.key>?1 ORDER BY i.key",
+				       " AND i.state NOT IN (0, 6) AND i.key>?1 ORDER BY i.key",
 };
 
 struct sqlite_reader {
@@ -270,6 +272,7 @@ facts_read(struct sqlite_reader *r, sqlite3_stmt *s, struct item_facts *facts)
 		.put_aside = sqlite3_column_int(s, COLUMN_PUT_ASIDE) != 0,
 		.attempts = (unsigned)sqlite3_column_int(s, COLUMN_ATTEMPT),
 		.ended_ms = sqlite3_column_int64(s, COLUMN_ENDED),
+		.told = sqlite3_column_int(s, COLUMN_TOLD) != 0,
 		.has_payload = sqlite3_column_int(s, COLUMN_PAYLOAD_AT) != PAYLOAD_GONE,
 		.message_bytes = (uint64_t)sqlite3_column_int64(s, COLUMN_MESSAGE_BYTES),
 		.postmark_id = column_text_or_null(s, COLUMN_POSTMARK_ID),
@@ -344,7 +347,7 @@ list_give(struct facts_list *list, int result, struct item_facts **items_r, size
  * each by its index.
  */
 struct walk {
-	sqlite3_stmt *ways[ITEM_FAILED + 1]; /* NULL: not one of them, or at its end */
+	sqlite3_stmt *ways[ITEM_STATES]; /* NULL: not one of them, or at its end */
 	bool upwards;
 };
 
@@ -382,7 +385,7 @@ walk_step(struct sqlite_reader *r, struct walk *walk, int at)
 static void
 walk_end(struct walk *walk)
 {
-	for (int i = 0; i <= ITEM_FAILED; i++)
+	for (int i = 0; i < ITEM_STATES; i++)
 		sqlite3_finalize(walk->ways[i]);
 }
 
@@ -399,7 +402,7 @@ walk_begin(
 		    walk_add(r, walk, page->oldest_first ? WALK_ALL_UP : WALK_ALL_DOWN, 0, page);
 		return result == 0 ? walk_step(r, walk, 0) : result;
 	}
-	for (int state = ITEM_SPOOLED; result == 0 && state <= ITEM_FAILED; state++) {
+	for (int state = ITEM_SPOOLED; result == 0 && state < ITEM_STATES; state++) {
 		if ((states & 1U << state) == 0)
 			continue;
 		result = walk_add(
@@ -417,7 +420,7 @@ walk_first(const struct walk *walk)
 	int64_t best_key = 0;
 	int best = -1;
 
-	for (int i = 0; i <= ITEM_FAILED; i++) {
+	for (int i = 0; i < ITEM_STATES; i++) {
 		int64_t key;
 
 		if (walk->ways[i] == NULL)
@@ -461,8 +464,7 @@ item_fits(
 	int state = sqlite3_column_int(s, COLUMN_STATE);
 	bool fits;
 
-	if (state < ITEM_SPOOLED || state > ITEM_FAILED ||
-	    (filter->states != 0 && (filter->states & 1U << state) == 0))
+	if (!sqlite_state_is(state) || (filter->states != 0 && (filter->states & 1U << state) == 0))
 		return false;
 	if (filter->route != NULL && sqlite3_column_int64(s, COLUMN_ROUTE) != route_key)
 		return false;

@@ -89,7 +89,7 @@ sqlite_item_drop(struct sqlite *b, int64_t key, int state, enum payload_at at, b
 		result = sqlite_run_key(b, SQL_ATTEMPTS_DROP, key);
 	if (result == STORE_OK)
 		result = sqlite_run_key(b, SQL_ITEM_DROP, key);
-	if (state >= ITEM_SPOOLED && state <= ITEM_FAILED)
+	if (sqlite_state_is(state))
 		b->tally[state]--;
 	if (put_aside)
 		b->tally[TALLY_PUT_ASIDE]--;
@@ -227,12 +227,27 @@ shared_add(struct sqlite *b, const struct mail *mail, int64_t mail_key, int64_t 
 	return result == STORE_OK ? payload_put(b, mail->id, key, &mail->shared) : result;
 }
 
+/* Why it is there and nobody sends it. */
+static enum store_result
+captured_note(struct sqlite *b, const struct mail *mail, int64_t key)
+{
+	char *text = mem_format("captured by route %s", mail->route != NULL ? mail->route : "");
+	const struct store_outcome line = {
+		.key = key, .at_ms = mail->accepted_ms, .answer = text
+	};
+	enum store_result result = sqlite_history_add(b, 1, 0, &line, ITEM_CAPTURED);
+
+	free(text);
+	return result;
+}
+
 static enum store_result
 item_add(struct sqlite *b, const struct mail *mail, int64_t mail_key, int64_t route,
     const struct item *item)
 {
 	sqlite3_stmt *s = b->statements[SQL_ITEM_ADD];
 	int64_t key = mail_key << NUMBER_BITS | item->number;
+	enum item_state state = mail->captured ? ITEM_CAPTURED : ITEM_SPOOLED;
 	enum store_result result;
 	size_t len = 0, at = 0;
 	char *recipients;
@@ -258,11 +273,16 @@ item_add(struct sqlite *b, const struct mail *mail, int64_t mail_key, int64_t ro
 	sqlite3_bind_text(s, 6, recipients, (int)len, SQLITE_STATIC);
 	sqlite3_bind_int64(s, 7, (int64_t)(item->payload.len + mail->shared.len));
 	sqlite3_bind_int(s, 8, (int)item->kind);
+	sqlite3_bind_int(s, 9, (int)state);
+	sqlite3_bind_int(s, 10, mail->captured);
+	sqlite3_bind_int64(s, 11, mail->captured ? mail->accepted_ms : 0);
 	result = sqlite_run(b, SQL_ITEM_ADD);
 	free(recipients);
+	if (result == STORE_OK && mail->captured)
+		result = captured_note(b, mail, key);
 	if (result != STORE_OK)
 		return result;
-	b->tally[ITEM_SPOOLED]++;
+	b->tally[state]++;
 	return payload_put(b, mail->id, key, &item->payload);
 }
 

@@ -9,7 +9,7 @@
 #define CLAIM_COLUMNS                                                                              \
 	"SELECT i.key, i.state, i.attempt, i.payload_at, i.payload_bytes, i.recipients,"           \
 	" m.id, m.accepted_ms, z.payload_at, z.payload_bytes, i.message_bytes, i.kind,"            \
-	" i.since_ms FROM item AS i"
+	" i.since_ms, m.reverse_path FROM item AS i"
 
 #define CLAIM_JOINS                                                                                \
 	" LEFT JOIN mail AS m ON m.key=i.key>>20 LEFT JOIN item AS z ON z.key=(i.key>>20)<<20"
@@ -32,13 +32,13 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 	[SQL_SHARED_ADD] =
 	    "INSERT INTO item(key, route, state, due_ms, attempt, history, put_aside, payload_at,"
 	    " payload_bytes, message_bytes, ended_ms, recipients)"
-	    " VALUES(?1,?2,8,0,0,0,0,?3,?4,?4,9223372036854775807,'')",
+	    " VALUES(?1,?2,0,0,0,0,0,?3,?4,?4,0,'')",
 	[SQL_SHARED_READ] = "SELECT payload_at FROM item WHERE key=?1<<20",
 	[SQL_SHARED_NEEDED] = "SELECT 1 FROM item"
 			      " WHERE key>?1<<20 AND key<(?1+1)<<20 AND payload_at<>0 LIMIT 1",
 	[SQL_ITEM_ADD] = "INSERT INTO item(key, route, state, due_ms, attempt, history, put_aside,"
 			 " payload_at, payload_bytes, message_bytes, ended_ms, recipients, kind)"
-			 " VALUES(?1,?2,1,?3,0,0,0,?4,?5,?7,0,?6,?8)",
+			 " VALUES(?1,?2,?9,?3,0,?10,0,?4,?5,?7,?11,?6,?8)",
 	[SQL_ITEM_READ] = "SELECT state, attempt, history, payload_at FROM item WHERE key=?1",
 	[SQL_ITEM_MARK] = "UPDATE item SET state=2, attempt=?2 WHERE key=?1",
 	[SQL_ITEM_PUT_ASIDE] = "UPDATE item SET state=4, put_aside=1 WHERE key=?1",
@@ -47,6 +47,7 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 	    " ended_ms=?7, postmark_id=coalesce(?8, postmark_id),"
 	    " inactive=coalesce(?9, inactive), unanswered=?10 WHERE key=?1",
 	[SQL_ITEM_DROP] = "DELETE FROM item WHERE key=?1",
+	[SQL_ITEM_TOLD] = "UPDATE item SET told=1, history=history+1 WHERE key=?1",
 	[SQL_ITEMS_DUE] = CLAIM_COLUMNS " INDEXED BY item_due" CLAIM_JOINS
 					" WHERE i.route=?1 AND i.state IN (1, 3) AND i.due_ms<=?2"
 					" ORDER BY i.due_ms, i.key",
@@ -54,8 +55,8 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 	" INDEXED BY item_unsure" CLAIM_JOINS
 	" WHERE i.route=?1 AND i.state=5 AND i.due_ms<=?2 ORDER BY i.due_ms, i.key",
 	[SQL_ITEMS_SENDING] = "SELECT key FROM item INDEXED BY item_state"
-			      " WHERE state=2 AND state NOT IN (6, 8)",
-	[SQL_ITEMS_OF_MAIL] = "SELECT key, state, payload_at, put_aside FROM item"
+			      " WHERE state=2 AND state NOT IN (0, 6)",
+	[SQL_ITEMS_OF_MAIL] = "SELECT key, state, payload_at, put_aside, unanswered FROM item"
 			      " WHERE key>=?1<<20 AND key<(?1+1)<<20",
 	[SQL_ITEMS_FROM] =
 	    "SELECT i.key, i.state, i.payload_at, i.put_aside, i.ended_ms, m.accepted_ms"
@@ -80,7 +81,7 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 			    " history=history+1 WHERE key=?1",
 	[SQL_ITEM_LAST] = "SELECT max(key) FROM item",
 	[SQL_ITEMS_OF_STATE] = "SELECT " CHANGE_COLUMNS " FROM item INDEXED BY item_state"
-			       " WHERE state=?4 AND state NOT IN (6, 8) AND key>?1 AND key<=?2"
+			       " WHERE state=?4 AND state NOT IN (0, 6) AND key>?1 AND key<=?2"
 			       " ORDER BY key LIMIT ?3",
 	[SQL_ITEMS_BETWEEN] = "SELECT " CHANGE_COLUMNS " FROM item NOT INDEXED"
 			      " WHERE key>?1 AND key<=?2 ORDER BY key LIMIT ?3",
@@ -88,6 +89,12 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 	[SQL_ROUTE_SET] = "INSERT INTO route(name, held, why, stood_since_ms, stood_ms)"
 			  " VALUES(?1,?2,?3,?4,?5) ON CONFLICT(name) DO UPDATE SET held=?2, why=?3,"
 			  " stood_since_ms=?4, stood_ms=?5",
+	[SQL_ROUTE_OPEN] =
+	    "SELECT (SELECT count(*) FROM item INDEXED BY item_due"
+	    "  WHERE route=?1 AND state IN (1, 3))"
+	    "+(SELECT count(*) FROM item INDEXED BY item_unsure WHERE route=?1 AND state=5)"
+	    "+(SELECT count(*) FROM item INDEXED BY item_state"
+	    "  WHERE state=4 AND state NOT IN (0, 6) AND route=?1 AND put_aside=0)",
 	[SQL_FREE_PAGES] = "PRAGMA freelist_count",
 	[SQL_TALLY_READ] = SQLITE_TALLY_READ,
 	[SQL_TALLY_ADD] = "UPDATE tally SET number=number+?2 WHERE what=?1",
@@ -183,7 +190,7 @@ sqlite_counts(sqlite3_stmt *tally, sqlite3_stmt *oldest, struct store_counts *co
 
 		if (what == TALLY_PUT_ASIDE)
 			counts->put_aside = (uint64_t)number;
-		else if (what >= ITEM_SPOOLED && what <= ITEM_FAILED)
+		else if (sqlite_state_is(what))
 			counts->items[what] = (uint64_t)number;
 	}
 	rc = sqlite3_reset(tally);

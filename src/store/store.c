@@ -53,6 +53,7 @@ struct store {
 void
 store_item_free(struct store_item *item)
 {
+	free(item->reverse_path);
 	strlist_free(&item->recipients);
 	payload_free(&item->payload);
 	payload_free(&item->shared);
@@ -85,7 +86,7 @@ static bool
 op_made_due(const struct op *op)
 {
 	if (op->kind == OP_COMMIT)
-		return op->result == STORE_OK && !op->commit.known;
+		return op->result == STORE_OK && op->commit.made_due;
 	if (op->kind == OP_MADE_DUE)
 		return true;
 	if (op->kind == OP_CHANGE)
@@ -130,6 +131,12 @@ op_answer(struct op *op)
 		break;
 	case OP_CHANGE:
 		op->change.done(op->ctx, op->result, &op->change.progress.changed);
+		break;
+	case OP_TAKE_BACK:
+		op->take_back.done(op->ctx, op->result, op->take_back.taken);
+		break;
+	case OP_STRAYS:
+		op->strays.done(op->ctx, op->result, op->strays.list, op->strays.count);
 		break;
 	case OP_ROUTES:
 		op->routes.done(op->ctx, op->result, op->routes.list, op->routes.count);
@@ -338,7 +345,11 @@ void
 store_commit(struct store *store, struct mail *mail, store_done_fn *done, void *ctx)
 {
 	struct op *op = op_new(OP_COMMIT, ctx);
+	size_t count = 0;
 
+	for (const struct mail *m = mail; m != NULL; m = m->next)
+		count++;
+	op->commit.known = mem_array(count, sizeof(*op->commit.known));
 	op->commit.mail = mail;
 	op->commit.done = done;
 	op_ask(store, op);
@@ -442,6 +453,31 @@ store_change(
 	op->change.change.route = text_copy(change->route);
 	op->change.change.by = text_copy(change->by);
 	op->change.done = done;
+	op_ask(store, op);
+}
+
+void
+store_take_back(
+    struct store *store, const char *const *mail_ids, size_t count, store_taken_fn *done, void *ctx)
+{
+	struct op *op = op_new(OP_TAKE_BACK, ctx);
+
+	op->take_back.ids = mem_array(count, sizeof(*op->take_back.ids));
+	for (size_t i = 0; i < count; i++)
+		op->take_back.ids[i] = mem_string(mail_ids[i]);
+	op->take_back.count = count;
+	op->take_back.done = done;
+	op_ask(store, op);
+}
+
+void
+store_strays(struct store *store, const struct strlist *known, store_strays_fn *done, void *ctx)
+{
+	struct op *op = op_new(OP_STRAYS, ctx);
+
+	for (size_t i = 0; i < known->count; i++)
+		strlist_add(&op->strays.known, known->items[i]);
+	op->strays.done = done;
 	op_ask(store, op);
 }
 

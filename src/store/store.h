@@ -51,9 +51,9 @@ void store_close(struct store **);
 typedef void store_done_fn(void *ctx, enum store_result);
 
 /*
- * Make a mail with all its items durable, all or none.  Takes the mail.  A mail whose id the
- * spool has already is not stored again and the result is STORE_OK: a front that lost its core
- * asks again with the same id.
+ * Make a mail with all its items durable, and those chained to it (mail->next): all of them or
+ * none.  Takes them.  A mail whose id the spool has already is not stored again and the result is
+ * STORE_OK: a front that lost its core asks again with the same ids.
  */
 void store_commit(struct store *, struct mail *mail, store_done_fn *done, void *ctx);
 
@@ -64,6 +64,7 @@ struct store_item {
 	int64_t key; /* of the store, for store_settle() */
 	char id[ITEM_ID_SIZE];
 	enum item_kind kind;
+	char *reverse_path; /* of its mail; "" is <> */
 	int64_t accepted_ms;
 	int64_t
 	    since_ms; /* from when its lifetime counts: accepted, or an operator's last release */
@@ -125,10 +126,10 @@ void store_next_due(
 /* --- operator -------------------------------------------------------------------------- */
 
 struct store_counts {
-	uint64_t items[ITEM_FAILED + 1]; /* by enum item_state */
-	int64_t oldest_ms;               /* accepted_ms of the oldest one not ended, or 0 */
-	uint64_t put_aside;              /* unreadable items, see doc/queue.md */
-	uint64_t commits, syncs;         /* since start */
+	uint64_t items[ITEM_STATES]; /* by enum item_state */
+	int64_t oldest_ms;           /* accepted_ms of the oldest one not ended, or 0 */
+	uint64_t put_aside;          /* unreadable items, see doc/queue.md */
+	uint64_t commits, syncs;     /* since start */
 };
 typedef void store_counts_fn(void *ctx, const struct store_counts *);
 void store_count(struct store *, store_counts_fn *done, void *ctx);
@@ -142,8 +143,10 @@ enum store_action {
 	STORE_RELEASE, /* HELD: to where it is due now: UNSURE if a request may have gone out
 			* that nobody has answered yet, else WAITING or SPOOLED */
 	STORE_RETRY,   /* WAITING, SPOOLED, UNSURE: due now; HELD as STORE_RELEASE; FAILED with a
-			* payload: due now, with a new lifetime */
+			* payload: due now, with a new lifetime; CAPTURED the same, but only
+			* when its id or that state is named */
 	STORE_DELETE,  /* any: the item, its history and payload are gone */
+	STORE_TOLD,    /* FAILED: whoever sent it knows, and needs no notice; the item stays */
 };
 
 struct store_change {
@@ -166,6 +169,20 @@ typedef void store_changed_fn(void *ctx, enum store_result, const struct store_c
 void store_change(struct store *, const struct store_change *, store_changed_fn *done, void *ctx);
 
 /*
+ * Takes mails back that nobody has had: their items are gone as though they had never come, all of
+ * all the mails or none.  Ids that nothing has count as gone.  Copies.
+ */
+enum store_taken {
+	STORE_TAKEN,
+	STORE_TAKEN_LATER, /* one is being sent or asked about: its outcome is on the way */
+	STORE_TAKEN_NEVER, /* one has been sent, or may have been; or is kept on purpose (captured)
+			    */
+};
+typedef void store_taken_fn(void *ctx, enum store_result, enum store_taken);
+void store_take_back(
+    struct store *, const char *const *mail_ids, size_t count, store_taken_fn *done, void *ctx);
+
+/*
  * What is known of a route beyond the life of a process: whether an operator paused it, and for how
  * long in sum it stood, by an operator or by us, so that the lifetime of its items can stand
  * still meanwhile.
@@ -181,6 +198,18 @@ typedef void store_routes_fn(
     void *ctx, enum store_result, const struct store_route *, size_t count);
 void store_routes(struct store *, store_routes_fn *done, void *ctx);
 void store_route_set(struct store *, const struct store_route *, store_done_fn *done, void *ctx);
+
+/*
+ * Routes with items that have not ended, but those that are named: nobody would send these.
+ * Copies the names; the answer is lent for the call.
+ */
+struct store_stray {
+	char *route;
+	uint64_t items;
+};
+typedef void store_strays_fn(
+    void *ctx, enum store_result, const struct store_stray *strays, size_t count);
+void store_strays(struct store *, const struct strlist *known, store_strays_fn *done, void *ctx);
 
 /* Forget ended items and their history when they ended before that time.  done may be NULL. */
 void store_purge(struct store *, int64_t ended_before_ms, store_done_fn *done, void *ctx);

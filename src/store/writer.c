@@ -109,6 +109,14 @@ routes_free(struct store_route *list, size_t count)
 	free(list);
 }
 
+static void
+strays_free(struct store_stray *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(list[i].route);
+	free(list);
+}
+
 void
 op_free(struct op **op)
 {
@@ -119,6 +127,7 @@ op_free(struct op **op)
 	switch (o->kind) {
 	case OP_COMMIT:
 		mail_free(&o->commit.mail);
+		free(o->commit.known);
 		break;
 	case OP_CLAIM:
 		free((char *)o->claim.claim.route);
@@ -136,6 +145,15 @@ op_free(struct op **op)
 		free((void *)o->change.change.ids);
 		free((char *)o->change.change.route);
 		free((char *)o->change.change.by);
+		break;
+	case OP_TAKE_BACK:
+		for (size_t i = 0; i < o->take_back.count; i++)
+			free(o->take_back.ids[i]);
+		free(o->take_back.ids);
+		break;
+	case OP_STRAYS:
+		strlist_free(&o->strays.known);
+		strays_free(o->strays.list, o->strays.count);
 		break;
 	case OP_ROUTES:
 		routes_free(o->routes.list, o->routes.count);
@@ -220,6 +238,19 @@ reopen(struct writer *w)
 
 /* --- one transaction --------------------------------------------------------------------- */
 
+/* The chain, all of it in the transaction that is open. */
+static enum store_result
+commit_apply(struct writer *w, struct op *op)
+{
+	enum store_result result = STORE_OK;
+	bool *known = op->commit.known;
+
+	for (const struct mail *mail = op->commit.mail; result == STORE_OK && mail != NULL;
+	     mail = mail->next)
+		result = w->params.backend->insert_mail(w->params.handle, mail, known++);
+	return result;
+}
+
 static enum store_result
 op_apply(struct writer *w, struct op *op)
 {
@@ -230,7 +261,7 @@ op_apply(struct writer *w, struct op *op)
 
 	switch (op->kind) {
 	case OP_COMMIT:
-		result = backend->insert_mail(handle, op->commit.mail, &op->commit.known);
+		result = commit_apply(w, op);
 		break;
 	case OP_CLAIM:
 		result = backend->claim(handle, &op->claim.claim, &w->in_hand, &op->claim.found);
@@ -250,6 +281,14 @@ op_apply(struct writer *w, struct op *op)
 		op->change.next = op->change.progress;
 		op->change.next.again = false;
 		result = backend->change(handle, &op->change.change, &w->in_hand, &op->change.next);
+		break;
+	case OP_TAKE_BACK:
+		result = backend->take_back(handle, (const char *const *)op->take_back.ids,
+		    op->take_back.count, &w->in_hand, &op->take_back.taken);
+		break;
+	case OP_STRAYS:
+		result =
+		    backend->strays(handle, &op->strays.known, &op->strays.list, &op->strays.count);
 		break;
 	case OP_ROUTES:
 		result = backend->routes(handle, &op->routes.list, &op->routes.count);
@@ -278,8 +317,42 @@ op_undo(struct op *op)
 		op->routes.list = NULL;
 		op->routes.count = 0;
 	}
+	if (op->kind == OP_STRAYS) {
+		strays_free(op->strays.list, op->strays.count);
+		op->strays.list = NULL;
+		op->strays.count = 0;
+	}
 	if (op->kind == OP_PURGE)
 		op->purge.cursor = 0;
+}
+
+/* What a commit that failed may have left on the disk all the same. */
+static void
+commit_forget(struct writer *w, const struct op *op)
+{
+	const bool *known = op->commit.known;
+
+	for (const struct mail *mail = op->commit.mail; mail != NULL; mail = mail->next)
+		if (!*known++)
+			strlist_add(&w->forget, mail->id);
+}
+
+/* These come first: what a claim of the same transaction gives out is in nobody's hands yet. */
+static bool
+op_comes_first(const struct op *op)
+{
+	return op->kind == OP_CHANGE || op->kind == OP_TAKE_BACK;
+}
+
+static bool
+commit_made_due(const struct op *op)
+{
+	const bool *known = op->commit.known;
+
+	for (const struct mail *mail = op->commit.mail; mail != NULL; mail = mail->next)
+		if (!*known++ && !mail->captured)
+			return true;
+	return false;
 }
 
 static void
@@ -288,6 +361,7 @@ op_committed(struct writer *w, struct op *op)
 	op->result = STORE_OK;
 	switch (op->kind) {
 	case OP_COMMIT:
+		op->commit.made_due = commit_made_due(op);
 		/* Here and not in the loop, which has better things to do. */
 		mail_free(&op->commit.mail);
 		break;
@@ -308,6 +382,8 @@ op_committed(struct writer *w, struct op *op)
 		op->change.progress = op->change.next;
 		break;
 	case OP_NEXT:
+	case OP_TAKE_BACK:
+	case OP_STRAYS:
 	case OP_ROUTES:
 	case OP_ROUTE_SET:
 	case OP_PURGE:
@@ -325,10 +401,9 @@ group_try(struct writer *w, struct op *first, const struct op *last)
 	bool changed = false, committing = false;
 	enum store_result result = backend->begin(handle);
 
-	/* Operators first: what a claim of this transaction gives out is in nobody's hands yet. */
 	for (int pass = 0; pass < 2; pass++)
 		for (struct op *op = first; result == STORE_OK && op != last; op = op->next)
-			if (!op->refused && (op->kind == OP_CHANGE) == (pass == 0))
+			if (!op->refused && op_comes_first(op) == (pass == 0))
 				result = op_apply(w, op);
 	if (result == STORE_OK) {
 		changed = backend->changed(handle);
@@ -353,9 +428,8 @@ group_try(struct writer *w, struct op *first, const struct op *last)
 		op_undo(op);
 		/* It may be on the disk all the same, but without its files: it is not to be met
 		 * there when it is tried again, or when its client comes again. */
-		if (committing && result == STORE_BROKEN && op->kind == OP_COMMIT && !op->refused &&
-		    !op->commit.known)
-			strlist_add(&w->forget, op->commit.mail->id);
+		if (committing && result == STORE_BROKEN && op->kind == OP_COMMIT && !op->refused)
+			commit_forget(w, op);
 	}
 	return result;
 }
@@ -381,6 +455,8 @@ op_refuse(struct writer *w, struct op *op, enum store_result result)
 	case OP_CLAIM:
 	case OP_SETTLE:
 	case OP_CHANGE:
+	case OP_TAKE_BACK:
+	case OP_STRAYS:
 	case OP_ROUTES:
 	case OP_ROUTE_SET:
 	case OP_PURGE:
@@ -518,7 +594,7 @@ static bool
 op_asks_only(const struct op *op)
 {
 	return op->kind == OP_CLAIM || op->kind == OP_NEXT || op->kind == OP_COUNT ||
-	       op->kind == OP_ROUTES;
+	       op->kind == OP_ROUTES || op->kind == OP_STRAYS;
 }
 
 static uint64_t

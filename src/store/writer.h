@@ -22,6 +22,8 @@ enum op_kind {
 	OP_NEXT,
 	OP_COUNT,
 	OP_CHANGE,
+	OP_TAKE_BACK,
+	OP_STRAYS,
 	OP_ROUTES,
 	OP_ROUTE_SET,
 	OP_PURGE,
@@ -39,7 +41,8 @@ struct op {
 		struct {
 			store_done_fn *done;
 			struct mail *mail;
-			bool known;
+			bool *known;   /* for each of the chain */
+			bool made_due; /* something that was not there before */
 		} commit;
 		struct {
 			store_claimed_fn *done;
@@ -68,6 +71,18 @@ struct op {
 			struct backend_change progress; /* of what is durable */
 			struct backend_change next;     /* with this transaction */
 		} change;
+		struct {
+			store_taken_fn *done;
+			char **ids; /* with their strings */
+			size_t count;
+			enum store_taken taken;
+		} take_back;
+		struct {
+			store_strays_fn *done;
+			struct strlist known;
+			struct store_stray *list; /* owned */
+			size_t count;
+		} strays;
 		struct {
 			store_routes_fn *done;
 			struct store_route *list; /* owned */
