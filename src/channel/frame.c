@@ -1,10 +1,10 @@
 /*
  * The frames between front and core.
  *
- * A COMMIT's body is: the mail's texts and numbers, the payload that its items share, then each
- * item, in the order of frame_commit_write().  A text is four bytes of length and its bytes.  A
- * payload is one byte that says where it is, four bytes of length and, when it is inline, its
- * bytes.
+ * A COMMIT's body is the number of mails and for each its texts and numbers, the payload that its
+ * items share, then each item, in the order of put_mail().  A text is four bytes of length and its
+ * bytes.  A payload is one byte that says where it is, four bytes of length and, when it is inline,
+ * its bytes.
  *
  * An EXPLAIN's body is the reverse-path, the number of recipients and the recipients; an
  * EXPLAINED's is the object.
@@ -177,27 +177,46 @@ put_payload(struct buf *out, const struct payload *payload, int *fds, size_t *fd
 	}
 }
 
-static size_t
-count_descriptors(const struct mail *mail)
-{
-	size_t count = payload_travels_inline(&mail->shared) ? 0 : 1;
+/* What all mails of a frame have together. */
+struct totals {
+	size_t mails, items, recipients, descriptors;
+};
 
-	for (size_t i = 0; i < mail->item_count; i++)
-		count += payload_travels_inline(&mail->items[i].payload) ? 0 : 1;
-	return count;
+static bool
+totals_fit(const struct totals *totals)
+{
+	return totals->mails <= FRAME_MOST_MAILS && totals->items <= FRAME_MOST_ITEMS &&
+	       totals->recipients <= FRAME_MOST_RECIPIENTS &&
+	       totals->descriptors <= FRAME_MOST_DESCRIPTORS;
 }
 
-int
-frame_commit_write(
-    struct buf *out, uint64_t serial, const struct mail *mail, int *fds_r, size_t *fd_count_r)
+static struct totals
+totals_of(const struct mail *mail)
 {
-	size_t begin = out->len;
-	size_t descriptors = count_descriptors(mail);
+	struct totals totals = { 0 };
 
-	*fd_count_r = 0;
-	if (mail->item_count > FRAME_MOST_ITEMS || descriptors > FRAME_MOST_DESCRIPTORS)
-		return -1;
-	put_head(out, FRAME_COMMIT, (uint16_t)descriptors, serial);
+	for (; mail != NULL; mail = mail->next) {
+		totals.mails++;
+		totals.items += mail->item_count;
+		totals.descriptors += payload_travels_inline(&mail->shared) ? 0 : 1;
+		for (size_t i = 0; i < mail->item_count; i++) {
+			totals.recipients += mail->items[i].recipients.count;
+			totals.descriptors +=
+			    payload_travels_inline(&mail->items[i].payload) ? 0 : 1;
+		}
+	}
+	return totals;
+}
+
+static bool
+mail_is_raw(const struct mail *mail)
+{
+	return mail->item_count > 0 && mail->items[0].kind == ITEM_SMTP;
+}
+
+static void
+put_mail(struct buf *out, const struct mail *mail, int *fds, size_t *fd_count)
+{
 	put_text(out, mail->id);
 	put_text(out, mail->reverse_path);
 	put_text(out, mail->route);
@@ -210,7 +229,11 @@ frame_commit_write(
 	put_text(out, mail->ledger);
 	put_number(out, (uint64_t)mail->accepted_ms, 8);
 	put_number(out, mail->content_bytes, 8);
-	put_payload(out, &mail->shared, fds_r, fd_count_r);
+	put_number(out, mail->captured, 1);
+	put_number(out, mail->reply, 1);
+	put_number(out, (uint64_t)mail->reply_within_ms, 8);
+	put_number(out, mail_is_raw(mail), 1);
+	put_payload(out, &mail->shared, fds, fd_count);
 	put_number(out, mail->item_count, 4);
 	for (size_t i = 0; i < mail->item_count; i++) {
 		const struct item *item = &mail->items[i];
@@ -219,8 +242,24 @@ frame_commit_write(
 		put_number(out, item->recipients.count, 4);
 		for (size_t k = 0; k < item->recipients.count; k++)
 			put_text(out, item->recipients.items[k]);
-		put_payload(out, &item->payload, fds_r, fd_count_r);
+		put_payload(out, &item->payload, fds, fd_count);
 	}
+}
+
+int
+frame_commit_write(
+    struct buf *out, uint64_t serial, const struct mail *mail, int *fds_r, size_t *fd_count_r)
+{
+	size_t begin = out->len;
+	struct totals totals = totals_of(mail);
+
+	*fd_count_r = 0;
+	if (!totals_fit(&totals))
+		return -1;
+	put_head(out, FRAME_COMMIT, (uint16_t)totals.descriptors, serial);
+	put_number(out, totals.mails, 4);
+	for (; mail != NULL; mail = mail->next)
+		put_mail(out, mail, fds_r, fd_count_r);
 	if (out->over || out->len - begin - FRAME_HEAD_SIZE > FRAME_MOST_BODY)
 		return -1;
 	close_frame(out, begin);
@@ -237,7 +276,31 @@ enum payload_part {
 	PART_WHOLE,
 	PART_HEAD,
 	PART_SHARED,
+	PART_LINES, /* of ITEM_SMTP, whichever of them */
 };
+
+/*
+ * Lines as SMTP has them.  A CR or LF alone is how a second mail is smuggled into a transaction:
+ * servers do not agree on whether it ends a line.
+ */
+static bool
+lines_are_sound(const char *bytes, size_t len)
+{
+	const char *at = bytes, *end = bytes + len;
+
+	while (at < end) {
+		const char *lf = memchr(at, '\n', (size_t)(end - at));
+		size_t line = (size_t)((lf != NULL ? lf : end) - at);
+		const char *cr = memchr(at, '\r', line);
+
+		if (lf == NULL)
+			return cr == NULL;
+		if (cr != lf - 1)
+			return false;
+		at = lf + 1;
+	}
+	return true;
+}
 
 /* bytes may be changed and is put back. */
 static bool
@@ -263,6 +326,8 @@ part_is_sound(char *bytes, size_t len, enum payload_part part)
 		sound = json_is_one_object(bytes, len);
 		bytes[0] = ',';
 		return sound;
+	case PART_LINES:
+		return lines_are_sound(bytes, len);
 	}
 	return false;
 }
@@ -300,13 +365,13 @@ struct descriptors {
 };
 
 static const char *
-take_payload(struct cursor *c, struct payload *payload, enum payload_part part,
+take_payload(struct cursor *c, struct payload *payload, enum payload_part part, bool may_be_empty,
     struct descriptors *descriptors)
 {
 	unsigned place = (unsigned)take_number(c, 1);
 	size_t len = (size_t)take_number(c, 4);
 
-	if (c->bad || len > FRAME_MOST_PAYLOAD || (len == 0 && part != PART_SHARED))
+	if (c->bad || len > FRAME_MOST_PAYLOAD || (len == 0 && !may_be_empty))
 		return "payload length";
 	if (place == PAYLOAD_INLINE) {
 		const char *at = take(c, len);
@@ -318,14 +383,17 @@ take_payload(struct cursor *c, struct payload *payload, enum payload_part part,
 		payload->data = mem_bytes(at, len);
 		payload->len = len;
 		if (!part_is_sound(payload->data, len, part))
-			return "payload is not one JSON object";
+			return part == PART_LINES ? "payload is not of whole lines"
+						  : "payload is not one JSON object";
 	} else if (place == PAYLOAD_DESCRIPTOR && len > 0) {
 		if (descriptors->used == descriptors->count)
 			return "payload without descriptor";
 		payload->fd = descriptors->fds[descriptors->used++];
 		payload->len = len;
 		if (!descriptor_is_sound(payload->fd, len, part))
-			return "payload descriptor is not a sealed JSON object";
+			return part == PART_LINES
+				   ? "payload descriptor is not sealed and of whole lines"
+				   : "payload descriptor is not a sealed JSON object";
 	} else {
 		return "payload place";
 	}
@@ -342,18 +410,25 @@ recipient_is_sound(const char *address)
 	       strpbrk(address, " \t\",;:<>()[]\\") == NULL;
 }
 
+/* What is being read: a frame, and what its mails have together so far. */
+struct reading {
+	struct cursor c;
+	struct descriptors descriptors;
+	struct totals totals;
+};
+
 static const char *
-take_item(struct cursor *c, struct item *item, enum payload_part part, size_t *recipients,
-    struct descriptors *descriptors)
+take_item(struct reading *in, struct item *item, enum payload_part part)
 {
+	struct cursor *c = &in->c;
 	unsigned kind = (unsigned)take_number(c, 1);
 	size_t count = (size_t)take_number(c, 4);
 
-	if (kind != ITEM_EMAIL && kind != ITEM_TEMPLATE)
+	if (kind >= ITEM_KINDS || (kind == ITEM_SMTP) != (part == PART_LINES))
 		return "kind of item";
 	item->kind = (enum item_kind)kind;
-	*recipients += count;
-	if (c->bad || count == 0 || *recipients > FRAME_MOST_RECIPIENTS)
+	in->totals.recipients += count;
+	if (c->bad || count == 0 || in->totals.recipients > FRAME_MOST_RECIPIENTS)
 		return "number of recipients";
 	for (size_t i = 0; i < count; i++) {
 		char *address = take_text(c);
@@ -364,23 +439,73 @@ take_item(struct cursor *c, struct item *item, enum payload_part part, size_t *r
 		if (!recipient_is_sound(address))
 			return "recipient is not an address";
 	}
-	return take_payload(c, &item->payload, part, descriptors);
+	return take_payload(c, &item->payload, part, false, &in->descriptors);
 }
 
 static const char *
-take_mail(struct cursor *c, struct mail *mail, struct descriptors *descriptors)
+take_items(struct reading *in, struct mail *mail, enum payload_part part)
 {
-	char *id = take_text(c);
-	size_t count, recipients = 0;
-	enum payload_part part;
+	size_t count = (size_t)take_number(&in->c, 4);
 	const char *wrong;
 
-	if (id == NULL || !ulid_ok(id)) {
-		free(id);
-		return "id";
+	in->totals.items += count;
+	if (in->c.bad || count == 0 || in->totals.items > FRAME_MOST_ITEMS)
+		return "number of items";
+	mail->items = mem_array(count, sizeof(*mail->items));
+	for (size_t i = 0; i < count; i++) {
+		struct item *item = &mail->items[i];
+
+		item->number = (unsigned)i + 1;
+		payload_init(&item->payload);
+		mail->item_count = i + 1;
+		wrong = take_item(in, item, part);
+		if (wrong != NULL)
+			return wrong;
 	}
-	memcpy(mail->id, id, ULID_SIZE);
+	return NULL;
+}
+
+static const char *
+take_id(struct cursor *c, const struct mail *others, struct mail *mail)
+{
+	char *id = take_text(c);
+	bool sound = id != NULL && ulid_ok(id);
+
+	/* The store takes an id once: the second would be left out and nobody told. */
+	for (const struct mail *m = others; sound && m != mail; m = m->next)
+		sound = strcmp(m->id, id) != 0;
+	if (sound)
+		memcpy(mail->id, id, ULID_SIZE);
 	free(id);
+	return sound ? NULL : "id";
+}
+
+static const char *
+take_reply(struct cursor *c, struct mail *mail)
+{
+	unsigned captured = (unsigned)take_number(c, 1);
+	unsigned reply = (unsigned)take_number(c, 1);
+	uint64_t within_ms = take_number(c, 8);
+
+	if (c->bad || captured > 1 || reply > REPLY_POSTMARK_OR_REFUSE ||
+	    within_ms > FRAME_MOST_REPLY_MS)
+		return "kind of reply";
+	mail->captured = captured != 0;
+	mail->reply = (enum reply_mode)reply;
+	mail->reply_within_ms = (int64_t)within_ms;
+	return NULL;
+}
+
+/* mail is the last of the chain that begins with first. */
+static const char *
+take_mail(struct reading *in, const struct mail *first, struct mail *mail)
+{
+	struct cursor *c = &in->c;
+	const char *wrong = take_id(c, first, mail);
+	unsigned raw;
+
+	if (wrong != NULL)
+		return wrong;
 	mail->reverse_path = take_text(c);
 	mail->route = take_text(c);
 	mail->listener = take_text(c);
@@ -394,30 +519,43 @@ take_mail(struct cursor *c, struct mail *mail, struct descriptors *descriptors)
 	mail->content_bytes = take_number(c, 8);
 	if (c->bad)
 		return "a text is missing, too long or not clean UTF-8";
-	wrong = take_payload(c, &mail->shared, PART_SHARED, descriptors);
-	if (wrong != NULL)
-		return wrong;
-	part = mail->shared.len > 0 ? PART_HEAD : PART_WHOLE;
-	count = (size_t)take_number(c, 4);
 	if (mail->accepted_ms < 0)
 		return "time";
-	if (c->bad || count == 0 || count > FRAME_MOST_ITEMS)
-		return "number of items";
+	wrong = take_reply(c, mail);
+	if (wrong != NULL)
+		return wrong;
+	raw = (unsigned)take_number(c, 1);
+	if (c->bad || raw > 1)
+		return "sort of items";
+	wrong =
+	    take_payload(c, &mail->shared, raw ? PART_LINES : PART_SHARED, true, &in->descriptors);
+	if (wrong != NULL)
+		return wrong;
+	return take_items(in, mail,
+	    raw                    ? PART_LINES
+	    : mail->shared.len > 0 ? PART_HEAD
+				   : PART_WHOLE);
+}
 
-	mail->items = mem_array(count, sizeof(*mail->items));
-	for (size_t i = 0; i < count; i++) {
-		struct item *item = &mail->items[i];
+static const char *
+take_chain(struct reading *in, struct mail **first_r)
+{
+	size_t count = (size_t)take_number(&in->c, 4);
+	struct mail **end = first_r;
+	const char *wrong = NULL;
 
-		item->number = (unsigned)i + 1;
-		payload_init(&item->payload);
-		mail->item_count = i + 1;
-		wrong = take_item(c, item, part, &recipients, descriptors);
-		if (wrong != NULL)
-			return wrong;
+	if (in->c.bad || count == 0 || count > FRAME_MOST_MAILS)
+		return "number of mails";
+	for (size_t i = 0; wrong == NULL && i < count; i++) {
+		*end = mail_new();
+		wrong = take_mail(in, *first_r, *end);
+		end = &(*end)->next;
 	}
-	if (c->left > 0)
+	if (wrong != NULL)
+		return wrong;
+	if (in->c.left > 0)
 		return "bytes after the last item";
-	if (descriptors->used != descriptors->count)
+	if (in->descriptors.used != in->descriptors.count)
 		return "descriptors that no item uses";
 	return NULL;
 }
@@ -425,16 +563,16 @@ take_mail(struct cursor *c, struct mail *mail, struct descriptors *descriptors)
 struct mail *
 frame_commit_read(const char *body, size_t len, const int *fds, size_t fd_count, const char **why)
 {
-	struct cursor c = { .at = body, .left = len };
-	struct descriptors descriptors = { .fds = fds, .count = fd_count };
-	struct mail *mail = mail_new();
+	struct reading in = { .c = { .at = body, .left = len },
+		.descriptors = { .fds = fds, .count = fd_count } };
+	struct mail *mail = NULL;
 
-	*why = take_mail(&c, mail, &descriptors);
+	*why = take_chain(&in, &mail);
 	if (*why == NULL)
 		return mail;
 
 	mail_free(&mail); /* closes the descriptors that it had got */
-	for (size_t i = descriptors.used; i < fd_count; i++)
+	for (size_t i = in.descriptors.used; i < fd_count; i++)
 		close(fds[i]);
 	return NULL;
 }
@@ -442,34 +580,35 @@ frame_commit_read(const char *body, size_t len, const int *fds, size_t fd_count,
 /* --- COMMITTED ---------------------------------------------------------------------------- */
 
 void
-frame_committed_write(struct buf *out, uint64_t serial, const struct refusal *refusal)
+frame_committed_write(struct buf *out, uint64_t serial, const struct refusal *answer)
 {
 	size_t begin = out->len;
 
 	put_head(out, FRAME_COMMITTED, 0, serial);
-	put_number(out, refusal != NULL ? (uint64_t)refusal->code : 0, 4);
-	if (refusal != NULL) {
-		put_text(out, refusal->enhanced);
-		put_text(out, refusal->text);
+	put_number(out, answer != NULL ? (uint64_t)answer->code : 0, 4);
+	if (answer != NULL) {
+		put_text(out, answer->enhanced);
+		put_text(out, answer->text);
 	}
 	close_frame(out, begin);
 }
 
 int
-frame_committed_read(const char *body, size_t len, bool *stored_r, struct refusal *refusal_r)
+frame_committed_read(const char *body, size_t len, bool *stored_r, struct refusal *answer_r)
 {
 	struct cursor c = { .at = body, .left = len };
 	int code = (int)take_number(&c, 4);
 	char *enhanced = NULL, *text = NULL;
 	int result = -1;
 
-	*stored_r = code == 0;
-	if (*stored_r)
+	*stored_r = code == 0 || code == 250;
+	refusal_set(answer_r, 250, "2.0.0", "%s", "");
+	if (code == 0)
 		return c.bad || c.left > 0 ? -1 : 0;
 	enhanced = take_text(&c);
 	text = take_text(&c);
-	if (!c.bad && c.left == 0 && code >= 400 && code <= 599) {
-		refusal_set(refusal_r, code, enhanced, "%s", text);
+	if (!c.bad && c.left == 0 && (*stored_r || (code >= 400 && code <= 599))) {
+		refusal_set(answer_r, code, enhanced, "%s", text);
 		result = 0;
 	}
 	free(enhanced);

@@ -17,7 +17,7 @@ struct strlist;
  * ends run on it, from the same program.  A receiver trusts nothing: whatever a frame says is
  * checked before it is used, and a frame that is not as it should be ends the channel.
  *
- *	COMMIT    front to core   a mail; one descriptor for each large payload
+ *	COMMIT    front to core   the mails of a transaction; one descriptor for each large payload
  *	COMMITTED core to front   the result for the frame's serial
  *	EXPLAIN   core to front   a mail to be converted and not sent; its content as a descriptor
  *	EXPLAINED front to core   what became of it, as one JSON object
@@ -40,25 +40,31 @@ struct frame_head {
 /* What a frame may hold at most. */
 #define FRAME_MOST_BODY        (32U * 1024U * 1024U)
 #define FRAME_MOST_DESCRIPTORS 250U
+#define FRAME_MOST_MAILS       64U /* of a transaction, and so the next two: of all of them */
 #define FRAME_MOST_ITEMS       10000U
-#define FRAME_MOST_RECIPIENTS  10000U /* of a mail */
+#define FRAME_MOST_RECIPIENTS  10000U
 #define FRAME_MOST_PAYLOAD     (32U * 1024U * 1024U)
 #define FRAME_MOST_TEXT        4096U
+#define FRAME_MOST_REPLY_MS    (3 * 60 * 1000) /* a front waits for four minutes */
 
 /* 0, or -1: no such frame can be. */
 int frame_head_read(struct frame_head *, const unsigned char bytes[FRAME_HEAD_SIZE]);
 
 /*
- * Appends a whole COMMIT frame.  fds_r has room for FRAME_MOST_DESCRIPTORS; *fd_count_r
- * descriptors are to go with it (lent by the mail).  -1: the mail does not fit into a frame.
+ * Appends a whole COMMIT frame, of a mail and of those chained to it.  fds_r has room for
+ * FRAME_MOST_DESCRIPTORS; *fd_count_r descriptors are to go with it (lent by the mails).  -1: they
+ * do not fit into a frame.
+ *
+ * What an item and its mail's shared payload hold is JSON, or, for ITEM_SMTP, a mail of whole lines
+ * that end with CRLF; the items of one mail are all of the one or all of the other sort.
  */
 int frame_commit_write(
     struct buf *, uint64_t serial, const struct mail *, int *fds_r, size_t *fd_count_r);
 
 /*
- * The body of a COMMIT.  fds are the descriptors that came with it; they are taken, those of a
- * mail that is not accepted are closed.  NULL: not a mail that a front of ours would send, the
- * reason is in why.
+ * The body of a COMMIT, as a chain.  fds are the descriptors that came with it; they are taken,
+ * those of a mail that is not accepted are closed.  NULL: not a mail that a front of ours would
+ * send, the reason is in why.
  */
 struct mail *frame_commit_read(
     const char *body, size_t len, const int *fds, size_t fd_count, const char **why);
@@ -80,8 +86,12 @@ int frame_explained_write(struct buf *, uint64_t serial, const char *json, size_
 /* *json_r points into body: one object, checked (json_is_one_object).  0, or -1. */
 int frame_explained_read(const char *body, size_t len, const char **json_r, size_t *len_r);
 
-void frame_committed_write(struct buf *, uint64_t serial, const struct refusal *refusal_or_null);
-/* *stored_r: the mail is durable; else *refusal_r says what the client is told.  0, or -1. */
-int frame_committed_read(const char *body, size_t len, bool *stored_r, struct refusal *refusal_r);
+/*
+ * What came of a COMMIT.  Written: NULL, the mails are durable; of code 250, they are, and this is
+ * what the client is told; of 4xx or 5xx, they are not.  Read: the same, with an empty text of code
+ * 250 in place of NULL.
+ */
+void frame_committed_write(struct buf *, uint64_t serial, const struct refusal *answer_or_null);
+int frame_committed_read(const char *body, size_t len, bool *stored_r, struct refusal *answer_r);
 
 #endif

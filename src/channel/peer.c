@@ -401,9 +401,9 @@ peer_explained(struct peer *p, uint64_t serial, const char *json, size_t len)
 }
 
 void
-peer_committed(struct peer *p, uint64_t serial, const struct refusal *refusal)
+peer_committed(struct peer *p, uint64_t serial, const struct refusal *answer)
 {
-	frame_committed_write(&p->out, serial, refusal);
+	frame_committed_write(&p->out, serial, answer);
 	loop_call_ask(p->flush);
 }
 

@@ -31,9 +31,11 @@ struct peer_hooks {
 struct peer *peer_new(struct loop *, int fd, const struct peer_hooks *, void *ctx); /* takes fd */
 void peer_free(struct peer **);
 
-/* -1: the mail fits no frame. The mail is lent for the call: its descriptors are duplicated. */
+/* A mail with those chained to it.  -1: they fit no frame.  They are lent for the call: their
+ * descriptors are duplicated. */
 int peer_commit(struct peer *, uint64_t serial, const struct mail *);
-void peer_committed(struct peer *, uint64_t serial, const struct refusal *refusal_or_null);
+/* answer: as for frame_committed_write() */
+void peer_committed(struct peer *, uint64_t serial, const struct refusal *answer_or_null);
 /* -1: it fits no frame.  content_fd is lent for the call. */
 int peer_explain(struct peer *, uint64_t serial, const char *reverse_path,
     const struct strlist *recipients, int content_fd);
