@@ -1,6 +1,10 @@
 noinst_LIBRARIES += liboperations.a
 liboperations_a_SOURCES = \
 	src/operations/kinds.c src/operations/kinds.h \
+	src/operations/kinds_files.c \
+	src/operations/kinds_inside.h \
+	src/operations/kinds_lists.c \
+	src/operations/kinds_time.c \
 	src/operations/openapi.c src/operations/openapi.h \
 	src/operations/operation.c src/operations/operation.h \
 	src/operations/table.c \
