@@ -655,6 +655,7 @@ route_init(struct dispatch *dispatch, struct route *route, const struct dispatch
 	route->asks_next = true;
 	route->due_at_ms = INT64_MAX;
 	route_state_init(&route->state, route->name, given->token != NULL, options);
+	route->state.gone = given->gone;
 	route->gate_timer = loop_timer_new(dispatch->loop, gate_fired, route);
 	route->due_timer = loop_timer_new(dispatch->loop, due_fired, route);
 	route->save_timer = loop_timer_new(dispatch->loop, keep_save_again, route);

@@ -45,6 +45,7 @@ struct dispatch_route {
 	const char *name;	    /* as in struct mail; copied */
 	const struct secret *token; /* lent for life; NULL: the route is paused (operator) */
 	const char *message_stream; /* for search; copied */
+	bool gone; /* without a token, because the configuration has it no longer: for people */
 };
 
 struct dispatch_params {

@@ -7,7 +7,10 @@
 
 #include "dispatch/route.h"
 
-#define NO_TOKEN         "no token"
+#define NO_TOKEN "no token"
+#define GONE                                                                                       \
+	"no longer in the configuration: put it back and reload, or delete its items "             \
+	"(pmrelayctl queue delete --route)"
 #define GATE_MS          INT64_C(60000)
 #define SENDERS_IN_A_ROW 3U /* see operator_wanted() */
 
@@ -203,14 +206,15 @@ route_restore(struct route_state *state, const struct store_route *record)
 	if (record != NULL) {
 		pauses_restore(&state->pauses, record->stood_ms, record->stood_since_ms, now_ms);
 		state->held = record->held;
-		state->paused = !state->held && state->pauses.open && strcmp(why, NO_TOKEN) != 0;
+		state->paused = !state->held && state->pauses.open && strcmp(why, NO_TOKEN) != 0 &&
+				strcmp(why, GONE) != 0;
 		text_set(state->held ? &state->held_why : &state->paused_why, mem_string(why));
 		state->held_since_ms = state->paused_since_ms =
 		    state->pauses.open ? state->pauses.open_from_ms : now_ms;
 		state->probe_at_ms = clock_mono_ms();
 	}
 	if (!state->has_token)
-		pause_set(state, mem_string(NO_TOKEN));
+		pause_set(state, mem_string(state->gone ? GONE : NO_TOKEN));
 	stands_changed(state);
 	if (state->held)
 		log_warning("route-held", log_str("route", state->name),

@@ -24,6 +24,7 @@ struct route_state {
 	const char *name; /* lent for life */
 	int64_t probe_ms, lifetime_ms;
 	bool has_token;
+	bool gone; /* set after init: no token, for there is no such route any more */
 	bool known; /* what the store keeps of it has been read; nothing leaves before */
 	struct pace pace;
 	int64_t throttled_since_ms; /* this and the other _since_ms: wall clock */
