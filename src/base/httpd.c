@@ -33,144 +33,24 @@
 
 #include <openssl/ssl.h>
 
-#include "base/buf.h"
-#include "base/http_frame.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/tls.h"
 
-#include "base/httpd.h"
+#include "base/httpd_inside.h"
 
 #define LINGER_MS         2000 /* for a client to read why it was refused, while it still sends */
 #define OUT_OF_FDS_MS     250
 #define TURN_AWAY_AT_ONCE 64
 
-struct listener {
-	struct listener *next;
-	struct httpd *httpd;
-	int fd;
-	struct ssl_ctx_st *tls; /* NULL: plain */
-	struct evhttp *http;    /* one each, since only it tells whose a new connection is */
-	struct evhttp_bound_socket *bound;
-	struct evconnlistener *accepting;
-	struct event *turning_away; /* in its place while there are as many connections as may be */
-};
-
-struct conn {
-	struct conn *next;
-	struct conn **link; /* what points here */
-	struct listener *listener;
-	struct httpd *httpd;
-	struct bufferevent *bev;
-	struct evhttp_connection *evhttp;
-	bufferevent_data_cb evhttp_read, evhttp_write;
-	bufferevent_event_cb evhttp_event;
-	struct evbuffer_cb_entry *input_watch, *output_watch;
-	struct evbuffer *in; /* what has come and is not framed yet */
-	bool feeding;        /* what is added to the input now is for evhttp */
-	struct http_frame frame;
-	bool begun; /* the deadline of a request runs */
-	bool continued;
-	struct loop_call *step;
-	struct loop_timer *timer;
-	struct httpd_peer peer;
-
-	enum conn_state {
-		CONN_NEW,       /* evhttp still makes it */
-		CONN_HANDSHAKE, /* TLS */
-		CONN_READING,   /* or idle */
-		CONN_ASKED,     /* a request waits for its answer */
-		CONN_PIECES,    /* its answer has begun */
-		CONN_ANSWERED,  /* and ended; it is being sent */
-		CONN_REFUSED,   /* the refusal is being sent; what comes is thrown away */
-	} state;
-	struct evhttp_request *asked; /* evhttp's, in the last states but one */
-	struct httpd_request *request;
-	int gone_fd; /* a double of the socket: edges are no neighbours of bufferevent's levels */
-	struct event *gone_watch;
-};
-
-struct httpd_request {
-	struct httpd_request *next;
-	struct httpd_request **link;
-	struct httpd *httpd;
-	struct conn *conn; /* NULL: the client has gone */
-	void (*gone)(void *ctx);
-	void *gone_ctx;
-};
-
-struct httpd {
-	struct loop *loop;
-	struct httpd_limits limits;
-	void (*request)(void *ctx, struct httpd_request *);
-	void *ctx;
-	struct listener *listeners;
-	struct conn *conns;
-	unsigned conn_count;
-	bool full;    /* listeners turn away */
-	bool stopped; /* no more connections, no more requests behind those under way */
-	struct httpd_request *requests;
-	struct conn *busy;      /* while evhttp works on it; NULL when it ended meanwhile */
-	struct loop_call *bury; /* gone() of requests without a connection */
-	struct loop_timer *accept_again;
-};
-
 static void conn_close(struct conn *);
 static void conn_answered(struct evhttp_request *asked, void *ctx);
 
-/* --- requests ----------------------------------------------------------------------------- */
-
-static struct httpd_request *
-request_new(struct conn *conn)
-{
-	struct httpd_request *r = mem_new(sizeof(*r));
-
-	r->httpd = conn->httpd;
-	r->conn = conn;
-	conn->request = r;
-	r->next = r->httpd->requests;
-	r->link = &r->httpd->requests;
-	if (r->next != NULL)
-		r->next->link = &r->next;
-	r->httpd->requests = r;
-	return r;
-}
-
-static void
-request_free(struct httpd_request *r)
-{
-	*r->link = r->next;
-	if (r->next != NULL)
-		r->next->link = r->link;
-	if (r->conn != NULL)
-		r->conn->request = NULL;
-	free(r);
-}
-
-/* One at a time, since gone() may do anything, and ends the turn for this httpd. */
-static void
-bury_one(void *ctx)
-{
-	struct httpd *httpd = ctx;
-
-	for (struct httpd_request *r = httpd->requests; r != NULL; r = r->next) {
-		void (*gone)(void *) = r->gone;
-		void *gone_ctx = r->gone_ctx;
-
-		if (r->conn != NULL || gone == NULL)
-			continue;
-		request_free(r);
-		loop_call_ask(httpd->bury);
-		gone(gone_ctx);
-		return;
-	}
-}
-
 /* --- the end of a connection -------------------------------------------------------------- */
 
-static void
-watch_gone_end(struct conn *conn)
+void
+httpd_watch_gone_end(struct conn *conn)
 {
 	if (conn->gone_watch != NULL)
 		event_free(conn->gone_watch);
@@ -231,7 +111,7 @@ conn_forget(struct conn *conn)
 	bufferevent_setcb(conn->bev, NULL, NULL, NULL, NULL);
 	evbuffer_remove_cb_entry(bufferevent_get_input(conn->bev), conn->input_watch);
 	evbuffer_remove_cb_entry(bufferevent_get_output(conn->bev), conn->output_watch);
-	watch_gone_end(conn);
+	httpd_watch_gone_end(conn);
 	loop_timer_free(&conn->timer);
 	loop_call_free(&conn->step);
 	http_frame_deinit(&conn->frame);
@@ -289,7 +169,7 @@ watch_gone(struct conn *conn)
 	conn->gone_watch = event_new(loop_base(conn->httpd->loop), conn->gone_fd,
 	    EV_READ | EV_CLOSED | EV_ET | EV_PERSIST, on_gone, conn);
 	if (conn->gone_watch == NULL || event_add(conn->gone_watch, NULL) != 0)
-		watch_gone_end(conn);
+		httpd_watch_gone_end(conn);
 }
 
 /* --- bytes -------------------------------------------------------------------------------- */
@@ -321,7 +201,8 @@ on_event(struct bufferevent *bev, short what, void *ctx)
 {
 	struct conn *conn = ctx;
 
-	/* evhttp reads while it writes; the end of what a client says is not that of its hearing. */
+	/* evhttp reads while it writes; the end of what a client says is not that of its hearing.
+	 */
 	if (conn->peer.local && what == (BEV_EVENT_READING | BEV_EVENT_EOF) &&
 	    (conn->state == CONN_PIECES || conn->state == CONN_ANSWERED))
 		return;
@@ -337,8 +218,8 @@ on_event(struct bufferevent *bev, short what, void *ctx)
 	loop_timer_set(conn->timer, conn->httpd->limits.idle_timeout_ms);
 }
 
-static void
-take_callbacks(struct conn *conn)
+void
+httpd_take_callbacks(struct conn *conn)
 {
 	bufferevent_setcb(conn->bev, NULL, on_written, on_event, conn);
 }
@@ -378,38 +259,11 @@ on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *ct
 
 /* --- refusals ----------------------------------------------------------------------------- */
 
-static const struct status {
-	int status;
-	const char *reason, *code;
-} statuses[] = {
-	{ 400, "Bad Request", "bad-request" },
-	{ 408, "Request Timeout", "too-slow" },
-	{ 413, "Content Too Large", "too-large" },
-	{ 417, "Expectation Failed", "bad-expectation" },
-	{ 422, "Unprocessable Content", "unprocessable" },
-	{ 428, "Precondition Required", "precondition-required" },
-	{ 429, "Too Many Requests", "too-many" },
-	{ 431, "Request Header Fields Too Large", "too-large" },
-	{ 501, "Not Implemented", "no-such-method" },
-	{ 505, "HTTP Version Not Supported", "bad-version" },
-};
-
-/* NULL: evhttp's own word will do. */
-static const struct status *
-status_find(int status)
-{
-	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++) {
-		if (statuses[i].status == status)
-			return &statuses[i];
-	}
-	return NULL;
-}
-
 /* evhttp has not heard of this request, and does not of its end.  why is our own text. */
 static void
 conn_refuse(struct conn *conn, int status, const char *why)
 {
-	const struct status *s = status_find(status);
+	const struct httpd_status *s = httpd_status_find(status);
 	struct evbuffer *out = bufferevent_get_output(conn->bev);
 	char body[512];
 	int len = snprintf(body, sizeof(body),
@@ -422,7 +276,7 @@ conn_refuse(struct conn *conn, int status, const char *why)
 	    "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
 	    "Connection: close\r\n\r\n%s",
 	    status, s->reason, len, body);
-	take_callbacks(conn);
+	httpd_take_callbacks(conn);
 	bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
 	loop_timer_set(conn->timer, LINGER_MS);
 }
@@ -472,7 +326,7 @@ hand_up(struct conn *conn)
 		return;
 	httpd->busy = NULL;
 	conn->feeding = false;
-	take_callbacks(conn);
+	httpd_take_callbacks(conn);
 	bufferevent_disable(conn->bev, EV_READ);
 	if (conn->asked == NULL) {
 		conn_close(conn);
@@ -482,7 +336,7 @@ hand_up(struct conn *conn)
 	loop_timer_clear(conn->timer);
 	conn->state = CONN_ASKED;
 	watch_gone(conn);
-	httpd->request(httpd->ctx, request_new(conn));
+	httpd->request(httpd->ctx, httpd_request_new(conn));
 }
 
 /* Feeds what is there to the frame; tells whether that ended with a request or a refusal. */
@@ -605,7 +459,7 @@ conn_begin(struct conn *conn)
 	evhttp_connection_set_closecb(conn->evhttp, on_evhttp_close, conn);
 	bufferevent_set_timeouts(conn->bev, NULL, NULL);
 	learn_peer(&conn->peer, bufferevent_getfd(conn->bev));
-	take_callbacks(conn);
+	httpd_take_callbacks(conn);
 	if (conn->listener->tls != NULL) {
 		conn->state = CONN_HANDSHAKE;
 		loop_timer_set(conn->timer, conn->httpd->limits.request_timeout_ms);
@@ -624,7 +478,7 @@ conn_step(void *ctx)
 		conn_begin(conn);
 	if (conn->state != CONN_READING)
 		return;
-	take_callbacks(conn); /* evhttp has set its own after an answer */
+	httpd_take_callbacks(conn); /* evhttp has set its own after an answer */
 	conn_read(conn);
 }
 
@@ -704,7 +558,7 @@ httpd_new(const struct httpd_params *params)
 	httpd->limits = params->limits;
 	httpd->request = params->request;
 	httpd->ctx = params->ctx;
-	httpd->bury = loop_call_new(httpd->loop, bury_one, httpd);
+	httpd->bury = loop_call_new(httpd->loop, httpd_bury_one, httpd);
 	httpd->accept_again = loop_timer_new(httpd->loop, accept_again, httpd);
 	/* libevent writes to sockets whose reader may have gone. */
 	signal(SIGPIPE, SIG_IGN);
@@ -837,7 +691,7 @@ httpd_free(struct httpd **httpd_p)
 		void (*gone)(void *) = r->gone;
 		void *gone_ctx = r->gone_ctx;
 
-		request_free(r);
+		httpd_request_free(r);
 		if (gone != NULL)
 			gone(gone_ctx);
 	}
@@ -852,197 +706,4 @@ httpd_free(struct httpd **httpd_p)
 	loop_call_free(&httpd->bury);
 	loop_timer_free(&httpd->accept_again);
 	free(httpd);
-}
-
-/* --- what is asked ------------------------------------------------------------------------ */
-
-/*
- * Of a request whose client has gone nothing is left but the duty to answer it.
- */
-const struct httpd_peer *
-httpd_peer(const struct httpd_request *r)
-{
-	static const struct httpd_peer nobody = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
-
-	return r->conn != NULL ? &r->conn->peer : &nobody;
-}
-
-const char *
-httpd_method(const struct httpd_request *r)
-{
-	return r->conn != NULL ? r->conn->frame.method : "";
-}
-
-const char *
-httpd_path(const struct httpd_request *r)
-{
-	return r->conn != NULL ? r->conn->frame.path : "";
-}
-
-const char *
-httpd_query(const struct httpd_request *r)
-{
-	return r->conn != NULL ? r->conn->frame.query : "";
-}
-
-const char *
-httpd_header(const struct httpd_request *r, const char *name)
-{
-	return r->conn != NULL ? http_frame_header(&r->conn->frame, name) : NULL;
-}
-
-const char *
-httpd_body(struct httpd_request *r, size_t *len_r)
-{
-	const struct buf *body = r->conn != NULL ? &r->conn->frame.body : NULL;
-
-	*len_r = body != NULL ? body->len : 0;
-	return *len_r > 0 ? body->data : "";
-}
-
-void
-httpd_on_gone(struct httpd_request *r, void (*gone)(void *ctx), void *ctx)
-{
-	r->gone = gone;
-	r->gone_ctx = ctx;
-	if (r->conn == NULL && gone != NULL)
-		loop_call_ask(r->httpd->bury);
-}
-
-/* --- what is answered --------------------------------------------------------------------- */
-
-static bool
-is_printable(const char *text)
-{
-	for (; *text != '\0'; text++) {
-		if (((unsigned char)*text < ' ' && *text != '\t') || *text == 0x7f)
-			return false;
-	}
-	return true;
-}
-
-void
-httpd_add_header(struct httpd_request *r, const char *name, const char *value)
-{
-	if (r->conn != NULL && is_printable(value))
-		evhttp_add_header(evhttp_request_get_output_headers(r->conn->asked), name, value);
-}
-
-static const char *
-reason_of(int status)
-{
-	const struct status *s = status_find(status);
-
-	return s != NULL ? s->reason : NULL;
-}
-
-static bool
-has_no_body(const struct conn *conn, int status)
-{
-	return status == 204 || status == 304 || strcmp(conn->frame.method, "HEAD") == 0;
-}
-
-/* After evhttp has worked on a connection, which may have ended by that. */
-static void
-conn_after(struct httpd *httpd, struct conn *conn)
-{
-	if (httpd->busy == NULL)
-		return;
-	httpd->busy = NULL;
-	if (conn->state == CONN_PIECES || conn->state == CONN_ANSWERED)
-		take_callbacks(conn);
-}
-
-static void
-add_head(struct httpd_request *r, const char *type)
-{
-	if (type != NULL)
-		httpd_add_header(r, "Content-Type", type);
-	if (r->httpd->stopped)
-		httpd_add_header(r, "Connection", "close");
-}
-
-void
-httpd_answer(struct httpd_request *r, int status, const char *type, const void *body, size_t len)
-{
-	struct httpd *httpd = r->httpd;
-	struct conn *conn = r->conn;
-	struct evbuffer *out;
-	char number[32];
-
-	if (conn == NULL) {
-		request_free(r);
-		return;
-	}
-	add_head(r, type);
-	snprintf(number, sizeof(number), "%zu", len);
-	if (status != 204 && status != 304)
-		httpd_add_header(r, "Content-Length", number);
-	out = evbuffer_new();
-	if (out == NULL ||
-	    (len > 0 && !has_no_body(conn, status) && evbuffer_add(out, body, len) != 0))
-		abort();
-	request_free(r);
-	watch_gone_end(conn);
-	conn->state = CONN_ANSWERED;
-	loop_timer_set(conn->timer, httpd->limits.idle_timeout_ms);
-	httpd->busy = conn;
-	evhttp_send_reply(conn->asked, status, reason_of(status), out);
-	evbuffer_free(out);
-	conn_after(httpd, conn);
-}
-
-void
-httpd_begin(struct httpd_request *r, int status, const char *type)
-{
-	struct conn *conn = r->conn;
-
-	if (conn == NULL)
-		return;
-	add_head(r, type);
-	conn->state = CONN_PIECES;
-	loop_timer_set(conn->timer, r->httpd->limits.idle_timeout_ms);
-	r->httpd->busy = conn;
-	evhttp_send_reply_start(conn->asked, status, reason_of(status));
-	conn_after(r->httpd, conn);
-}
-
-void
-httpd_piece(struct httpd_request *r, const void *bytes, size_t len)
-{
-	struct conn *conn = r->conn;
-	struct evbuffer *out;
-
-	if (conn == NULL || len == 0)
-		return;
-	out = evbuffer_new();
-	if (out == NULL || evbuffer_add(out, bytes, len) != 0)
-		abort();
-	r->httpd->busy = conn;
-	evhttp_send_reply_chunk(conn->asked, out);
-	evbuffer_free(out);
-	conn_after(r->httpd, conn);
-}
-
-size_t
-httpd_unsent(const struct httpd_request *r)
-{
-	return r->conn != NULL ? evbuffer_get_length(bufferevent_get_output(r->conn->bev)) : 0;
-}
-
-void
-httpd_end(struct httpd_request *r)
-{
-	struct httpd *httpd = r->httpd;
-	struct conn *conn = r->conn;
-
-	request_free(r);
-	if (conn == NULL)
-		return;
-	watch_gone_end(conn);
-	conn->state = CONN_ANSWERED;
-	loop_timer_set(conn->timer, httpd->limits.idle_timeout_ms);
-	httpd->busy = conn;
-	evhttp_send_reply_end(conn->asked);
-	conn_after(httpd, conn);
 }

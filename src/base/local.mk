@@ -5,6 +5,7 @@ libbase_a_SOURCES = \
 	src/base/clock.c src/base/clock.h \
 	src/base/http_frame.c src/base/http_frame.h \
 	src/base/httpd.c src/base/httpd.h \
+	src/base/httpd_inside.h src/base/httpd_request.c \
 	src/base/json.c src/base/json.h \
 	src/base/log.c src/base/log.h \
 	src/base/loop.c src/base/loop.h \
