@@ -1,11 +1,10 @@
 /*
- * Settings as a whole: where they come from (presets, file, environment, in this order), what must
- * hold between them, and what is printed from the table.
+ * Settings as a whole: where they come from (presets, file, environment, in this order) and what is
+ * printed from the table.
  */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "base/strlist.h"
 #include "base/text.h"
 
+#include "config/check.h"
 #include "config/options.h"
 #include "config/parse.h"
 #include "config/values.h"
@@ -311,11 +311,30 @@ check_unknown_variable(const char *name, size_t len, struct buf *why)
 }
 
 static void
+complain_of_value(
+    const struct variable *v, const char *value, const struct buf *wanted, struct buf *why)
+{
+	const struct option_row *o = v->row;
+	char *variable = option_variable(o, v->place.title), shown[100];
+
+	buf_addf(why, "environment: %s: found ", variable);
+	if (o->kind == OPTION_SECRET)
+		buf_adds(why, "something else");
+	else
+		buf_addf(why, "\"%s\"", text_safe(shown, sizeof(shown), value, strlen(value)));
+	buf_addf(why, ", wanted %s\n", wanted->data);
+	free(variable);
+}
+
+static void
 set_from_variable(const struct variable *v, const char *value, struct buf *why)
 {
 	const struct option_row *o = v->row;
 	void *base = v->place.base;
+	struct buf wanted;
 	bool right = true;
+
+	buf_init(&wanted, 2000);
 
 	/* A secret from here displaces the file that another place named, and the reverse. */
 	if (o->kind == OPTION_SECRET)
@@ -324,34 +343,28 @@ set_from_variable(const struct variable *v, const char *value, struct buf *why)
 		option_clear(o - 1, base);
 	if (o->kind == OPTION_LIST) {
 		option_clear(o, base);
-		for (const char *at = value + strspn(value, ", "); *at != '\0' && right;) {
-			size_t len = strcspn(at, ", ");
+		const char *apart = o->by_lines ? "\n" : ", ";
+
+		for (const char *at = value + strspn(value, apart); *at != '\0' && right;) {
+			size_t len = strcspn(at, apart);
 			char *item = mem_bytes(at, len);
 
 			right = option_set(o, base, item, len) == 0;
+			if (!right)
+				option_explain(o, item, &wanted);
 			free(item);
 			at += len;
-			at += strspn(at, ", ");
+			at += strspn(at, apart);
 		}
 	} else {
 		right = option_set(o, base, value, strlen(value)) == 0;
+		if (!right)
+			option_explain(o, value, &wanted);
 	}
-	if (right)
-		return;
-
-	char *variable = option_variable(o, v->place.title), shown[100];
-
-	buf_addf(why, "environment: %s: found ", variable);
-	if (o->kind == OPTION_SECRET)
-		buf_adds(why, "something else");
-	else
-		buf_addf(why, "\"%s\"", text_safe(shown, sizeof(shown), value, strlen(value)));
-	buf_adds(why, ", wanted ");
-	option_wanted(o, why);
-	buf_addc(why, '\n');
-	free(variable);
+	if (!right)
+		complain_of_value(v, value, &wanted, why);
+	buf_free(&wanted);
 }
-
 /* The value of a variable that is one of ours.  NULL: it is none, or empty. */
 static const char *
 variable_value(const char *entry, size_t *name_len_r)
@@ -386,10 +399,44 @@ check_secrets(const struct config *config, struct lines *given, const char *name
 	}
 }
 
+static int
+compare_entries(const void *a, const void *b)
+{
+	char *const *left = *(char *const *const *)a, *const *right = *(char *const *const *)b;
+	size_t left_len = strcspn(*left, "="), right_len = strcspn(*right, "=");
+	int order = memcmp(*left, *right, left_len < right_len ? left_len : right_len);
+
+	if (order == 0 && left_len != right_len)
+		order = left_len < right_len ? -1 : 1;
+	/* Of two with one name the later one stays the later. */
+	return order != 0 ? order : left < right ? -1 : left > right;
+}
+
+/*
+ * The entries of an environment in the order of their names, because that of routes matters and
+ * an environment has none.  Ends with NULL; the caller frees.
+ */
+static char *const **
+sorted_environment(char *const *environment)
+{
+	char *const **sorted;
+	size_t count = 0;
+
+	while (environment != NULL && environment[count] != NULL)
+		count++;
+	sorted = mem_array(count + 1, sizeof(*sorted));
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &environment[i];
+	if (count > 0)
+		qsort(sorted, count, sizeof(*sorted), compare_entries);
+	return sorted;
+}
+
 static void
 read_environment(
     struct config *config, char *const *environment, struct lines *set, struct buf *why)
 {
+	char *const **sorted = sorted_environment(environment);
 	size_t from_file[OPTION_SECTION_COUNT] = { 0 }, len;
 	struct option_place place = { 0 };
 	struct variable v;
@@ -397,116 +444,28 @@ read_environment(
 
 	while (option_place_next(config, &place))
 		from_file[place.index]++;
-	for (char *const *e = environment; e != NULL && *e != NULL; e++) {
-		if (variable_value(*e, &len) == NULL ||
-		    !find_variable(config, from_file, *e, len, &v, why))
+	for (char *const **e = sorted; *e != NULL; e++) {
+		if (variable_value(**e, &len) == NULL ||
+		    !find_variable(config, from_file, **e, len, &v, why))
 			continue;
 		if (v.row == NULL)
-			check_unknown_variable(*e, len, why);
+			check_unknown_variable(**e, len, why);
 		else
 			*lines_at(set, &v.place, v.row) = 1;
 	}
 	check_secrets(config, set, "environment", why);
-	for (char *const *e = environment; e != NULL && *e != NULL; e++) {
+	for (char *const **e = sorted; *e != NULL; e++) {
 		struct buf again;
 
 		/* What is wrong with the name has been said. */
 		buf_init(&again, 1000);
-		value = variable_value(*e, &len);
-		if (value != NULL && find_variable(config, from_file, *e, len, &v, &again) &&
+		value = variable_value(**e, &len);
+		if (value != NULL && find_variable(config, from_file, **e, len, &v, &again) &&
 		    v.row != NULL)
 			set_from_variable(&v, value, why);
 		buf_free(&again);
 	}
-}
-
-/* ---- rules between options --------------------------------------------------------------- */
-
-struct checked {
-	const struct config *config;
-	const char *name;    /* of the file */
-	struct lines *given; /* in it */
-	struct buf *why;
-};
-
-static void complain(const struct checked *, const char *section, const char *name,
-    const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-static void
-complain(const struct checked *c, const char *section, const char *name, const char *format, ...)
-{
-	const struct option_row *o = option_find(section, name);
-	struct option_place place;
-	char text[300];
-	unsigned line;
-	va_list args;
-
-	if (o == NULL || !option_place_find(c->config, section, NULL, &place))
-		abort();
-	line = *lines_at(c->given, &place, o);
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	if (line > 0)
-		buf_addf(c->why, "%s:%u: ", c->name, line);
-	else
-		buf_addf(c->why, "%s: ", c->name);
-	buf_addf(c->why, "%s.%s: %s\n", section, name, text);
-}
-
-static void
-check_control(const struct config *config, const struct checked *c)
-{
-	static const char wanted[] = "found none, wanted it for control.listen";
-
-	if (config->control_listen[0] == '\0')
-		return;
-	if (config->control_certificate_file[0] == '\0')
-		complain(c, "control", "certificate-file", "%s", wanted);
-	if (config->control_key_file[0] == '\0')
-		complain(c, "control", "key-file", "%s", wanted);
-	if (config->control_client_ca_file[0] == '\0')
-		complain(c, "control", "client-ca-file", "%s", wanted);
-	if (config->control_admins.count == 0 && config->control_readers.count == 0)
-		complain(c, "control", "listen",
-		    "found %s, but nobody in control.admins or control.readers who may do "
-		    "anything there",
-		    config->control_listen);
-}
-
-static void
-cross_check(const struct config *config, bool allow_given, const struct checked *c)
-{
-	char shown[200];
-
-	if (config->retry_most_ms < config->retry_least_ms)
-		complain(c, "retry", "max", "found less than retry.min, wanted at least as much");
-	if (config->smtp_memory_bytes < config->smtp_message_bytes)
-		complain(c, "smtp", "memory",
-		    "found less than smtp.message-size, wanted room for one mail at least");
-	if (config->listen.count == 0)
-		complain(c, "smtp", "listen", "found none, wanted an address at least");
-	for (size_t i = 0; i < config->listen.count; i++) {
-		const char *listener = config->listen.items[i];
-
-		if (!value_listener_is_local(listener) && !allow_given)
-			complain(c, "smtp", "listen",
-			    "found %s, which others can reach, and no smtp.allow: wanted the "
-			    "networks "
-			    "that may send",
-			    listener);
-		for (size_t j = 0; j < i; j++)
-			if (strcmp(listener, config->listen.items[j]) == 0)
-				complain(c, "smtp", "listen", "found %s twice", listener);
-	}
-	if (!value_url_is_safe(config->postmark_url))
-		complain(c, "postmark", "url",
-		    "found %s, wanted https: the token would be sent for all to read",
-		    text_safe(
-			shown, sizeof(shown), config->postmark_url, strlen(config->postmark_url)));
-	if (config->user[0] == '\0' && config->group[0] != '\0')
-		complain(c, "process", "group", "found a group without process.user");
-	check_control(config, c);
+	free(sorted);
 }
 
 /* ---- loading ----------------------------------------------------------------------------- */
@@ -527,15 +486,15 @@ load(const char *text, size_t len, const char *name, char *const *environment, s
 
 	/* What is already known to be wrong needs no second message about how it fits. */
 	if (!failed && why->len == why_len) {
-		struct checked checked = {
+		struct check check = {
 			.config = config, .name = name, .given = &given, .why = why
 		};
 		struct option_place place;
 
 		option_place_find(config, "smtp", NULL, &place);
-		cross_check(config,
-		    *lines_at(&given, &place, allow) > 0 || *lines_at(&set, &place, allow) > 0,
-		    &checked);
+		check.allow_given =
+		    *lines_at(&given, &place, allow) > 0 || *lines_at(&set, &place, allow) > 0;
+		check_all(&check);
 	}
 	lines_free(&given);
 	lines_free(&set);

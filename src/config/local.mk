@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libconfig.a
 libconfig_a_SOURCES = \
+	src/config/check.c src/config/check.h \
 	src/config/config.c src/config/config.h \
 	src/config/option.c src/config/option.h \
 	src/config/options.c src/config/options.h \
@@ -10,9 +11,11 @@ libconfig_a_SOURCES = \
 	src/config/options_postmark.c \
 	src/config/options_process.c \
 	src/config/options_retry.c \
+	src/config/options_route.c \
 	src/config/options_smtp.c \
 	src/config/options_spool.c \
 	src/config/parse.c src/config/parse.h \
+	src/config/route_value.c src/config/route_value.h \
 	src/config/rows.h \
 	src/config/values.c src/config/values.h
 

@@ -375,6 +375,24 @@ option_wanted(const struct option_row *o, struct buf *out)
 	}
 }
 
+void
+option_explain(const struct option_row *o, const char *value, struct buf *out)
+{
+	size_t wanted;
+
+	option_wanted(o, out);
+	if (o->explain == NULL)
+		return;
+	buf_adds(out, ": ");
+	wanted = out->len;
+	o->explain(value, strlen(value), out);
+	/* Nothing more can be said. */
+	if (out->len == wanted) {
+		out->len -= 2;
+		out->data[out->len] = '\0';
+	}
+}
+
 bool
 option_same(const struct option_row *o, const void *a, const void *b)
 {

@@ -39,7 +39,12 @@ struct option_row {
 	const char *const *choices; /* NULL-terminated */
 	const char *wanted;         /* what is right, for messages and the manual; NULL: by kind */
 	bool (*right)(const char *value, size_t len); /* of a string or list item; NULL: any */
-	const char *text;                             /* for people: whole sentences, plain text */
+	/* What is wrong with a value that is not right, as a clause, where more can be said than
+	 * what was wanted; NULL: never. */
+	void (*explain)(const char *value, size_t len, struct buf *out);
+	/* The items of a list have spaces in them: in a variable they are apart by line ends. */
+	bool by_lines;
+	const char *text; /* for people: whole sentences, plain text */
 };
 
 /* "PMRELAY_SMTP_MESSAGE_SIZE", "PMRELAY_CONNECTION_EU_TOKEN"; caller frees. */
@@ -59,6 +64,8 @@ void option_set_preset(const struct option_row *, void *base);
 
 /* What option_set() takes: "a size from 1k to 64M". */
 void option_wanted(const struct option_row *, struct buf *out);
+/* The same, and what is wrong with this value. */
+void option_explain(const struct option_row *, const char *value, struct buf *out);
 /* The value as it stands in a file, quoted where it needs it.  Secrets as they are. */
 void option_print(const struct option_row *, const void *base, struct buf *out);
 bool option_same(const struct option_row *, const void *a, const void *b);

@@ -23,7 +23,8 @@ struct buf;
 	NAME(control)                                                                              \
 	NAME(postmark)                                                                             \
 	NAME(retry)                                                                                \
-	NAME(connection)
+	NAME(connection)                                                                           \
+	NAME(route)
 
 /*
  * The values of a section lie in struct config itself.  A titled one stands as often as it has

@@ -4,7 +4,7 @@
 #define AT(member) .at = offsetof(struct config, member)
 
 /* Postmark's own words for TrackLinks. */
-static const char *const track_links[] = { "", "None", "HtmlAndText", "HtmlOnly", "TextOnly",
+const char *const option_track_links[] = { "", "None", "HtmlAndText", "HtmlOnly", "TextOnly",
 	NULL };
 
 static const struct option_row rows[] = {
@@ -15,7 +15,7 @@ static const struct option_row rows[] = {
 	    .text = "Whether opens are tracked where X-PM-TrackOpens does not say.  Empty: as the "
 		    "server is set up at Postmark." },
 	{ SECTION, "track-links", OPTION_STRING, RELOAD_LIVE, AT(track_links), .preset = "",
-	    .most = 11, .choices = track_links,
+	    .most = 11, .choices = option_track_links,
 	    .text = "Which links are tracked where X-PM-TrackLinks does not say.  Empty: as the "
 		    "server is set up at Postmark." },
 	{ SECTION, "mime-depth", OPTION_NUMBER, RELOAD_LIVE, AT(mime_depth), .preset = "100",

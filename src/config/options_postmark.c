@@ -31,6 +31,15 @@ static const struct option_row rows[] = {
 	    .preset = "https://api.postmarkapp.com", .most = 1000, .right = value_is_url,
 	    .wanted = "a URL like https://api.postmarkapp.com",
 	    .text = "Where the API is.  Plain http is accepted for loopback addresses alone." },
+	{ SECTION, "smtp-url", OPTION_STRING, RELOAD_LIVE, AT(postmark_smtp_url),
+	    .preset = "smtp://smtp.postmarkapp.com:587", .most = 1000, .right = value_is_smtp_url,
+	    .wanted = "a URL like smtp://smtp.postmarkapp.com:587",
+	    .text = "Where Postmark's SMTP service is, for mails that a route sends as they are." },
+	{ SECTION, "smtp-starttls", OPTION_BOOL, RELOAD_LIVE, AT(postmark_smtp_starttls),
+	    .preset = "yes",
+	    .text = "Whether STARTTLS is a must there, with a certificate that proves the host.  "
+		    "Without it the token would be sent for all to read: no is accepted for "
+		    "loopback hosts alone." },
 	{ SECTION, "ca-file", OPTION_STRING, RELOAD_LIVE, AT(postmark_ca_file), .preset = "",
 	    .most = 4000, .right = value_is_path_or_none, .wanted = "an absolute path",
 	    .text = "PEM file with the certificate authorities to trust.  Empty: those of the "

@@ -40,7 +40,7 @@ static void fail(struct parse *, unsigned line, const char *format, ...)
 static void
 fail(struct parse *p, unsigned line, const char *format, ...)
 {
-	char text[512];
+	char text[1000];
 	va_list args;
 
 	va_start(args, format);
@@ -356,7 +356,7 @@ found_wrong(struct parse *p, unsigned line, const struct option_place *place,
 	struct buf wanted;
 
 	buf_init(&wanted, 1000);
-	option_wanted(o, &wanted);
+	option_explain(o, value, &wanted);
 	fail(p, line, "%s: found %s%s%s, wanted %s", path, secret ? "" : "\"",
 	    secret ? "something else" : text_safe(shown, sizeof(shown), value, strlen(value)),
 	    secret ? "" : "\"", wanted.data);

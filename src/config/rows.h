@@ -20,4 +20,7 @@
 OPTION_SECTIONS(OPTION_SECTION_EXTERN)
 #undef OPTION_SECTION_EXTERN
 
+/* Choices of several sections. */
+extern const char *const option_track_links[];
+
 #endif

@@ -13,6 +13,8 @@
 
 #include "config/values.h"
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 /* ---- what a string may hold -------------------------------------------------------------- */
 
 static bool
@@ -80,6 +82,12 @@ bool
 value_is_stream(const char *value, size_t len)
 {
 	return len > 0 && only_words_and(value, len, "_-");
+}
+
+bool
+value_is_stream_or_none(const char *value, size_t len)
+{
+	return len == 0 || value_is_stream(value, len);
 }
 
 bool
@@ -179,17 +187,31 @@ value_is_network(const char *value, size_t len)
 				    family == AF_INET ? 32 : 128, &bits) == 0;
 }
 
-/* The host of "scheme://host[:port][/path]"; false when the rest is not as it should be. */
+struct url {
+	enum { URL_HTTP, URL_HTTPS, URL_SMTP } scheme;
+	const char *host; /* "[::1]" with its brackets */
+	size_t host_len;
+	const char *path; /* after the port */
+	size_t path_len;
+};
+
+/* "scheme://host[:port][/path]"; false when it is not as it should be. */
 static bool
-read_url(const char *value, size_t len, bool *https_r, const char **host_r, size_t *host_len_r)
+read_url(const char *value, size_t len, struct url *url_r)
 {
+	static const char *const schemes[] = {
+		[URL_HTTP] = "http://", [URL_HTTPS] = "https://", [URL_SMTP] = "smtp://"
+	};
 	const char *at = value, *end = value + len;
 	uint64_t port;
+	unsigned scheme = 0;
 
-	*https_r = text_starts(value, "https://");
-	if (!*https_r && !text_starts(value, "http://"))
+	while (scheme < COUNT(schemes) && !text_starts(value, schemes[scheme]))
+		scheme++;
+	if (scheme == COUNT(schemes))
 		return false;
-	at += *https_r ? strlen("https://") : strlen("http://");
+	url_r->scheme = scheme;
+	at += strlen(schemes[scheme]);
 
 	const char *host = at;
 	if (at < end && *at == '[') {
@@ -210,8 +232,8 @@ read_url(const char *value, size_t len, bool *https_r, const char **host_r, size
 	}
 	if (at == host)
 		return false;
-	*host_r = host;
-	*host_len_r = (size_t)(at - host);
+	url_r->host = host;
+	url_r->host_len = (size_t)(at - host);
 
 	if (at < end && *at == ':') {
 		const char *digits = ++at;
@@ -220,6 +242,8 @@ read_url(const char *value, size_t len, bool *https_r, const char **host_r, size
 		if (text_number(digits, (size_t)(at - digits), 1, 65535, &port) != 0)
 			return false;
 	}
+	url_r->path = at;
+	url_r->path_len = (size_t)(end - at);
 	/* A query, a fragment or a user would not survive the path that is put behind it. */
 	return at == end || (*at == '/' && only_words_and(at, (size_t)(end - at), "/._-~"));
 }
@@ -227,11 +251,9 @@ read_url(const char *value, size_t len, bool *https_r, const char **host_r, size
 bool
 value_is_url(const char *value, size_t len)
 {
-	bool https;
-	const char *host;
-	size_t host_len;
+	struct url url;
 
-	return read_url(value, len, &https, &host, &host_len);
+	return read_url(value, len, &url) && url.scheme != URL_SMTP;
 }
 
 bool
@@ -241,30 +263,41 @@ value_is_url_or_none(const char *value, size_t len)
 }
 
 bool
-value_url_is_safe(const char *url)
+value_is_smtp_url(const char *value, size_t len)
 {
-	bool https;
-	const char *host;
-	size_t host_len;
+	struct url url;
+
+	return read_url(value, len, &url) && url.scheme == URL_SMTP && url.path_len == 0;
+}
+
+bool
+value_url_is_local(const char *text)
+{
+	struct url url;
 	char name[64];
 	struct in6_addr address;
 
-	if (!read_url(url, strlen(url), &https, &host, &host_len))
+	if (!read_url(text, strlen(text), &url) || url.host_len >= sizeof(name))
 		return false;
-	if (https)
-		return true;
-	if (host_len >= sizeof(name))
-		return false;
-	memcpy(name, host, host_len);
-	name[host_len] = '\0';
+	memcpy(name, url.host, url.host_len);
+	name[url.host_len] = '\0';
 	if (text_same(name, "localhost"))
 		return true;
 	if (name[0] == '[') {
-		name[host_len - 1] = '\0';
+		name[url.host_len - 1] = '\0';
 		return inet_pton(AF_INET6, name + 1, &address) == 1 &&
 		       address_is_loopback(AF_INET6, &address);
 	}
 	return inet_pton(AF_INET, name, &address) == 1 && address_is_loopback(AF_INET, &address);
+}
+
+bool
+value_url_is_safe(const char *text)
+{
+	struct url url;
+
+	return (read_url(text, strlen(text), &url) && url.scheme == URL_HTTPS) ||
+	       value_url_is_local(text);
 }
 
 /* ---- sizes, times, yes and no ------------------------------------------------------------ */
@@ -285,7 +318,6 @@ static const struct unit {
 	{ "s", SECOND },
 	{ "ms", 1 },
 };
-#define UNIT_COUNT(units) (sizeof(units) / sizeof((units)[0]))
 
 /* Digits followed by a unit. */
 static int
@@ -314,7 +346,7 @@ read_quantity(
 int
 value_size(const char *text, size_t len, uint64_t *bytes_r)
 {
-	return read_quantity(text, len, size_units, UNIT_COUNT(size_units), bytes_r);
+	return read_quantity(text, len, size_units, COUNT(size_units), bytes_r);
 }
 
 int
@@ -327,7 +359,7 @@ value_time(const char *text, size_t len, int64_t *ms_r)
 		*ms_r = 0;
 		return 0;
 	}
-	if (read_quantity(text, len, time_units, UNIT_COUNT(time_units), &ms) != 0)
+	if (read_quantity(text, len, time_units, COUNT(time_units), &ms) != 0)
 		return -1;
 	*ms_r = (int64_t)ms;
 	return 0;
@@ -366,7 +398,7 @@ print_quantity(uint64_t number, const struct unit *units, size_t unit_count, str
 void
 value_print_size(uint64_t bytes, struct buf *out)
 {
-	print_quantity(bytes, size_units, UNIT_COUNT(size_units), out);
+	print_quantity(bytes, size_units, COUNT(size_units), out);
 }
 
 void
@@ -375,5 +407,5 @@ value_print_time(uint64_t ms, struct buf *out)
 	if (ms == 0)
 		buf_adds(out, "0s");
 	else
-		print_quantity(ms, time_units, UNIT_COUNT(time_units), out);
+		print_quantity(ms, time_units, COUNT(time_units), out);
 }

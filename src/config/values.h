@@ -29,12 +29,14 @@ bool value_is_socket(const char *value, size_t len);   /* absolute path, or none
 bool value_is_path(const char *value, size_t len);     /* absolute */
 bool value_is_path_or_none(const char *value, size_t len);
 bool value_is_stream(const char *value, size_t len);
+bool value_is_stream_or_none(const char *value, size_t len);
 bool value_is_token(const char *value, size_t len);            /* fit for an HTTP header, or none */
 bool value_is_listener(const char *value, size_t len);         /* endpoint, or "unix:/path" */
 bool value_is_endpoint_or_none(const char *value, size_t len); /* "127.0.0.1:25", "[::1]:25" */
 bool value_is_network(const char *value, size_t len);          /* "192.0.2.0/24", "2001:db8::1" */
 bool value_is_url(const char *value, size_t len);              /* without user, query, fragment */
 bool value_is_url_or_none(const char *value, size_t len);
+bool value_is_smtp_url(const char *value, size_t len); /* "smtp://host:587" */
 
 /* Of a section: letters, digits and '-', of which the first is a letter. */
 #define VALUE_MOST_TITLE_BYTES 63
@@ -42,6 +44,7 @@ bool value_is_title(const char *value, size_t len);
 
 bool value_listener_is_local(const char *listener); /* of a right one: loopback or Unix */
 bool value_url_is_safe(const char *url);            /* of a right one: https, or a loopback host */
+bool value_url_is_local(const char *url);           /* of a right one: a loopback host */
 
 /* 0, or -1: it is none. */
 int value_size(const char *text, size_t len, uint64_t *bytes_r);

@@ -925,7 +925,7 @@ test_sample(void **state)
 	buf_free(&why);
 
 	/* A section with a title is there once it is uncommented. */
-	c = parse("connection NAME { }", &why);
+	c = parse("connection NAME { } route R { }", &why);
 	config_print(c, true, &preset);
 	config_free(&c);
 	for (const char *line = sample.data; *line != '\0';) {
@@ -936,6 +936,9 @@ test_sample(void **state)
 			if (strncmp(line + 2, "token-file", 10) != 0 &&
 			    strncmp(line + 2, "account-token-file", 18) != 0)
 				buf_add(&open, line + 2, len - 2);
+		} else if (strncmp(line, "#route NAME {", 13) == 0) {
+			/* It has not the name of a connection. */
+			buf_adds(&open, "route R {\n");
 		} else if (line[0] == '#' && line[1] != ' ') {
 			buf_add(&open, line + 1, len - 1);
 		} else {

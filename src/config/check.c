@@ -1,0 +1,249 @@
+/*
+ * Rules between options.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/strlist.h"
+#include "base/text.h"
+
+#include "config/check.h"
+#include "config/config.h"
+#include "config/options.h"
+#include "config/parse.h"
+#include "config/values.h"
+
+static void complain(const struct check *, const struct option_place *, const char *name,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Of an option in a place; name NULL: of the place itself. */
+static void
+complain(const struct check *c, const struct option_place *place, const char *name,
+    const char *format, ...)
+{
+	const struct option_section *s = place->section;
+	char text[400];
+	unsigned line = 0;
+	va_list args;
+
+	if (name != NULL) {
+		const struct option_row *o = option_find(s->name, name);
+
+		if (o == NULL)
+			abort();
+		line = *lines_at(c->given, place, o);
+	}
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	buf_adds(c->why, c->name);
+	if (line > 0)
+		buf_addf(c->why, ":%u", line);
+	buf_addf(c->why, ": %s%s%s%s%s: %s\n", s->name, place->title == NULL ? "" : ".",
+	    place->title == NULL ? "" : place->title, name == NULL ? "" : ".",
+	    name == NULL ? "" : name, text);
+}
+
+static struct option_place
+section_place(const struct check *c, const char *section)
+{
+	struct option_place place;
+
+	if (!option_place_find(c->config, section, NULL, &place))
+		abort();
+	return place;
+}
+
+/* ---- sections that stand once ------------------------------------------------------------ */
+
+static void
+check_smtp(const struct check *c)
+{
+	const struct config *config = c->config;
+	const struct option_place smtp = section_place(c, "smtp");
+
+	if (config->smtp_memory_bytes < config->smtp_message_bytes)
+		complain(c, &smtp, "memory",
+		    "found less than smtp.message-size, wanted room for one mail at least");
+	if (config->listen.count == 0)
+		complain(c, &smtp, "listen", "found none, wanted an address at least");
+	for (size_t i = 0; i < config->listen.count; i++) {
+		const char *listener = config->listen.items[i];
+
+		if (!value_listener_is_local(listener) && !c->allow_given)
+			complain(c, &smtp, "listen",
+			    "found %s, which others can reach, and no smtp.allow: wanted the "
+			    "networks "
+			    "that may send",
+			    listener);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(listener, config->listen.items[j]) == 0)
+				complain(c, &smtp, "listen", "found %s twice", listener);
+	}
+}
+
+static void
+check_postmark(const struct check *c)
+{
+	const struct config *config = c->config;
+	const struct option_place postmark = section_place(c, "postmark");
+	char shown[200];
+
+	if (!value_url_is_safe(config->postmark_url))
+		complain(c, &postmark, "url",
+		    "found %s, wanted https: the token would be sent for all to read",
+		    text_safe(
+			shown, sizeof(shown), config->postmark_url, strlen(config->postmark_url)));
+	if (!config->postmark_smtp_starttls && !value_url_is_local(config->postmark_smtp_url))
+		complain(c, &postmark, "smtp-starttls",
+		    "found no for %s, wanted yes: the token would be sent for all to read",
+		    text_safe(shown, sizeof(shown), config->postmark_smtp_url,
+			strlen(config->postmark_smtp_url)));
+}
+
+static void
+check_control(const struct check *c)
+{
+	static const char wanted[] = "found none, wanted it for control.listen";
+	const struct config *config = c->config;
+	const struct option_place control = section_place(c, "control");
+
+	if (config->control_listen[0] == '\0')
+		return;
+	if (config->control_certificate_file[0] == '\0')
+		complain(c, &control, "certificate-file", "%s", wanted);
+	if (config->control_key_file[0] == '\0')
+		complain(c, &control, "key-file", "%s", wanted);
+	if (config->control_client_ca_file[0] == '\0')
+		complain(c, &control, "client-ca-file", "%s", wanted);
+	if (config->control_admins.count == 0 && config->control_readers.count == 0)
+		complain(c, &control, "listen",
+		    "found %s, but nobody in control.admins or control.readers who may do "
+		    "anything there",
+		    config->control_listen);
+}
+
+/* ---- routes ------------------------------------------------------------------------------ */
+
+static bool
+has_condition(const struct route *r)
+{
+	return r->listener.count + r->client.count + r->user.count + r->envelope_from.count +
+		   r->envelope_to.count + r->header_from.count + r->header.count >
+	       0;
+}
+
+static void
+check_route_listener(const struct check *c, const struct option_place *place, const struct route *r)
+{
+	for (size_t i = 0; i < r->listener.count; i++)
+		if (!strlist_has(&c->config->listen, r->listener.items[i]))
+			complain(c, place, "listener", "found %s, wanted one that smtp.listen has",
+			    r->listener.items[i]);
+}
+
+/* Postmark takes no two keys that are equal but for their case. */
+static void
+check_route_metadata(const struct check *c, const struct option_place *place, const struct route *r)
+{
+	for (size_t i = 0; i < r->metadata.count; i++) {
+		const char *key = r->metadata.items[i];
+		size_t len = strcspn(key, "=") + 1;
+
+		for (size_t j = 0; j < i; j++)
+			if (text_same_n(key, r->metadata.items[j], len))
+				complain(
+				    c, place, "metadata", "found %.*s twice", (int)len - 1, key);
+	}
+}
+
+static void
+check_route_staging(const struct check *c, const struct option_place *place, const struct route *r)
+{
+	static const char besides[] = "found beside capture, which sends nothing, wanted one of "
+				      "them";
+
+	if (!r->capture)
+		return;
+	if (r->redirect_to.count > 0)
+		complain(c, place, "redirect-to", "%s", besides);
+	if (r->allow_recipients.count > 0)
+		complain(c, place, "allow-recipients", "%s", besides);
+	if (r->reply != 0)
+		complain(c, place, "reply",
+		    "found a wait for Postmark beside capture, which sends nothing, wanted "
+		    "queued");
+}
+
+static void
+check_route(const struct check *c, const struct option_place *place, const struct route *r)
+{
+	const struct config *config = c->config;
+
+	for (size_t i = 0; i < config->connection_count; i++)
+		if (text_same(r->name, config->connections[i].name))
+			complain(c, place, NULL,
+			    "found the name of a connection, wanted another: each is a route of "
+			    "its own");
+	if (config_connection(config, r->connection) == NULL)
+		complain(c, place, "connection", "found %s, wanted default%s", r->connection,
+		    config->connection_count > 0 ? " or the name of a connection"
+						 : ", for there are no connections");
+	else if (r->sandbox && !text_same(r->connection, "default"))
+		complain(c, place, "sandbox",
+		    "found yes with connection %s, wanted one of them: the sandbox has a token of "
+		    "its own",
+		    r->connection);
+	if (r->from_rewrite != 0 && r->from[0] == '\0')
+		complain(c, place, "from-rewrite", "found no from, wanted it");
+	if (r->template[0] == '\0' && r->template_match.count > 0)
+		complain(c, place, "template-match", "found no template, wanted it");
+	if (r->template[0] == '\0' && r->template_model.count > 0)
+		complain(c, place, "template-model", "found no template, wanted it");
+	check_route_listener(c, place, r);
+	check_route_metadata(c, place, r);
+	check_route_staging(c, place, r);
+}
+
+static void
+check_routes(const struct check *c)
+{
+	const struct config *config = c->config;
+	struct option_place place;
+
+	for (size_t i = 0; i < config->route_count; i++) {
+		const struct route *r = &config->routes[i];
+
+		if (!option_place_find(config, "route", r->name, &place))
+			abort();
+		check_route(c, &place, r);
+		if (!has_condition(r) && i + 1 < config->route_count)
+			complain(c, &place, NULL,
+			    "found no condition, so that %s after it is never reached: wanted it "
+			    "last",
+			    config->routes[i + 1].name);
+	}
+}
+
+/* ---- all --------------------------------------------------------------------------------- */
+
+void
+check_all(const struct check *c)
+{
+	const struct config *config = c->config;
+	const struct option_place retry = section_place(c, "retry"),
+				  process = section_place(c, "process");
+
+	if (config->retry_most_ms < config->retry_least_ms)
+		complain(c, &retry, "max", "found less than retry.min, wanted at least as much");
+	check_smtp(c);
+	check_postmark(c);
+	if (config->user[0] == '\0' && config->group[0] != '\0')
+		complain(c, &process, "group", "found a group without process.user");
+	check_control(c);
+	check_routes(c);
+}
