@@ -41,6 +41,12 @@ add("text-only", "The plainest mail of all.",
 add("no-content-type", "RFC 2045 5.2: no Content-Type is text/plain in US-ASCII.",
     "\nplain\n", text="plain\n")
 
+add("type-text", "Content-Type: text, as before MIME was finished: RFC 2045 5.2, text/plain.",
+    "Content-Type: text\n\nold\n", text="old\n", malformed="no subtype")
+
+add("type-garbage", "A type that cannot be read, of all there is: RFC 2045 5.2, text/plain.",
+    "Content-Type: ;;=\n\nold\n", text="old\n", malformed="no type")
+
 add("html-only", "One part of HTML and nothing else.",
     "Content-Type: text/html; charset=utf-8\n\n<p>Gr\u00fc\u00dfe</p>\n",
     html="<p>Gr\u00fc\u00dfe</p>\n")
