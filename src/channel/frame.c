@@ -6,8 +6,8 @@
  * bytes.  A payload is one byte that says where it is, four bytes of length and, when it is inline,
  * its bytes.
  *
- * An EXPLAIN's body is the reverse-path, the number of recipients and the recipients; an
- * EXPLAINED's is the object.
+ * An EXPLAIN's body is the reverse-path, listener, client and user, the number of recipients and
+ * the recipients; an EXPLAINED's is the object.
  */
 
 #include <sys/mman.h>
@@ -618,16 +618,36 @@ frame_committed_read(const char *body, size_t len, bool *stored_r, struct refusa
 
 /* --- EXPLAIN and EXPLAINED ---------------------------------------------------------------- */
 
-int
-frame_explain_write(
-    struct buf *out, uint64_t serial, const char *reverse_path, const struct strlist *recipients)
+bool
+frame_explain_is_right(const struct frame_explain *question)
 {
+	const char *const texts[] = { question->reverse_path, question->listener, question->client,
+		question->user };
+
+	if (question->recipients.count > FRAME_MOST_RECIPIENTS)
+		return false;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i] != NULL && !frame_text_is_right(texts[i]))
+			return false;
+	for (size_t i = 0; i < question->recipients.count; i++)
+		if (!frame_text_is_right(question->recipients.items[i]))
+			return false;
+	return true;
+}
+
+int
+frame_explain_write(struct buf *out, uint64_t serial, const struct frame_explain *question)
+{
+	const struct strlist *recipients = &question->recipients;
 	size_t begin = out->len;
 
 	if (recipients->count > FRAME_MOST_RECIPIENTS)
 		return -1;
 	put_head(out, FRAME_EXPLAIN, 1, serial);
-	put_text(out, reverse_path);
+	put_text(out, question->reverse_path);
+	put_text(out, question->listener);
+	put_text(out, question->client);
+	put_text(out, question->user);
 	put_number(out, recipients->count, 4);
 	for (size_t i = 0; i < recipients->count; i++)
 		put_text(out, recipients->items[i]);
@@ -638,29 +658,40 @@ frame_explain_write(
 }
 
 int
-frame_explain_read(
-    const char *body, size_t len, char **reverse_path_r, struct strlist *recipients_r)
+frame_explain_read(const char *body, size_t len, struct frame_explain *question)
 {
 	struct cursor c = { .at = body, .left = len };
-	char *reverse_path = take_text(&c);
-	size_t count = (size_t)take_number(&c, 4);
+	size_t count;
 
-	*recipients_r = (struct strlist){ 0 };
+	*question = (struct frame_explain){ 0 };
+	question->reverse_path = take_text(&c);
+	question->listener = take_text(&c);
+	question->client = take_text(&c);
+	question->user = take_text(&c);
+	count = (size_t)take_number(&c, 4);
 	if (count > FRAME_MOST_RECIPIENTS)
 		c.bad = true;
 	for (size_t i = 0; i < count && !c.bad; i++) {
 		char *recipient = take_text(&c);
 
 		if (recipient != NULL)
-			strlist_take(recipients_r, recipient);
+			strlist_take(&question->recipients, recipient);
 	}
-	if (c.bad || c.left > 0) {
-		free(reverse_path);
-		strlist_free(recipients_r);
-		return -1;
-	}
-	*reverse_path_r = reverse_path;
-	return 0;
+	if (!c.bad && c.left == 0)
+		return 0;
+	frame_explain_free(question);
+	return -1;
+}
+
+void
+frame_explain_free(struct frame_explain *question)
+{
+	free(question->reverse_path);
+	free(question->listener);
+	free(question->client);
+	free(question->user);
+	strlist_free(&question->recipients);
+	*question = (struct frame_explain){ 0 };
 }
 
 int

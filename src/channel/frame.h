@@ -5,10 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/strlist.h"
+
 struct buf;
 struct mail;
 struct refusal;
-struct strlist;
 
 /*
  * The frames between front and core.  Pure: bytes in, values out.
@@ -70,17 +71,23 @@ struct mail *frame_commit_read(
     const char *body, size_t len, const int *fds, size_t fd_count, const char **why);
 
 /*
- * A mail that somebody wants explained: reverse-path and recipients as SMTP would bring them; the
- * content (CRLF or LF line ends) is the one descriptor.  A text that is not clean UTF-8, or longer
- * than FRAME_MOST_TEXT, is one that the other side refuses: the asker looks first
- * (frame_text_is_right).  -1: it does not fit.
+ * A mail that somebody wants explained: the envelope, and who would bring it, as SMTP would tell
+ * them; the content (CRLF or LF line ends) is the one descriptor.  A text that is not clean UTF-8,
+ * or longer than FRAME_MOST_TEXT, is one that the other side refuses: the asker looks first
+ * (frame_explain_is_right).
  */
+struct frame_explain {
+	char *reverse_path;
+	struct strlist recipients;
+	char *listener, *client, *user; /* "" or NULL: not said */
+};
 bool frame_text_is_right(const char *text);
-int frame_explain_write(
-    struct buf *, uint64_t serial, const char *reverse_path, const struct strlist *recipients);
-/* The caller frees both.  0, or -1. */
-int frame_explain_read(
-    const char *body, size_t len, char **reverse_path_r, struct strlist *recipients_r);
+bool frame_explain_is_right(const struct frame_explain *);
+/* -1: it does not fit. */
+int frame_explain_write(struct buf *, uint64_t serial, const struct frame_explain *);
+/* 0, and frame_explain_free() is due; or -1. */
+int frame_explain_read(const char *body, size_t len, struct frame_explain *);
+void frame_explain_free(struct frame_explain *);
 /* json: one object; -1: too large. */
 int frame_explained_write(struct buf *, uint64_t serial, const char *json, size_t len);
 /* *json_r points into body: one object, checked (json_is_one_object).  0, or -1. */

@@ -373,12 +373,11 @@ peer_commit(struct peer *p, uint64_t serial, const struct mail *mail)
 }
 
 int
-peer_explain(struct peer *p, uint64_t serial, const char *reverse_path,
-    const struct strlist *recipients, int content_fd)
+peer_explain(struct peer *p, uint64_t serial, const struct frame_explain *question, int content_fd)
 {
 	size_t at = p->out.len;
 
-	if (frame_explain_write(&p->out, serial, reverse_path, recipients) != 0) {
+	if (frame_explain_write(&p->out, serial, question) != 0) {
 		take_back(p, at);
 		return -1;
 	}

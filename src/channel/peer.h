@@ -5,11 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct frame_explain;
 struct frame_head;
 struct loop;
 struct mail;
 struct refusal;
-struct strlist;
 
 /*
  * One end of the socketpair between a front and the core, on the loop.  Frames that are written
@@ -37,8 +37,7 @@ int peer_commit(struct peer *, uint64_t serial, const struct mail *);
 /* answer: as for frame_committed_write() */
 void peer_committed(struct peer *, uint64_t serial, const struct refusal *answer_or_null);
 /* -1: it fits no frame.  content_fd is lent for the call. */
-int peer_explain(struct peer *, uint64_t serial, const char *reverse_path,
-    const struct strlist *recipients, int content_fd);
+int peer_explain(struct peer *, uint64_t serial, const struct frame_explain *, int content_fd);
 int peer_explained(struct peer *, uint64_t serial, const char *json, size_t len);
 /* While it rests nothing more is read: what the other side sends waits there.  Frames that were
  * read already are still given, and the end of the channel is not noticed. */

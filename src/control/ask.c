@@ -62,6 +62,9 @@ ask_free(struct ask **ask)
 	case ASK_EXPLAIN:
 		strlist_free(&a->explain.recipients);
 		free(a->explain.reverse_path);
+		free(a->explain.listener);
+		free(a->explain.client);
+		free(a->explain.user);
 		free(a->explain.content);
 		free(a->explain.json);
 		break;

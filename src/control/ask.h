@@ -76,8 +76,8 @@ struct ask {
 		} route;
 		struct {
 			struct strlist recipients;
-			char *reverse_path;
-			char *content; /* owned */
+			char *reverse_path, *listener, *client, *user; /* "": not said */
+			char *content;                                 /* owned */
 			size_t content_len;
 			char *json; /* answer: an object */
 			size_t json_len;

@@ -242,6 +242,9 @@ explain_run(struct request *r)
 	ask->explain.content = content;
 	ask->explain.content_len = len;
 	ask->explain.reverse_path = mem_string(value_string(r, "from"));
+	ask->explain.listener = mem_string(value_string(r, "listener"));
+	ask->explain.client = mem_string(value_string(r, "client"));
+	ask->explain.user = mem_string(value_string(r, "user"));
 	json_array_foreach(list, index, each)
 	    strlist_add(&ask->explain.recipients, json_string_value(each));
 	request_ask(r, ask);

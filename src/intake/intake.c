@@ -330,17 +330,16 @@ static int
 on_explain(struct intake *in, const struct frame_head *head, const char *body, int fd)
 {
 	struct explain_input input = { .content_len = 0 };
-	struct strlist recipients;
+	struct frame_explain question;
 	struct refusal refusal;
 	uint64_t content_bytes;
-	char *reverse_path;
 	struct buf out;
 
 	if (sealed_size(fd, &content_bytes) != 0 ||
-	    frame_explain_read(body, head->body_bytes, &reverse_path, &recipients) != 0)
+	    frame_explain_read(body, head->body_bytes, &question) != 0)
 		return -1;
-	input.reverse_path = reverse_path;
-	input.recipients = &recipients;
+	input.reverse_path = question.reverse_path;
+	input.recipients = &question.recipients;
 	input.content_len = content_bytes;
 	buf_init(&out, SIZE_MAX / 4);
 	explain_content(in, &input, fd, &out);
@@ -354,8 +353,7 @@ on_explain(struct intake *in, const struct frame_head *head, const char *body, i
 		peer_explained(in->peer, head->serial, out.data, out.len);
 	}
 	buf_free(&out);
-	strlist_free(&recipients);
-	free(reverse_path);
+	frame_explain_free(&question);
 	return 0;
 }
 

@@ -484,15 +484,13 @@ desk_fronts(void *ctx)
 }
 
 static int
-desk_explain(void *ctx, uint64_t serial, const char *reverse_path, const struct strlist *recipients,
-    int content_fd)
+desk_explain(void *ctx, uint64_t serial, const struct frame_explain *question, int content_fd)
 {
 	struct core *core = ctx;
 
 	for (size_t i = 0; i < MOST_FRONTS; i++)
 		if (core->channels[i].peer != NULL &&
-		    peer_explain(
-			core->channels[i].peer, serial, reverse_path, recipients, content_fd) == 0)
+		    peer_explain(core->channels[i].peer, serial, question, content_fd) == 0)
 			return (int)i;
 	return -1;
 }

@@ -404,29 +404,22 @@ on_explain_end(void *ctx)
 	errand_done(errand);
 }
 
-/* A front ends the channel over what no SMTP session would bring. */
-static bool
-envelope_fits(const struct ask *ask)
-{
-	if (!frame_text_is_right(ask->explain.reverse_path) ||
-	    ask->explain.recipients.count > FRAME_MOST_RECIPIENTS)
-		return false;
-	for (size_t i = 0; i < ask->explain.recipients.count; i++)
-		if (!frame_text_is_right(ask->explain.recipients.items[i]))
-			return false;
-	return true;
-}
-
 static void
 do_explain(struct errand *errand)
 {
 	struct desk *desk = errand->desk;
 	struct ask *ask = errand->ask;
+	const struct frame_explain question = { .reverse_path = ask->explain.reverse_path,
+		.recipients = ask->explain.recipients,
+		.listener = ask->explain.listener,
+		.client = ask->explain.client,
+		.user = ask->explain.user };
 	struct buf content;
 	size_t len;
 	int fd;
 
-	if (!envelope_fits(ask)) {
+	/* A front ends the channel over what no SMTP session would bring. */
+	if (!frame_explain_is_right(&question)) {
 		ask_fail(ask, 400, "the sender or a recipient is no address");
 		errand_done(errand);
 		return;
@@ -441,8 +434,7 @@ do_explain(struct errand *errand)
 		return;
 	}
 	errand->serial = ++desk->serial;
-	errand->front = desk->params.explain(desk->params.ctx, errand->serial,
-	    ask->explain.reverse_path, &ask->explain.recipients, fd);
+	errand->front = desk->params.explain(desk->params.ctx, errand->serial, &question, fd);
 	close(fd);
 	if (errand->front < 0) {
 		ask_fail(ask, 503, "there is no front to explain it: try again");

@@ -8,10 +8,10 @@
 struct config;
 struct dispatch;
 struct dispatch_event;
+struct frame_explain;
 struct loop;
 struct mail;
 struct store;
-struct strlist;
 
 /*
  * The core's desk for the control plane: starts its thread, carries what it asks over to the
@@ -29,8 +29,8 @@ struct desk_params {
 	struct dispatch *(*dispatch)(void *ctx); /* NULL: it is starting anew */
 	unsigned (*fronts)(void *ctx);
 	/* To some front: its number; -1: there is none. */
-	int (*explain)(void *ctx, uint64_t serial, const char *reverse_path,
-	    const struct strlist *recipients, int content_fd);
+	int (*explain)(
+	    void *ctx, uint64_t serial, const struct frame_explain *question, int content_fd);
 	int (*supervisor)(void *ctx); /* for handover_send(); -1: it has gone */
 	void *ctx;
 };

@@ -39,22 +39,18 @@ sealed(void)
 static void
 explain_once(const char *body, size_t len)
 {
-	struct strlist recipients;
-	char *reverse_path;
+	struct frame_explain question;
 	struct buf again;
 
-	if (frame_explain_read(body, len, &reverse_path, &recipients) != 0)
+	if (frame_explain_read(body, len, &question) != 0)
 		return;
-	must(frame_text_is_right(reverse_path));
-	for (size_t i = 0; i < recipients.count; i++)
-		must(frame_text_is_right(recipients.items[i]));
+	must(frame_explain_is_right(&question));
 	buf_init(&again, FRAME_MOST_BODY + FRAME_HEAD_SIZE);
-	must(frame_explain_write(&again, 0, reverse_path, &recipients) == 0);
+	must(frame_explain_write(&again, 0, &question) == 0);
 	must(again.len == len + FRAME_HEAD_SIZE);
 	must(memcmp(again.data + FRAME_HEAD_SIZE, body, len) == 0);
 	buf_free(&again);
-	strlist_free(&recipients);
-	free(reverse_path);
+	frame_explain_free(&question);
 }
 
 static void

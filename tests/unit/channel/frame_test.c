@@ -360,61 +360,69 @@ test_committed(void **state)
 static void
 test_explain_round_trip(void **state)
 {
-	struct strlist recipients = { 0 }, back;
+	struct frame_explain question = { .reverse_path = "a@b.example",
+		.listener = "127.0.0.1:2525",
+		.client = "192.0.2.1",
+		.user = "shop" };
+	struct frame_explain back;
 	struct frame_head head;
-	char *reverse_path;
 	struct buf out;
 
 	(void)state;
-	strlist_add(&recipients, "c@d.example");
-	strlist_add(&recipients, "nobody, and no address");
+	strlist_add(&question.recipients, "c@d.example");
+	strlist_add(&question.recipients, "nobody, and no address");
 	buf_init(&out, 1 << 20);
-	assert_int_equal(frame_explain_write(&out, 5, "a@b.example", &recipients), 0);
+	assert_int_equal(frame_explain_write(&out, 5, &question), 0);
 	assert_int_equal(frame_head_read(&head, (const unsigned char *)out.data), 0);
 	assert_int_equal(head.kind, FRAME_EXPLAIN);
 	assert_int_equal(head.descriptors, 1);
 	assert_int_equal(head.serial, 5);
 	assert_int_equal(head.body_bytes, out.len - FRAME_HEAD_SIZE);
-	assert_int_equal(
-	    frame_explain_read(out.data + FRAME_HEAD_SIZE, head.body_bytes, &reverse_path, &back),
-	    0);
-	assert_string_equal(reverse_path, "a@b.example");
-	assert_int_equal(back.count, 2);
-	assert_string_equal(back.items[1], "nobody, and no address");
-	free(reverse_path);
-	strlist_free(&back);
+	assert_int_equal(frame_explain_read(out.data + FRAME_HEAD_SIZE, head.body_bytes, &back), 0);
+	assert_string_equal(back.reverse_path, "a@b.example");
+	assert_int_equal(back.recipients.count, 2);
+	assert_string_equal(back.recipients.items[1], "nobody, and no address");
+	assert_string_equal(back.listener, "127.0.0.1:2525");
+	assert_string_equal(back.client, "192.0.2.1");
+	assert_string_equal(back.user, "shop");
+	frame_explain_free(&back);
 
 	/* Cut anywhere it is no frame, and with a byte too many neither. */
 	for (size_t len = 0; len < head.body_bytes; len++)
-		assert_int_equal(
-		    frame_explain_read(out.data + FRAME_HEAD_SIZE, len, &reverse_path, &back), -1);
+		assert_int_equal(frame_explain_read(out.data + FRAME_HEAD_SIZE, len, &back), -1);
 	buf_addc(&out, 'x');
-	assert_int_equal(frame_explain_read(
-			     out.data + FRAME_HEAD_SIZE, head.body_bytes + 1, &reverse_path, &back),
-	    -1);
-	strlist_free(&recipients);
+	assert_int_equal(
+	    frame_explain_read(out.data + FRAME_HEAD_SIZE, head.body_bytes + 1, &back), -1);
+	strlist_free(&question.recipients);
 	buf_free(&out);
 }
 
 static void
 test_explain_refused(void **state)
 {
-	static const char *const wrong[] = { "a\r\n@b", "\xff@b", "a\x7f@b" };
-	struct strlist recipients = { 0 }, back;
-	char *reverse_path, *long_text;
+	static char *const wrong[] = { "a\r\n@b", "\xff@b", "a\x7f@b" };
+	struct frame_explain question = { 0 }, back;
 	struct frame_head head;
+	char *long_text;
 	struct buf out;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		assert_false(frame_text_is_right(wrong[i]));
-		strlist_add(&recipients, wrong[i]);
+	for (size_t i = 0; i < 2 * sizeof(wrong) / sizeof(wrong[0]); i++) {
+		const char *text = wrong[i / 2];
+
+		assert_false(frame_text_is_right(text));
+		if (i % 2 == 0)
+			strlist_add(&question.recipients, text);
+		else
+			question.user = wrong[i / 2];
+		assert_false(frame_explain_is_right(&question));
 		buf_init(&out, 1 << 20);
-		assert_int_equal(frame_explain_write(&out, 5, NULL, &recipients), 0);
-		assert_int_equal(frame_explain_read(out.data + FRAME_HEAD_SIZE,
-				     out.len - FRAME_HEAD_SIZE, &reverse_path, &back),
+		assert_int_equal(frame_explain_write(&out, 5, &question), 0);
+		assert_int_equal(frame_explain_read(
+				     out.data + FRAME_HEAD_SIZE, out.len - FRAME_HEAD_SIZE, &back),
 		    -1);
-		strlist_free(&recipients);
+		strlist_free(&question.recipients);
+		question = (struct frame_explain){ 0 };
 		buf_free(&out);
 	}
 	long_text = mem_new(FRAME_MOST_TEXT + 2);
@@ -425,15 +433,16 @@ test_explain_refused(void **state)
 	free(long_text);
 
 	for (size_t i = 0; i <= FRAME_MOST_RECIPIENTS; i++)
-		strlist_add(&recipients, "a@b.example");
+		strlist_add(&question.recipients, "a@b.example");
 	buf_init(&out, 1 << 24);
-	assert_int_equal(frame_explain_write(&out, 5, NULL, &recipients), -1);
-	strlist_free(&recipients);
+	assert_false(frame_explain_is_right(&question));
+	assert_int_equal(frame_explain_write(&out, 5, &question), -1);
+	strlist_free(&question.recipients);
 	buf_free(&out);
 
 	/* The content is one descriptor, no more and no less. */
 	buf_init(&out, 1000);
-	assert_int_equal(frame_explain_write(&out, 5, NULL, &recipients), 0);
+	assert_int_equal(frame_explain_write(&out, 5, &question), 0);
 	out.data[6] = 0;
 	assert_int_equal(frame_head_read(&head, (const unsigned char *)out.data), -1);
 	out.data[6] = 2;

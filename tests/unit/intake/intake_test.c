@@ -367,8 +367,10 @@ sealed(const char *text, size_t len, int seals)
 static void
 explain_content(struct stage *stage, int fd, const struct strlist *recipients)
 {
+	const struct frame_explain question = { .recipients = *recipients };
+
 	stage->until = NULL;
-	assert_int_equal(peer_explain(stage->core, 700 + stage->explained, "", recipients, fd), 0);
+	assert_int_equal(peer_explain(stage->core, 700 + stage->explained, &question, fd), 0);
 	close(fd);
 	loop_run(stage->loop);
 }
