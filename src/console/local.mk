@@ -5,6 +5,7 @@ libconsole_a_SOURCES = \
 	src/console/help.c src/console/help.h \
 	src/console/http.c src/console/http.h \
 	src/console/paint.c src/console/paint.h \
+	src/console/path.c src/console/path.h \
 	src/console/report.c src/console/report.h \
 	src/console/table.c src/console/table.h \
 	src/console/terminal.c src/console/terminal.h \
@@ -18,6 +19,11 @@ check_PROGRAMS += tests/unit/console/words_test
 TESTS += tests/unit/console/words_test
 tests_unit_console_words_test_SOURCES = tests/unit/console/words_test.c
 tests_unit_console_words_test_LDADD = $(console_test_libs)
+
+check_PROGRAMS += tests/unit/console/path_test
+TESTS += tests/unit/console/path_test
+tests_unit_console_path_test_SOURCES = tests/unit/console/path_test.c
+tests_unit_console_path_test_LDADD = $(console_test_libs)
 
 check_PROGRAMS += tests/unit/console/table_test
 TESTS += tests/unit/console/table_test
