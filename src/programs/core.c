@@ -18,6 +18,8 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/privs.h"
+#include "base/secret.h"
+#include "base/strlist.h"
 #include "config/config.h"
 #include "mail/mail.h"
 #include "mail/refusal.h"
@@ -27,6 +29,7 @@
 #include "postmark/client.h"
 #include "dispatch/dispatch.h"
 
+#include "programs/commits.h"
 #include "programs/core.h"
 #include "programs/desk.h"
 #include "programs/handover.h"
@@ -36,11 +39,12 @@
 #define PURGE_MS       (60 * 60 * 1000)
 /* Of one front's mails that the disk has not taken yet: beyond it they wait in the front. */
 #define MOST_OPEN_BYTES (64U * 1024U * 1024U)
-#define ROUTE           "default" /* the one route there is for now */
+#define TEST_TOKEN      "POSTMARK_API_TEST" /* Postmark's own: checks, and delivers nothing */
 
 struct core;
 
 static void drain_without_fronts(struct core *);
+static void on_drained_for_reload(void *);
 
 /* The channel to one front. */
 struct channel {
@@ -59,7 +63,12 @@ struct core {
 	struct handover *supervisor;
 	struct store *store;
 	struct postmark_client *client;
-	struct dispatch *dispatch;
+	struct dispatch *dispatch; /* NULL: not yet */
+	struct commits *commits;
+	struct secret *test_token;
+	struct strlist routes; /* of the dispatcher */
+	bool asks_strays;      /* the dispatcher begins with the answer */
+	bool checks_strays;
 	struct desk *desk; /* NULL: no control socket */
 	struct loop_timer *purge;
 	struct loop_timer *drain_end;
@@ -71,26 +80,47 @@ struct core {
 	int status;
 };
 
+/* --- routes ------------------------------------------------------------------------------- */
+
+/*
+ * What the configuration makes of the dispatcher: each connection with a server token is a route of
+ * its name, "default" is one in any case, and so is each route of mails.  Lent by the config.
+ */
+static struct dispatch_route *
+routes_of(const struct config *config, const struct secret *test_token, size_t *count_r)
+{
+	struct dispatch_route *routes =
+	    mem_array(1 + config->connection_count + config->route_count, sizeof(*routes));
+	const struct connection *connection;
+
+	*count_r = 0;
+	for (size_t i = 0; (connection = config_connection_at(config, i)) != NULL; i++)
+		if (i == 0 || connection->server_token != NULL)
+			routes[(*count_r)++] = (struct dispatch_route){ .name = connection->name,
+				.token = connection->server_token,
+				.message_stream = connection->message_stream };
+	for (size_t i = 0; i < config->route_count; i++) {
+		const struct route *route = &config->routes[i];
+		bool has_stream = route->message_stream != NULL && route->message_stream[0] != '\0';
+
+		connection = config_connection(config, route->connection);
+		if (connection == NULL) /* the checks of the configuration see to it */
+			connection = &config->postmark;
+		routes[(*count_r)++] = (struct dispatch_route){ .name = route->name,
+			.token = route->sandbox ? test_token : connection->server_token,
+			.message_stream =
+			    has_stream ? route->message_stream : connection->message_stream };
+	}
+	return routes;
+}
+
 /* --- commits ------------------------------------------------------------------------------ */
 
-/* Who asked for a commit. */
-struct asker {
-	struct channel *channel;
-	unsigned generation;
-	uint64_t serial;
-	uint64_t bytes;
-	char id[ULID_SIZE];
-};
-
 static void
-refuse_for_store(struct core *core, struct refusal *refusal, enum store_result result)
+log_full(struct core *core, enum store_result result)
 {
 	int64_t left_out;
 
-	if (result == STORE_FULL)
-		refusal_set(refusal, 452, "4.3.1", "the spool is full, try again later");
-	else
-		refusal_set(refusal, 451, "4.3.0", "the spool has a fault, try again later");
 	if (log_gate_pass(&core->full_gate, 5000, &left_out))
 		log_error(result == STORE_FULL ? "spool-full" : "spool-broken",
 		    log_str("folder", core->config->spool_folder),
@@ -101,24 +131,98 @@ refuse_for_store(struct core *core, struct refusal *refusal, enum store_result r
 		    log_num("left_out", left_out));
 }
 
-static void
-on_committed(void *ctx, enum store_result result)
+/* NULL: the front has been replaced since. */
+static struct channel *
+channel_of(const struct commit_from *from)
 {
-	struct asker *asker = ctx;
-	struct channel *channel = asker->channel;
-	struct refusal refusal;
+	struct channel *channel = from->channel;
 
-	desk_mail(channel->core->desk, asker->id, ROUTE, result == STORE_OK);
+	return channel->peer != NULL && channel->generation == from->generation ? channel : NULL;
+}
+
+static void
+on_stored(void *ctx, const struct commit_from *from, const struct commit_mail *mails, size_t count,
+    enum store_result result)
+{
+	struct core *core = ctx;
+	struct channel *channel = channel_of(from);
+
+	for (size_t i = 0; i < count; i++)
+		desk_mail(core->desk, mails[i].id, mails[i].route, result == STORE_OK);
 	if (result != STORE_OK)
-		refuse_for_store(channel->core, &refusal, result);
-	if (channel->peer != NULL && channel->generation == asker->generation) {
-		channel->open_bytes -= asker->bytes;
-		if (channel->open_bytes + asker->bytes > MOST_OPEN_BYTES &&
-		    channel->open_bytes <= MOST_OPEN_BYTES)
-			peer_rest(channel->peer, false);
-		peer_committed(channel->peer, asker->serial, result == STORE_OK ? NULL : &refusal);
+		log_full(core, result);
+	if (channel == NULL)
+		return;
+	channel->open_bytes -= from->bytes;
+	if (channel->open_bytes + from->bytes > MOST_OPEN_BYTES &&
+	    channel->open_bytes <= MOST_OPEN_BYTES)
+		peer_rest(channel->peer, false);
+}
+
+static bool
+on_answer(void *ctx, const struct commit_from *from, const struct refusal *answer)
+{
+	struct channel *channel = channel_of(from);
+
+	(void)ctx;
+	if (channel == NULL)
+		return false;
+	peer_committed(channel->peer, from->serial, answer);
+	return true;
+}
+
+static void
+on_taken_back(void *ctx, const char *mail_id, const char *route)
+{
+	struct core *core = ctx;
+
+	desk_taken_back(core->desk, mail_id, route);
+}
+
+/* A breaker that is open and a pause that is probed are none of it: the mail may be the probe. */
+static bool
+route_stands(void *ctx, const char *name)
+{
+	const struct core *core = ctx;
+	size_t count = core->dispatch != NULL ? dispatch_route_count(core->dispatch) : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct dispatch_route_state state;
+
+		dispatch_route_read(core->dispatch, i, &state);
+		if (strcmp(state.name, name) == 0)
+			return state.mode == ROUTE_HELD ||
+			       (state.mode == ROUTE_PAUSED && state.next_probe_ms == 0);
 	}
-	free(asker);
+	return false;
+}
+
+/* What a mail may name.  What comes with new settings that wait for the dispatcher is known, too:
+ * the front may have them already. */
+static bool
+has_route(const struct config *config, const char *name)
+{
+	size_t count;
+	struct dispatch_route *routes;
+	bool has = false;
+
+	if (config == NULL)
+		return false;
+	routes = routes_of(config, NULL, &count);
+	for (size_t i = 0; i < count && !has; i++)
+		has = strcmp(routes[i].name, name) == 0;
+	free(routes);
+	return has;
+}
+
+static const char *
+mails_wrong(const struct core *core, const struct mail *mail)
+{
+	for (; mail != NULL; mail = mail->next)
+		if (!has_route(core->config, mail->route) &&
+		    !has_route(core->next_config, mail->route))
+			return "no such route";
+	return NULL;
 }
 
 static int
@@ -138,7 +242,9 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 {
 	struct channel *channel = ctx;
 	struct core *core = channel->core;
-	struct asker *asker;
+	struct commit_from from = {
+		.channel = channel, .generation = channel->generation, .serial = head->serial
+	};
 	struct mail *mail;
 	const char *why;
 
@@ -149,14 +255,8 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 	mail = frame_commit_read(body, head->body_bytes, fds, head->descriptors, &why);
 	for (unsigned i = 0; i < head->descriptors; i++)
 		fds[i] = -1; /* taken in any case */
-	if (mail != NULL && strcmp(mail->route, ROUTE) != 0) {
+	if (mail != NULL && (why = mails_wrong(core, mail)) != NULL)
 		mail_free(&mail);
-		why = "no such route";
-	}
-	/* A front's clock is ours; whatever it says, untried mail must not wait for a time to come.
-	 */
-	if (mail != NULL && mail->accepted_ms > clock_wall_ms())
-		mail->accepted_ms = clock_wall_ms();
 	if (mail == NULL) {
 		/* Not the channel's end: one strange mail must not cost the others theirs. */
 		struct refusal refusal;
@@ -167,16 +267,16 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 		peer_committed(channel->peer, head->serial, &refusal);
 		return 0;
 	}
-	asker = mem_new(sizeof(*asker));
-	asker->channel = channel;
-	asker->generation = channel->generation;
-	asker->serial = head->serial;
-	asker->bytes = head->body_bytes + mail_payload_bytes(mail);
-	memcpy(asker->id, mail->id, sizeof(asker->id));
-	channel->open_bytes += asker->bytes;
+	/* A front's clock is ours; whatever it says, untried mail must not wait for a time to come.
+	 */
+	for (struct mail *m = mail; m != NULL; m = m->next)
+		if (m->accepted_ms > clock_wall_ms())
+			m->accepted_ms = clock_wall_ms();
+	from.bytes = head->body_bytes + mail_payload_bytes(mail);
+	channel->open_bytes += from.bytes;
 	if (channel->open_bytes > MOST_OPEN_BYTES)
 		peer_rest(channel->peer, true);
-	store_commit(core->store, mail, on_committed, asker);
+	commits_ask(core->commits, mail, &from, core->config->retry_unsure == UNSURE_RETRY);
 	return 0;
 }
 
@@ -236,27 +336,26 @@ on_report(void *ctx, const struct dispatch_event *event)
 {
 	struct core *core = ctx;
 
+	if (event->item != NULL)
+		commits_outcome(core->commits, event->item->id, event->outcome);
 	desk_report(core->desk, event);
 }
 
-/* Each connection with a server token is a route of its name; "default" is one in any case. */
-static struct dispatch_route *
-routes_of(const struct config *config, size_t *count_r)
+/* Nobody would send these, and nobody would notice. */
+static void
+log_strays(const struct store_stray *strays, size_t count)
 {
-	struct dispatch_route *routes = mem_array(1 + config->connection_count, sizeof(*routes));
-	const struct connection *connection;
-
-	*count_r = 0;
-	for (size_t i = 0; (connection = config_connection_at(config, i)) != NULL; i++)
-		if (i == 0 || connection->server_token != NULL)
-			routes[(*count_r)++] = (struct dispatch_route){ .name = connection->name,
-				.token = connection->server_token,
-				.message_stream = connection->message_stream };
-	return routes;
+	for (size_t i = 0; i < count; i++)
+		log_warning("route-gone", log_str("route", strays[i].route),
+		    log_num("items", (int64_t)strays[i].items),
+		    log_str("why", "the configuration has this route no longer"),
+		    log_str("todo", "put it back and reload, and they are sent; or delete them: "
+				    "pmrelayctl queue "
+				    "delete --route"));
 }
 
-static int
-start_dispatching(struct core *core)
+static void
+dispatch_with(struct core *core, const struct store_stray *strays, size_t stray_count)
 {
 	const struct config *c = core->config;
 	const struct dispatch_options options = {
@@ -274,37 +373,88 @@ start_dispatching(struct core *core)
 		.breaker_failures = c->retry_breaker_failures,
 		.unsure = (enum dispatch_unsure)c->retry_unsure,
 	};
-	struct dispatch_route *routes;
-	size_t route_count;
-	const struct postmark_client_params client = { .loop = core->loop,
-		.base_url = c->postmark_url,
-		.ca_file = c->postmark_ca_file[0] != '\0' ? c->postmark_ca_file : NULL,
-		.user_agent = "pmrelay/" PACKAGE_VERSION,
-		.connect_timeout_ms = c->postmark_connect_timeout_ms,
-		.most_connections = (unsigned)(1 + c->connection_count) *
-				    (c->postmark_requests + DISPATCH_SEARCHES) };
-	char why[256] = "";
+	size_t count;
+	struct dispatch_route *routes = routes_of(c, core->test_token, &count);
 	uint64_t seed;
 
-	core->client = postmark_client_new(&client, why, sizeof(why));
-	if (core->client == NULL) {
-		log_error("postmark-client", log_str("why", why));
-		return -1;
-	}
+	routes = mem_resize(routes, count + stray_count, sizeof(*routes));
+	for (size_t i = 0; i < stray_count; i++)
+		routes[count++] = (struct dispatch_route){ .name = strays[i].route, .gone = true };
+	strlist_free(&core->routes);
+	for (size_t i = 0; i < count; i++)
+		strlist_add(&core->routes, routes[i].name);
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		seed = (uint64_t)clock_mono_us();
-	routes = routes_of(c, &route_count);
 	core->dispatch = dispatch_new(&(struct dispatch_params){ .loop = core->loop,
 	    .store = core->store,
 	    .client = core->client,
 	    .routes = routes,
-	    .route_count = route_count,
+	    .route_count = count,
 	    .options = &options,
 	    .seed = seed,
 	    .report = on_report,
 	    .ctx = core });
 	free(routes);
 	dispatch_wake(core->dispatch);
+}
+
+static void
+on_strays(void *ctx, enum store_result result, const struct store_stray *strays, size_t stray_count)
+{
+	struct core *core = ctx;
+
+	core->asks_strays = false;
+	if (core->draining)
+		return;
+	if (core->next_config != NULL) {
+		on_drained_for_reload(core);
+		return;
+	}
+	if (result != STORE_OK)
+		log_warning("routes-unknown", log_str("why", "the spool did not answer"));
+	log_strays(strays, stray_count);
+	dispatch_with(core, strays, stray_count);
+}
+
+static void
+known_routes(const struct config *config, struct strlist *names_r)
+{
+	size_t count;
+	struct dispatch_route *routes = routes_of(config, NULL, &count);
+
+	for (size_t i = 0; i < count; i++)
+		strlist_add(names_r, routes[i].name);
+	free(routes);
+}
+
+/* The dispatcher begins when it is known for which routes there is work that are in no
+ * configuration. */
+static int
+start_dispatching(struct core *core)
+{
+	const struct config *c = core->config;
+	struct strlist known = { 0 };
+	struct postmark_client_params client = { .loop = core->loop,
+		.base_url = c->postmark_url,
+		.ca_file = c->postmark_ca_file[0] != '\0' ? c->postmark_ca_file : NULL,
+		.user_agent = "pmrelay/" PACKAGE_VERSION,
+		.connect_timeout_ms = c->postmark_connect_timeout_ms,
+		.smtp_url = c->postmark_smtp_url,
+		.smtp_starttls = c->postmark_smtp_starttls };
+	char why[256] = "";
+
+	known_routes(c, &known);
+	client.most_connections =
+	    (unsigned)known.count * (c->postmark_requests + DISPATCH_SEARCHES);
+	core->client = postmark_client_new(&client, why, sizeof(why));
+	if (core->client == NULL) {
+		log_error("postmark-client", log_str("why", why));
+		strlist_free(&known);
+		return -1;
+	}
+	core->asks_strays = true;
+	store_strays(core->store, &known, on_strays, core);
+	strlist_free(&known);
 	return 0;
 }
 
@@ -342,8 +492,12 @@ drain(struct core *core)
 	core->draining = true;
 	loop_timer_clear(core->reload_end);
 	log_info("draining");
+	commits_hurry(core->commits);
 	loop_timer_set(core->drain_end, core->config->drain_timeout_ms);
-	dispatch_drain(core->dispatch, on_drained, core);
+	if (core->dispatch != NULL)
+		dispatch_drain(core->dispatch, on_drained, core);
+	else
+		loop_stop(core->loop);
 }
 
 static void
@@ -397,25 +551,65 @@ on_drained_for_reload(void *ctx)
 	log_info("reloaded");
 }
 
+/* Takes the config. */
+static void
+reload_with(struct core *core, struct config *config)
+{
+	bool under_way = core->next_config != NULL;
+
+	config_free(&core->next_config);
+	core->next_config = config;
+	/* Or else on_strays() goes on with it. */
+	if (!under_way && core->dispatch != NULL) {
+		loop_timer_set(core->reload_end, core->config->drain_timeout_ms);
+		dispatch_drain(core->dispatch, on_drained_for_reload, core);
+	}
+}
+
 static void
 reload(struct core *core, int fd)
 {
-	bool under_way = core->next_config != NULL;
 	char why[256];
 	struct config *config = handover_settings_read(fd, why, sizeof(why));
 
-	if (config == NULL) {
+	if (config == NULL)
 		log_error("reload-failed", log_str("why", why));
-	} else if (core->draining) {
+	else if (core->draining)
 		config_free(&config);
-	} else {
-		config_free(&core->next_config);
-		core->next_config = config;
-		if (!under_way) {
-			loop_timer_set(core->reload_end, core->config->drain_timeout_ms);
-			dispatch_drain(core->dispatch, on_drained_for_reload, core);
-		}
-	}
+	else
+		reload_with(core, config);
+}
+
+static void
+on_strays_checked(
+    void *ctx, enum store_result result, const struct store_stray *strays, size_t stray_count)
+{
+	struct core *core = ctx;
+	bool found = false;
+
+	(void)result;
+	core->checks_strays = false;
+	if (core->dispatch == NULL || core->next_config != NULL || core->draining)
+		return; /* asked again when it begins */
+	for (size_t i = 0; i < stray_count; i++)
+		found = found || !strlist_has(&core->routes, strays[i].route);
+	if (found)
+		reload_with(core, config_copy(core->config));
+}
+
+/* Something that had ended may be due now, on a route that the dispatcher does not know. */
+static void
+desk_released(void *ctx)
+{
+	struct core *core = ctx;
+	struct strlist known = { 0 };
+
+	if (core->checks_strays || core->dispatch == NULL || core->next_config != NULL)
+		return;
+	core->checks_strays = true;
+	known_routes(core->config, &known);
+	store_strays(core->store, &known, on_strays_checked, core);
+	strlist_free(&known);
 }
 
 static void
@@ -518,6 +712,7 @@ open_desk(struct core *core)
 		.fronts = desk_fronts,
 		.explain = desk_explain,
 		.supervisor = desk_supervisor,
+		.released = desk_released,
 		.ctx = core };
 	char why[256] = "";
 
@@ -571,6 +766,14 @@ core_main(void)
 		core.status = EX_UNAVAILABLE;
 		goto free_loop;
 	}
+	core.test_token = secret_new(TEST_TOKEN, strlen(TEST_TOKEN));
+	core.commits = commits_new(&(struct commits_params){ .loop = core.loop,
+	    .store = core.store,
+	    .stored = on_stored,
+	    .answer = on_answer,
+	    .taken_back = on_taken_back,
+	    .stands = route_stands,
+	    .ctx = &core });
 	core.purge = loop_timer_new(core.loop, on_purge, &core);
 	core.drain_end = loop_timer_new(core.loop, on_drain_end, &core);
 	core.reload_end = loop_timer_new(core.loop, on_drained_for_reload, &core);
@@ -596,6 +799,9 @@ close_store:
 	loop_timer_free(&core.drain_end);
 	loop_timer_free(&core.purge);
 	store_close(&core.store);
+	commits_free(&core.commits);
+	secret_free(&core.test_token);
+	strlist_free(&core.routes);
 free_loop:
 	loop_free(&core.loop);
 	config_free(&core.next_config);

@@ -128,6 +128,18 @@ desk_mail(struct desk *desk, const char *mail_id, const char *route, bool durabl
 	feed_add(desk->feed, &event);
 }
 
+void
+desk_taken_back(struct desk *desk, const char *mail_id, const char *route)
+{
+	struct feed_event event;
+
+	if (desk == NULL)
+		return;
+	event = event_new("deleted", mail_id, route);
+	event_text(&event, "taken back: Postmark did not take it in time, and its client knows");
+	feed_add(desk->feed, &event);
+}
+
 static void
 join_recipients(struct feed_event *event, const struct strlist *recipients)
 {
@@ -273,6 +285,9 @@ on_changed(void *ctx, enum store_result result, const struct store_changed *chan
 	errand->ask->change.changed = *changed;
 	if (changed->changed > 0)
 		tell_change(errand->desk, errand->ask);
+	if (changed->changed > 0 && (errand->ask->change.action == STORE_RELEASE ||
+					errand->ask->change.action == STORE_RETRY))
+		errand->desk->params.released(errand->desk->params.ctx);
 	if (result != STORE_OK && changed->changed > 0) {
 		ask_fail(errand->ask, 503,
 		    "%s: %llu items were changed before that, and stay so; ask again for the rest",

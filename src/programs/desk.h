@@ -32,6 +32,7 @@ struct desk_params {
 	int (*explain)(
 	    void *ctx, uint64_t serial, const struct frame_explain *question, int content_fd);
 	int (*supervisor)(void *ctx); /* for handover_send(); -1: it has gone */
+	void (*released)(void *ctx);  /* an operator let items go that had ended or were held */
 	void *ctx;
 };
 
@@ -46,6 +47,8 @@ void desk_front_lost(struct desk *, int front);
 
 /* A mail that came by SMTP: durable, or refused because the spool could not take it. */
 void desk_mail(struct desk *, const char *mail_id, const char *route, bool durable);
+/* Its client was told to come again, and nothing of it was sent. */
+void desk_taken_back(struct desk *, const char *mail_id, const char *route);
 void desk_report(struct desk *, const struct dispatch_event *);
 
 #endif
