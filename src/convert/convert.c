@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -17,7 +18,10 @@
 #include "convert/item.h"
 #include "convert/ledger.h"
 #include "convert/parts.h"
+#include "convert/policy.h"
 #include "convert/recipients.h"
+#include "convert/template.h"
+#include "convert/verbatim.h"
 
 #define SUBJECT_FOR_PEOPLE 250
 
@@ -35,6 +39,11 @@ struct conversion {
 	struct guard_item *written;
 	size_t largest_bytes;
 	bool has_headers, has_parts;
+	bool verbatim;
+	enum ledger_entry verbatim_for;
+	bool has_template;
+	struct template template;
+	struct buf top; /* of a verbatim mail, for the guard */
 };
 
 void
@@ -114,9 +123,17 @@ guard_ask(struct conversion *c)
 {
 	const struct envelope *envelope = c->input->envelope;
 	char why[400];
+	bool good;
 
-	if (guard_check(c->written, c->mail->item_count, envelope->recipients.items,
-		envelope->recipients.count, c->mime->header, c->mime->header_len, why, sizeof(why)))
+	if (c->verbatim)
+		good = guard_check_verbatim(c->mail->items, c->mail->item_count,
+		    envelope->recipients.items, envelope->recipients.count, c->top.data, c->top.len,
+		    why, sizeof(why));
+	else
+		good = guard_check(c->written, c->mail->item_count, envelope->recipients.items,
+		    envelope->recipients.count, c->mime->header, c->mime->header_len, why,
+		    sizeof(why));
+	if (good)
 		return 0;
 	log_error("guard", log_str("mail", c->input->mail_id), log_str("why", why),
 	    log_str("from", envelope->reverse_path), log_str("client", c->input->origin->client),
@@ -159,6 +176,80 @@ mail_describe(struct conversion *c)
 	mail->subject = text_cut(c->headers.subject, SUBJECT_FOR_PEOPLE);
 	mail->ledger = ledger_print(&c->ledger);
 	mail->content_bytes = input->content_len;
+	mail->captured = c->options->captured;
+	mail->reply = c->options->reply;
+	mail->reply_within_ms = c->options->reply_within_ms;
+}
+
+/* What a mail that goes unchanged does not lose. */
+static void
+ledger_keep_verbatim(struct ledger *ledger)
+{
+	ledger->set &= 1U << LEDGER_FROM | 1U << LEDGER_FROM_NAME | 1U << LEDGER_FROM_REWRITTEN |
+		       1U << LEDGER_CONTROLS | 1U << LEDGER_REDIRECTED;
+	ledger->undecodable = 0;
+}
+
+/*
+ * How the mail goes.  Postmark's SMTP service has no templates: the mail's own word for one wins
+ * over a policy, and a policy over the route's template.
+ */
+static int
+way_decide(struct conversion *c)
+{
+	const struct convert_options *options = c->options;
+	int result;
+
+	if (policy_decide(options, &c->ledger, &c->verbatim, &c->verbatim_for, c->refusal) != 0)
+		return -1;
+	result =
+	    template_read(&c->template, &c->has_template, c->verbatim ? NULL : options->template,
+		(options->controls & 1U << CONTROL_TEMPLATE) != 0, c->mime, &c->headers, &c->parts,
+		&c->ledger, c->refusal);
+	if (c->template.gave_up != NULL)
+		log_warning("template-pattern", log_str("mail", c->input->mail_id),
+		    log_str("route", options->route), log_str("pattern", c->template.gave_up),
+		    log_str("why", "it ran into a limit, and counts as not matching"));
+	if (result != 0)
+		return -1;
+	if (c->has_template) {
+		c->verbatim = false;
+		c->ledger.set &= ~(1U << LEDGER_NO_BODY);
+		return 0;
+	}
+	return headers_check_subject(&c->headers, c->refusal);
+}
+
+static int
+items_make(struct conversion *c)
+{
+	const struct convert_input *input = c->input;
+
+	recipients_split(&c->split, &input->envelope->recipients, &c->headers.to, &c->headers.cc,
+	    c->options->most_recipients);
+	if (c->split.shown_dropped > 0)
+		ledger_note(&c->ledger, LEDGER_SHOWN);
+	const struct item_input items = { .options = c->options,
+		.headers = &c->headers,
+		.parts = &c->parts,
+		.split = &c->split,
+		.template = c->has_template ? &c->template : NULL,
+		.content_len = input->content_len,
+		.largest_r = &c->largest_bytes };
+	return item_make_all(&items, c->mail, &c->written, c->refusal);
+}
+
+static int
+verbatim_make(struct conversion *c)
+{
+	const struct verbatim_input verbatim = { .options = c->options,
+		.input = c->input,
+		.mime = c->mime,
+		.headers = &c->headers,
+		.largest_r = &c->largest_bytes };
+
+	ledger_keep_verbatim(&c->ledger);
+	return verbatim_make_all(&verbatim, c->mail, &c->top, c->refusal);
 }
 
 static int
@@ -167,28 +258,18 @@ convert(struct conversion *c)
 	const struct convert_input *input = c->input;
 
 	if (envelope_check(c) != 0 || content_read(c) != 0 ||
-	    headers_read(&c->headers, c->options, c->mime, input->envelope->reverse_path,
-		&c->ledger, c->refusal) != 0)
+	    headers_read(&c->headers, c->options, c->mime, input, &c->ledger, c->refusal) != 0)
 		return -1;
 	c->has_headers = true;
 	if (parts_read(&c->parts, c->options, c->mime, &c->ledger, c->refusal) != 0)
 		return -1;
 	c->has_parts = true;
-
-	recipients_split(&c->split, &input->envelope->recipients, &c->headers.to, &c->headers.cc,
-	    c->options->most_recipients);
-	if (c->split.shown_dropped > 0)
-		ledger_note(&c->ledger, LEDGER_SHOWN);
+	if (way_decide(c) != 0)
+		return -1;
 
 	c->mail = mail_new();
 	memcpy(c->mail->id, input->mail_id, strnlen(input->mail_id, ULID_LEN));
-	const struct item_input items = { .options = c->options,
-		.headers = &c->headers,
-		.parts = &c->parts,
-		.split = &c->split,
-		.content_len = input->content_len,
-		.largest_r = &c->largest_bytes };
-	if (item_make_all(&items, c->mail, &c->written, c->refusal) != 0 || guard_ask(c) != 0)
+	if ((c->verbatim ? verbatim_make(c) : items_make(c)) != 0 || guard_ask(c) != 0)
 		return -1;
 	mail_describe(c);
 	return 0;
@@ -206,9 +287,12 @@ facts_take(struct convert_facts *facts, struct conversion *c)
 		facts->from = mem_string(headers->from);
 		facts->subject = mem_string(headers->subject);
 		facts->message_id = mem_string(headers->message_id);
+		facts->tag = mem_string(headers->controls.tag);
+		facts->message_stream = mem_string(headers->controls.message_stream);
 		facts->subject_units = text_utf16_units(headers->subject, strlen(headers->subject));
-		facts->tag_units = text_utf16_units(headers->tag, strlen(headers->tag));
-		facts->metadata_count = headers->metadata_count + 1;
+		facts->tag_units =
+		    text_utf16_units(headers->controls.tag, strlen(headers->controls.tag));
+		facts->metadata_count = headers->controls.metadata.count + 1;
 	}
 	facts->has_parts = c->has_parts;
 	if (c->has_parts) {
@@ -216,6 +300,13 @@ facts_take(struct convert_facts *facts, struct conversion *c)
 		facts->html_bytes = c->parts.html.len;
 		facts->attachment_count = c->parts.attachment_count;
 	}
+	facts->verbatim = c->verbatim;
+	facts->verbatim_for = c->verbatim_for;
+	if (c->has_template)
+		facts->template =
+		    mem_string(c->template.id != NULL ? c->template.id : c->template.alias);
+	else
+		facts->template = mem_string("");
 	facts->written = c->written;
 	facts->written_count = c->written == NULL ? 0 : c->split.item_count;
 	c->written = NULL;
@@ -227,6 +318,9 @@ convert_facts_free(struct convert_facts *facts)
 	free(facts->from);
 	free(facts->subject);
 	free(facts->message_id);
+	free(facts->tag);
+	free(facts->message_stream);
+	free(facts->template);
 	item_written_free(&facts->written, facts->written_count);
 	*facts = (struct convert_facts){ 0 };
 }
@@ -236,12 +330,16 @@ convert_mail_with_facts(const struct convert_options *options, const struct conv
     struct convert_facts *facts, struct mail **mail_r, struct refusal *refusal_r)
 {
 	struct conversion c = { .options = options, .input = input, .refusal = refusal_r };
-	int result = convert(&c);
+	int result;
 
+	buf_init(&c.top, SIZE_MAX / 4);
+	result = convert(&c);
 	if (facts != NULL)
 		facts_take(facts, &c);
 	item_written_free(&c.written, c.split.item_count);
 	recipients_free(&c.split);
+	buf_free(&c.top);
+	template_free(&c.template);
 	parts_free(&c.parts);
 	headers_free(&c.headers);
 	mime_free(&c.own_mime);

@@ -19,11 +19,12 @@ struct strlist;
  * A received mail to its items: envelope and MIME content in, finished Postmark JSON out.  Pure:
  * no clock, no socket, no global but GMime's own tables (convert_setup).
  *
- * The way through the folder: read.c reads the tree (mime, facts row), headers.c decides on header
- * fields and X-PM-* controls, policy.c on what a JSON API cannot carry, recipients.c splits the
- * envelope into items, parts.c finds bodies and attachments, template.c makes a TemplateModel,
- * item.c writes the JSON (or verbatim.c the mail itself, for Postmark's SMTP service), guard.c
- * checks the result against the envelope without sharing a line with recipients.c.
+ * The way through the folder: the tree is read (mime, facts row), headers.c decides on header
+ * fields and controls.c on X-PM-* among them, parts.c finds bodies and attachments, policy.c
+ * decides on what a JSON API cannot carry, template.c finds a template and its model, recipients.c
+ * splits the envelope into items, item.c writes the JSON (or verbatim.c the mail itself, for
+ * Postmark's SMTP service), guard.c checks the result against the envelope without sharing a line
+ * with what made it.
  */
 
 /* Limits of reading, the same for all routes. */
@@ -116,7 +117,7 @@ int convert_mail(const struct convert_options *, const struct convert_input *, s
 struct convert_facts {
 	bool has_headers, has_parts; /* those were read */
 	char *from, *subject, *message_id;
-	char *tag, *message_stream; /* as they go out; "": none */
+	char *tag, *message_stream;      /* as they go out; "": none */
 	size_t subject_units, tag_units; /* UTF-16 */
 	size_t metadata_count;           /* with relay-id */
 	size_t text_bytes, html_bytes, attachment_count;
@@ -124,8 +125,8 @@ struct convert_facts {
 	struct ledger ledger;
 	bool verbatim;                  /* it goes by SMTP as it is: the items have no JSON */
 	enum ledger_entry verbatim_for; /* the first entry whose policy says so */
-	const char *template; /* alias or id that it goes with; lent from the mail; "": none */
-	struct guard_item *written; /* To, Cc and Bcc of each item, as in its JSON */
+	char *template;                 /* alias or id that it goes with; "": none */
+	struct guard_item *written;     /* To, Cc and Bcc of each item, as in its JSON */
 	size_t written_count;
 };
 int convert_mail_with_facts(const struct convert_options *, const struct convert_input *,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mail/mail.h"
 #include "convert/guard.h"
 
 struct guard {
@@ -322,33 +323,136 @@ item_check(struct guard *g, const struct guard_item *item)
 	return true;
 }
 
+/* --- the envelope --------------------------------------------------------- */
+
+static bool
+envelope_read(struct guard *g, char *const *envelope, size_t count)
+{
+	g->wanted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g->named = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (size_t i = 0; i < count; i++) {
+		char *normal = normal_form(envelope[i], strlen(envelope[i]));
+
+		if (normal == NULL)
+			return refuse(g, "the envelope has something that is not an address");
+		g_hash_table_insert(g->wanted, normal, GINT_TO_POINTER(0));
+	}
+	return true;
+}
+
+static bool
+all_found(struct guard *g)
+{
+	GHashTableIter iter;
+	gpointer key, found;
+
+	g_hash_table_iter_init(&iter, g->wanted);
+	while (g_hash_table_iter_next(&iter, &key, &found))
+		if (GPOINTER_TO_INT(found) == 0)
+			return refuse(g, "no item has %s of the envelope", (const char *)key);
+	return true;
+}
+
+static void
+guard_end(struct guard *g)
+{
+	g_hash_table_destroy(g->wanted);
+	g_hash_table_destroy(g->named);
+}
+
 bool
 guard_check(const struct guard_item *items, size_t item_count, char *const *envelope,
     size_t envelope_count, const char *header, size_t header_len, char *why, size_t why_size)
 {
 	struct guard g = { .why = why, .why_size = why_size };
-	GHashTableIter iter;
-	gpointer key, found;
-	bool good = true;
+	bool good = envelope_read(&g, envelope, envelope_count);
 
-	g.wanted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	g.named = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	for (size_t i = 0; i < envelope_count && good; i++) {
-		char *normal = normal_form(envelope[i], strlen(envelope[i]));
-
-		if (normal == NULL)
-			good = refuse(&g, "the envelope has something that is not an address");
-		else
-			g_hash_table_insert(g.wanted, normal, GINT_TO_POINTER(0));
-	}
 	header_read(&g, header, header_len);
 	for (size_t i = 0; i < item_count && good; i++)
 		good = item_check(&g, &items[i]);
-	g_hash_table_iter_init(&iter, g.wanted);
-	while (good && g_hash_table_iter_next(&iter, &key, &found))
-		if (GPOINTER_TO_INT(found) == 0)
-			good = refuse(&g, "no item has %s of the envelope", (const char *)key);
-	g_hash_table_destroy(g.wanted);
-	g_hash_table_destroy(g.named);
+	good = good && all_found(&g);
+	guard_end(&g);
+	return good;
+}
+
+/* --- a mail that goes unchanged ------------------------------------------- */
+
+static bool
+recipients_check(struct guard *g, const struct item *item)
+{
+	for (size_t i = 0; i < item->recipients.count; i++) {
+		const char *address = item->recipients.items[i];
+		char *normal = normal_form(address, strlen(address));
+		gpointer key, found;
+
+		if (normal == NULL)
+			return refuse(g, "an item has something that is not an address");
+		if (!g_hash_table_lookup_extended(g->wanted, normal, &key, &found)) {
+			refuse(g, "an item is for %s, which is not in the envelope", normal);
+			g_free(normal);
+			return false;
+		}
+		if (GPOINTER_TO_INT(found) != 0) {
+			refuse(g, "an item is for %s, which got the mail already", normal);
+			g_free(normal);
+			return false;
+		}
+		/* The key stays the envelope's. */
+		g_hash_table_insert(g->wanted, normal, GINT_TO_POINTER(1));
+	}
+	if (item->recipients.count == 0)
+		return refuse(g, "an item has no recipient");
+	return true;
+}
+
+static bool
+is_blind_field(const char *line, size_t len)
+{
+	size_t at = 0;
+
+	if (len > 7 && g_ascii_strncasecmp(line, "resent-", 7) == 0)
+		at = 7;
+	if (len - at < 4 || g_ascii_strncasecmp(line + at, "bcc", 3) != 0)
+		return false;
+	for (at += 3; at < len && (line[at] == ' ' || line[at] == '\t');)
+		at++;
+	return at < len && line[at] == ':';
+}
+
+/* A lone CR or LF ends a line to some readers, so it does here. */
+static bool
+top_check(struct guard *g, const char *top, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len) {
+		size_t stop = at;
+
+		while (stop < len && top[stop] != '\r' && top[stop] != '\n')
+			stop++;
+		if (stop == len)
+			return refuse(g, "the header has a line without an end");
+		if (stop == at)
+			return true;
+		if (is_blind_field(top + at, stop - at))
+			return refuse(g, "the header has a Bcc field");
+		at = stop + 1;
+		if (top[stop] == '\r' && at < len && top[at] == '\n')
+			at++;
+	}
+	return refuse(g, "the header has no end");
+}
+
+bool
+guard_check_verbatim(const struct item *items, size_t item_count, char *const *envelope,
+    size_t envelope_count, const char *top, size_t top_len, char *why, size_t why_size)
+{
+	struct guard g = { .why = why, .why_size = why_size };
+	bool good = envelope_read(&g, envelope, envelope_count);
+
+	for (size_t i = 0; i < item_count && good; i++)
+		good = recipients_check(&g, &items[i]);
+	good = good && all_found(&g) && top_check(&g, top, top_len);
+	guard_end(&g);
 	return good;
 }

@@ -24,4 +24,13 @@ bool guard_check(const struct guard_item *items, size_t item_count, char *const 
     size_t envelope_count, const char *header, size_t header_len, char *why, size_t why_size)
     __attribute__((warn_unused_result));
 
+/*
+ * The same of a mail that goes unchanged by SMTP: the items' recipients are exactly the envelope's,
+ * each once; top is a header that ends with an empty line and has no Bcc field.
+ */
+struct item;
+bool guard_check_verbatim(const struct item *items, size_t item_count, char *const *envelope,
+    size_t envelope_count, const char *top, size_t top_len, char *why, size_t why_size)
+    __attribute__((warn_unused_result));
+
 #endif

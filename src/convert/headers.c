@@ -1,7 +1,7 @@
 /*
- * Header fields: which become fields of the JSON, which go on, which stay behind, and what the
- * X-PM-* controls ask for.  Nothing leaves here with a line end or another control character in
- * it: every value has passed mime_clean().
+ * Header fields: which become fields of the JSON, which go on, and which stay behind.  Nothing
+ * leaves here with a line end or another control character in it: every value has passed
+ * mime_clean().
  */
 
 #include <stdlib.h>
@@ -9,17 +9,24 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/pattern.h"
+#include "base/strlist.h"
 #include "base/text.h"
+#include "mail/envelope.h"
 #include "mail/mime.h"
 #include "mail/refusal.h"
 #include "convert/convert.h"
-#include "convert/headers.h"
+#include "convert/controls.h"
 #include "convert/ledger.h"
+#include "convert/headers.h"
 
 enum field_fate {
 	FIELD_PASS,
+	FIELD_IDENTIFIERS, /* passed on: nothing in it but identifiers or URLs in brackets */
+	FIELD_URLS,
 	FIELD_DROP,      /* transport noise, or Postmark's own: nobody misses it */
 	FIELD_DROP_NOTE, /* lost, and the ledger says so */
+	FIELD_TELLS,     /* dropped, because it says who got a copy: blind recipients, too */
 	FIELD_DATE,
 	FIELD_FROM,
 	FIELD_SENDER,
@@ -28,19 +35,12 @@ enum field_fate {
 	FIELD_REPLY_TO,
 	FIELD_SUBJECT,
 	FIELD_MESSAGE_ID,
-	FIELD_TAG,
-	FIELD_TRACK_OPENS,
-	FIELD_TRACK_LINKS,
-	FIELD_MESSAGE_STREAM,
-	FIELD_KEEP_ID,
-	FIELD_METADATA,
-	FIELD_OTHER_CONTROL,
+	FIELD_CONTROL,
 };
 
 /*
  * Postmark refuses Reply-To, Date and Content-Type among Headers, and its own client library
- * keeps back the others of the second group.  Those of the third
- * say who got a copy of a mail, and would tell on blind recipients.
+ * keeps back the others of the second group.
  */
 static const struct {
 	const char *name;
@@ -69,87 +69,131 @@ static const struct {
 	{ "Track-Links", FIELD_DROP_NOTE },
 	{ "Postmark-Template-Alias", FIELD_DROP_NOTE },
 	{ "Message-Stream", FIELD_DROP_NOTE },
+	/* RFC 5322 3.6.6: addresses that need not be in the envelope. */
+	{ "Resent-To", FIELD_DROP_NOTE },
+	{ "Resent-Cc", FIELD_DROP_NOTE },
 
-	{ "Bcc", FIELD_DROP },
-	{ "Resent-Bcc", FIELD_DROP },
-	{ "Delivered-To", FIELD_DROP },
-	{ "X-Original-To", FIELD_DROP },
-	{ "Envelope-To", FIELD_DROP },
-	{ "X-Envelope-To", FIELD_DROP },
-	{ "Apparently-To", FIELD_DROP },
+	{ "Bcc", FIELD_TELLS },
+	{ "Resent-Bcc", FIELD_TELLS },
+	{ "X-Bcc", FIELD_TELLS },
+	{ "Delivered-To", FIELD_TELLS },
+	{ "X-Delivered-To", FIELD_TELLS },
+	{ "X-Original-To", FIELD_TELLS },
+	{ "Original-Recipient", FIELD_TELLS }, /* RFC 8098 2.3 */
+	{ "X-Original-Recipient", FIELD_TELLS },
+	{ "Envelope-To", FIELD_TELLS },
+	{ "X-Envelope-To", FIELD_TELLS },
+	{ "Apparently-To", FIELD_TELLS },
+	{ "X-Apparently-To", FIELD_TELLS },
+	{ "Rcpt-To", FIELD_TELLS },
+	{ "X-Rcpt-To", FIELD_TELLS },
+	{ "X-RcptTo", FIELD_TELLS },
+	{ "X-Real-To", FIELD_TELLS },
+	{ "X-Forwarded-To", FIELD_TELLS },
+	{ "X-MDRcpt-To", FIELD_TELLS },
+	{ "X-MDaemon-Deliver-To", FIELD_TELLS },
+	{ "X-PM-RCPT", FIELD_TELLS },
 
-	{ "X-PM-Tag", FIELD_TAG },
-	{ "X-PM-TrackOpens", FIELD_TRACK_OPENS },
-	{ "X-PM-Track-Opens", FIELD_TRACK_OPENS },
-	{ "X-PM-TrackLinks", FIELD_TRACK_LINKS },
-	{ "X-PM-Track-Links", FIELD_TRACK_LINKS },
-	{ "X-PM-Message-Stream", FIELD_MESSAGE_STREAM },
-	{ "X-PM-MessageStream", FIELD_MESSAGE_STREAM },
-	{ "X-PM-KeepID", FIELD_KEEP_ID },
+	{ "References", FIELD_IDENTIFIERS },
+	{ "In-Reply-To", FIELD_IDENTIFIERS },
+	{ "List-Unsubscribe", FIELD_URLS }, /* RFC 2369, RFC 8058 */
+	{ "List-Unsubscribe-Post", FIELD_IDENTIFIERS },
+	{ "List-Subscribe", FIELD_URLS },
+	{ "List-Help", FIELD_URLS },
+	{ "List-Post", FIELD_URLS },
+	{ "List-Owner", FIELD_URLS },
+	{ "List-Archive", FIELD_URLS },
+
 	{ "X-PM-Bounce-Type", FIELD_PASS },
 };
 
-#define METADATA_PREFIX     "X-PM-Metadata-"
-#define METADATA_PREFIX_LEN (sizeof(METADATA_PREFIX) - 1)
-
 static bool
-starts(const struct mime_field *field, const char *prefix)
+name_starts(const char *name, size_t name_len, const char *prefix)
 {
 	size_t len = strlen(prefix);
 
-	return field->name_len >= len && text_same_n(field->name, prefix, len);
+	return name_len >= len && text_same_n(name, prefix, len);
 }
 
 static enum field_fate
-field_fate(const struct mime_field *field)
+field_fate(const char *name, size_t name_len)
 {
 	for (size_t i = 0; i < sizeof(fates) / sizeof(fates[0]); i++)
-		if (mime_field_is(field, fates[i].name))
+		if (strlen(fates[i].name) == name_len && text_same_n(name, fates[i].name, name_len))
 			return fates[i].fate;
-	if (starts(field, METADATA_PREFIX))
-		return FIELD_METADATA;
-	if (starts(field, "X-PM-"))
-		return FIELD_OTHER_CONTROL;
-	if (starts(field, "Content-"))
+	if (name_starts(name, name_len, "X-PM-"))
+		return FIELD_CONTROL;
+	if (name_starts(name, name_len, "Content-"))
 		return FIELD_DROP;
 	return FIELD_PASS;
+}
+
+bool
+headers_tell_on_recipients(const char *name, size_t name_len)
+{
+	return field_fate(name, name_len) == FIELD_TELLS;
+}
+
+bool
+headers_name_is_good(const char *name, size_t name_len)
+{
+	for (size_t i = 0; i < name_len; i++)
+		if (name[i] <= ' ' || name[i] >= 0x7F || name[i] == ':')
+			return false;
+	return name_len > 0;
 }
 
 struct reading {
 	struct headers *headers;
 	const struct convert_options *options;
-	const struct mime *mime;
 	struct ledger *ledger;
 	struct refusal *refusal;
 	struct mailbox_list from, sender, reply_to;
 	size_t address_bytes; /* of all address fields so far */
-	size_t other_room;
-	size_t metadata_room;
-	bool keep_id;
 	bool has_subject;
 };
 
-static void
-pair_add(struct header_pair **pairs, size_t *count, size_t *room, char *name, char *value)
+/*
+ * A value that is no free text holds no encoded words (RFC 2047 section 5), and what looks like one
+ * may be of a URL.  Some programs write them all the same, around the whole of it.
+ */
+static char *
+structured_value(const struct mime_field *field)
 {
-	if (*count == *room) {
-		*room = *room == 0 ? 16 : *room * 2;
-		*pairs = mem_resize(*pairs, *room, sizeof(**pairs));
+	const char *value = field->value, *end = value + field->value_len;
+
+	while (value < end && (unsigned char)*value <= ' ')
+		value++;
+	if (end - value > 2 && value[0] == '=' && value[1] == '?')
+		return mime_decode_value(field->value, field->value_len);
+	return mime_plain_value(field->value, field->value_len);
+}
+
+/* RFC 2369 section 2: white space within the brackets comes from folding and is no part of a URL.
+ */
+static void
+urls_join(char *value)
+{
+	bool within = false;
+	char *to = value;
+
+	for (const char *c = value; *c != '\0'; c++) {
+		if (*c == '<' || *c == '>')
+			within = *c == '<';
+		if (*c != ' ' || !within)
+			*to++ = *c;
 	}
-	(*pairs)[(*count)++] = (struct header_pair){ .name = name, .value = value };
+	*to = '\0';
 }
 
 static void
-pass(struct reading *r, const struct mime_field *field)
+pass(struct reading *r, const struct mime_field *field, char *value)
 {
-	char *value = mime_decode_value(field->value, field->value_len);
-
 	if (value[0] == '\0') {
 		free(value);
 		return;
 	}
-	pair_add(&r->headers->others, &r->headers->other_count, &r->other_room,
-	    mem_bytes(field->name, field->name_len), value);
+	header_pairs_add(&r->headers->others, mem_bytes(field->name, field->name_len), value);
 }
 
 /*
@@ -174,149 +218,44 @@ addresses_add(struct reading *r, struct mailbox_list *list, const struct mime_fi
 }
 
 static int
-refuse_length(struct reading *r, const char *what, size_t units, size_t most)
+refuse_length(struct refusal *refusal_r, const char *what, size_t units, size_t most)
 {
-	refusal_set(r->refusal, 554, "5.6.0",
+	refusal_set(refusal_r, 554, "5.6.0",
 	    "%s has %zu characters as Postmark counts, and its limit is %zu", what, units, most);
 	return -1;
 }
 
-static int
-tag_read(struct reading *r, const struct mime_field *field)
-{
-	size_t units;
-
-	free(r->headers->tag);
-	r->headers->tag = mime_decode_value(field->value, field->value_len);
-	units = text_utf16_units(r->headers->tag, strlen(r->headers->tag));
-	if (units > HEADERS_MOST_TAG)
-		return refuse_length(r, "X-PM-Tag", units, HEADERS_MOST_TAG);
-	return 0;
-}
-
-static int
-track_opens_read(struct reading *r, const struct mime_field *field)
-{
-	char *value = mime_decode_value(field->value, field->value_len);
-	int result = 0;
-
-	if (text_same(value, "true")) {
-		r->headers->track_opens = 1;
-	} else if (text_same(value, "false")) {
-		r->headers->track_opens = 0;
-	} else {
-		refusal_set(r->refusal, 554, "5.6.0", "X-PM-TrackOpens must be true or false");
-		result = -1;
-	}
-	free(value);
-	return result;
-}
-
-static int
-track_links_read(struct reading *r, const struct mime_field *field)
-{
-	static const char *const values[] = { "None", "HtmlAndText", "HtmlOnly", "TextOnly" };
-	char *value = mime_decode_value(field->value, field->value_len);
-	int result = -1;
-
-	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
-		if (text_same(value, values[i])) {
-			r->headers->track_links = values[i];
-			result = 0;
-		}
-	if (result != 0)
-		refusal_set(r->refusal, 554, "5.6.0",
-		    "X-PM-TrackLinks must be None, HtmlAndText, HtmlOnly or TextOnly");
-	free(value);
-	return result;
-}
-
-/*
- * A stream that no server can have would stop the whole route when Postmark says so; a mail that
- * names one is the one to refuse.
- */
-static int
-message_stream_read(struct reading *r, const struct mime_field *field)
-{
-	char *value = mime_decode_value(field->value, field->value_len);
-	size_t len = strlen(value);
-
-	free(r->headers->message_stream);
-	r->headers->message_stream = value;
-	/* ErrorCode 1227. */
-	if (len == 0 || len > 30 || value[0] < 'a' || value[0] > 'z' ||
-	    strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-_") != len) {
-		refusal_set(r->refusal, 554, "5.6.0",
-		    "X-PM-Message-Stream must be the ID of a stream: a lower-case letter, then "
-		    "up to 29 of lower-case letters, digits, '-', '_'");
-		return -1;
-	}
-	return 0;
-}
-
-static bool
-metadata_has(const struct headers *h, const char *key)
-{
-	/* Ours, which the relay itself searches for. */
-	if (text_same(key, "relay-id"))
-		return true;
-	for (size_t i = 0; i < h->metadata_count; i++)
-		if (text_same(h->metadata[i].name, key))
-			return true;
-	return false;
-}
-
-/* As on Postmark's SMTP service, a repeated key gets a number. */
-static int
-metadata_read(struct reading *r, const struct mime_field *field)
-{
-	struct headers *h = r->headers;
-	char *value = mime_decode_value(field->value, field->value_len);
-	char *key =
-	    mem_bytes(field->name + METADATA_PREFIX_LEN, field->name_len - METADATA_PREFIX_LEN);
-	char *first = mem_string(key);
-	size_t units = text_utf16_units(value, strlen(value));
-
-	for (unsigned number = 2; metadata_has(h, key); number++) {
-		free(key);
-		key = mem_format("%s%u", first, number);
-	}
-	free(first);
-	pair_add(&h->metadata, &h->metadata_count, &r->metadata_room, key, value);
-	if (key[0] == '\0') {
-		refusal_set(r->refusal, 554, "5.6.0", "X-PM-Metadata- needs a key after it");
-		return -1;
-	}
-	if (strlen(key) > HEADERS_MOST_METADATA_KEY)
-		return refuse_length(
-		    r, "a key of X-PM-Metadata", strlen(key), HEADERS_MOST_METADATA_KEY);
-	if (units > HEADERS_MOST_METADATA_VALUE)
-		return refuse_length(
-		    r, "a value of X-PM-Metadata", units, HEADERS_MOST_METADATA_VALUE);
-	if (h->metadata_count > HEADERS_MOST_METADATA - 1) {
-		refusal_set(r->refusal, 554, "5.6.0",
-		    "more than %d X-PM-Metadata fields; Postmark's limit is %d with the relay's "
-		    "own",
-		    HEADERS_MOST_METADATA - 1, HEADERS_MOST_METADATA);
-		return -1;
-	}
-	return 0;
-}
-
-static int
+static void
 subject_read(struct reading *r, const struct mime_field *field)
 {
-	size_t units;
-
 	if (r->has_subject)
-		return 0;
+		return;
 	r->has_subject = true;
 	free(r->headers->subject);
 	r->headers->subject = mime_decode_value(field->value, field->value_len);
-	units = text_utf16_units(r->headers->subject, strlen(r->headers->subject));
-	if (units > HEADERS_MOST_SUBJECT)
-		return refuse_length(r, "the subject", units, HEADERS_MOST_SUBJECT);
-	return 0;
+}
+
+int
+headers_check_subject(const struct headers *headers, struct refusal *refusal_r)
+{
+	size_t units = text_utf16_units(headers->subject, strlen(headers->subject));
+
+	if (units <= HEADERS_MOST_SUBJECT)
+		return 0;
+	return refuse_length(refusal_r, "the subject", units, HEADERS_MOST_SUBJECT);
+}
+
+static void
+message_id_read(struct reading *r, const struct mime_field *field)
+{
+	struct headers *h = r->headers;
+
+	if (h->message_id[0] != '\0')
+		return;
+	free(h->message_id);
+	h->message_id = structured_value(field);
+	if (h->message_id[0] != '\0')
+		header_pairs_add(&h->others, mem_string("Message-ID"), mem_string(h->message_id));
 }
 
 static int
@@ -324,11 +263,33 @@ field_read(struct reading *r, const struct mime_field *field)
 {
 	struct headers *h = r->headers;
 
-	switch (field_fate(field)) {
+	if (field->name_len > HEADERS_MOST_NAME) {
+		refusal_set(r->refusal, 554, "5.6.0",
+		    "the name of a header field has %zu characters, and the limit is %d",
+		    field->name_len, HEADERS_MOST_NAME);
+		return -1;
+	}
+	/* Postmark takes a name with a space, and breaks the mail. */
+	if (!headers_name_is_good(field->name, field->name_len)) {
+		ledger_note(r->ledger, LEDGER_HEADERS);
+		return 0;
+	}
+	switch (field_fate(field->name, field->name_len)) {
 	case FIELD_PASS:
-		pass(r, field);
+		pass(r, field, mime_decode_value(field->value, field->value_len));
 		break;
+	case FIELD_IDENTIFIERS:
+		pass(r, field, structured_value(field));
+		break;
+	case FIELD_URLS: {
+		char *value = structured_value(field);
+
+		urls_join(value);
+		pass(r, field, value);
+		break;
+	}
 	case FIELD_DROP:
+	case FIELD_TELLS:
 		break;
 	case FIELD_DROP_NOTE:
 		ledger_note(r->ledger, LEDGER_HEADERS);
@@ -347,68 +308,45 @@ field_read(struct reading *r, const struct mime_field *field)
 	case FIELD_REPLY_TO:
 		return addresses_add(r, &r->reply_to, field);
 	case FIELD_SUBJECT:
-		return subject_read(r, field);
+		subject_read(r, field);
+		break;
 	case FIELD_MESSAGE_ID:
-		if (h->message_id[0] != '\0')
-			break;
-		free(h->message_id);
-		h->message_id = mime_plain_value(field->value, field->value_len);
-		if (h->message_id[0] != '\0')
-			pair_add(&h->others, &h->other_count, &r->other_room,
-			    mem_string("Message-ID"), mem_string(h->message_id));
+		message_id_read(r, field);
 		break;
-	case FIELD_TAG:
-		return tag_read(r, field);
-	case FIELD_TRACK_OPENS:
-		return track_opens_read(r, field);
-	case FIELD_TRACK_LINKS:
-		return track_links_read(r, field);
-	case FIELD_MESSAGE_STREAM:
-		return message_stream_read(r, field);
-	case FIELD_KEEP_ID: {
-		char *value = mime_decode_value(field->value, field->value_len);
-		r->keep_id = !text_same(value, "false");
-		free(value);
-		break;
-	}
-	case FIELD_METADATA:
-		return metadata_read(r, field);
-	case FIELD_OTHER_CONTROL:
-		ledger_note(r->ledger, LEDGER_CONTROLS);
-		break;
+	case FIELD_CONTROL:
+		return controls_read(&h->controls, r->options, field, r->ledger, r->refusal);
 	}
 	return 0;
 }
 
 /* Postmark replaces a Message-ID unless it is told not to (X-PM-KeepID). */
 static void
-message_id_settle(struct reading *r)
+message_id_settle(struct headers *h)
 {
-	struct headers *h = r->headers;
+	struct header_pairs *others = &h->others;
 
 	if (h->message_id[0] == '\0')
 		return;
-	if (r->keep_id) {
-		pair_add(&h->others, &h->other_count, &r->other_room, mem_string("X-PM-KeepID"),
-		    mem_string("true"));
+	if (h->controls.keep_id) {
+		header_pairs_add(others, mem_string("X-PM-KeepID"), mem_string("true"));
 		return;
 	}
-	for (size_t i = 0; i < h->other_count; i++)
-		if (strcmp(h->others[i].name, "Message-ID") == 0) {
-			free(h->others[i].name);
-			free(h->others[i].value);
-			h->other_count--;
-			memmove(&h->others[i], &h->others[i + 1],
-			    (h->other_count - i) * sizeof(h->others[i]));
+	for (size_t i = 0; i < others->count; i++)
+		if (strcmp(others->pairs[i].name, "Message-ID") == 0) {
+			free(others->pairs[i].name);
+			free(others->pairs[i].value);
+			others->count--;
+			memmove(&others->pairs[i], &others->pairs[i + 1],
+			    (others->count - i) * sizeof(others->pairs[i]));
 			break;
 		}
 }
 
-/* The display name is cut so that the whole keeps Postmark's limit. */
+/* The display name is cut so that the whole keeps Postmark's limit.  Takes nothing, cuts
+ * box->name. */
 static char *
-from_print(struct reading *r, const struct mailbox *box)
+from_print(struct reading *r, struct mailbox *box)
 {
-	struct mailbox shorter = { .address = box->address };
 	struct buf out;
 
 	buf_init(&out, SIZE_MAX / 4);
@@ -417,68 +355,173 @@ from_print(struct reading *r, const struct mailbox *box)
 		return buf_take(&out, NULL);
 
 	ledger_note(r->ledger, LEDGER_FROM_NAME);
-	shorter.name = mem_string(box->name);
-	size_t len = strlen(shorter.name);
+	size_t len = strlen(box->name);
 	/* A cut far off the limit first, then character by character: names of megabytes come. */
 	if (len > 4 * HEADERS_MOST_FROM)
 		len = 4 * HEADERS_MOST_FROM;
 	do {
 		do
 			len--;
-		while (len > 0 && ((unsigned char)shorter.name[len] & 0xC0) == 0x80);
-		shorter.name[len] = '\0';
+		while (len > 0 && ((unsigned char)box->name[len] & 0xC0) == 0x80);
+		box->name[len] = '\0';
 		if (len == 0) {
-			free(shorter.name);
-			shorter.name = NULL;
+			free(box->name);
+			box->name = NULL;
 		}
 		buf_clear(&out);
-		mailbox_print(&out, &shorter);
-	} while (shorter.name != NULL && text_utf16_units(out.data, out.len) > HEADERS_MOST_FROM);
-	free(shorter.name);
+		mailbox_print(&out, box);
+	} while (box->name != NULL && text_utf16_units(out.data, out.len) > HEADERS_MOST_FROM);
 	return buf_take(&out, NULL);
 }
 
-/* Postmark takes exactly one author. */
-static int
-from_settle(struct reading *r, const char *reverse_path)
+static void
+mailbox_copy(struct mailbox *to, const struct mailbox *from)
+{
+	to->name = from->name == NULL ? NULL : mem_string(from->name);
+	to->address = mem_string(from->address);
+}
+
+static void
+mailbox_free(struct mailbox *box)
+{
+	free(box->name);
+	free(box->address);
+	*box = (struct mailbox){ 0 };
+}
+
+/* Postmark takes exactly one author.  Leaves headers->author without an address where nobody is. */
+static void
+author_settle(struct reading *r, const char *reverse_path)
 {
 	const struct mailbox_list *from = &r->from, *sender = &r->sender;
-	struct mailbox envelope = { .address = mem_string(reverse_path) };
-	const struct mailbox *chosen = NULL;
+	struct mailbox *author = &r->headers->author;
 	char canonical[ADDRESS_SIZE];
-	int result = 0;
 
 	if (from->count > 1)
 		ledger_note(r->ledger, LEDGER_AUTHORS);
 	if (from->count == 1) {
-		chosen = &from->boxes[0];
-		if (sender->count > 0 && strcmp(sender->boxes[0].address, chosen->address) != 0)
+		mailbox_copy(author, &from->boxes[0]);
+		if (sender->count > 0 && strcmp(sender->boxes[0].address, author->address) != 0)
 			ledger_note(r->ledger, LEDGER_SENDER);
 	} else if (sender->count > 0) {
 		/* RFC 5322 3.6.2: with several authors it says who sent the mail. */
-		chosen = &sender->boxes[0];
+		mailbox_copy(author, &sender->boxes[0]);
 	} else if (from->count > 1) {
-		chosen = &from->boxes[0];
+		mailbox_copy(author, &from->boxes[0]);
 	} else if (address_canonical(reverse_path, strlen(reverse_path), canonical) == ADDRESS_OK) {
-		chosen = &envelope;
+		author->address = mem_string(canonical);
 	}
 	if (from->count == 0)
 		ledger_note(r->ledger, LEDGER_FROM);
+	r->headers->from_replaced = from->count == 0;
+}
 
-	if (chosen != NULL) {
-		r->headers->from = from_print(r, chosen);
-		size_t units = text_utf16_units(r->headers->from, strlen(r->headers->from));
+static bool
+is_authorised(const struct convert_options *options, const char *address)
+{
+	const struct strlist *list = options->from_authorised;
+
+	for (size_t i = 0; list != NULL && i < list->count; i++)
+		if (pattern_glob(list->items[i], address))
+			return true;
+	return false;
+}
+
+static bool
+is_to_be_rewritten(const struct convert_options *options, const struct mailbox *author)
+{
+	switch (options->from_rewrite) {
+	case FROM_OFF:
+		return false;
+	case FROM_IF_UNAUTHORISED:
+		return !is_authorised(options, author->address);
+	case FROM_FORCE:
+		return true;
+	}
+	return false;
+}
+
+/* The route's From in place of the author, who then gets the replies. */
+static void
+author_replace(struct reading *r, const struct mailbox *ours)
+{
+	struct headers *h = r->headers;
+
+	mailbox_free(&h->from_mailbox);
+	mailbox_copy(&h->from_mailbox, ours);
+	h->from_replaced = true;
+	if (h->author.address == NULL || strcmp(h->author.address, ours->address) == 0)
+		return;
+	ledger_note(r->ledger, LEDGER_FROM_REWRITTEN);
+	if (r->reply_to.count == 0) {
+		struct buf out;
+
+		buf_init(&out, SIZE_MAX / 4);
+		mailbox_print(&out, &h->author);
+		h->reply_to = buf_take(&out, NULL);
+		h->reply_to_is_ours = true;
+	}
+}
+
+static int
+from_settle(struct reading *r, const char *reverse_path)
+{
+	struct headers *h = r->headers;
+	struct mailbox_list ours;
+	int result = 0;
+
+	author_settle(r, reverse_path);
+	mailbox_list_parse(&ours, r->options->from == NULL ? "" : r->options->from,
+	    r->options->from == NULL ? 0 : strlen(r->options->from));
+	if (h->author.address != NULL)
+		mailbox_copy(&h->from_mailbox, &h->author);
+	if (ours.count > 0 &&
+	    (h->author.address == NULL || is_to_be_rewritten(r->options, &h->author)))
+		author_replace(r, &ours.boxes[0]);
+	mailbox_list_free(&ours);
+
+	if (h->from_mailbox.address != NULL) {
+		h->from = from_print(r, &h->from_mailbox);
+		size_t units = text_utf16_units(h->from, strlen(h->from));
 		if (units > HEADERS_MOST_FROM)
-			result = refuse_length(r, "the From address", units, HEADERS_MOST_FROM);
+			result =
+			    refuse_length(r->refusal, "the From address", units, HEADERS_MOST_FROM);
 	} else {
 		refusal_set(r->refusal, 550, "5.6.0",
 		    "no author: neither From nor Sender has an address that Postmark takes, and "
-		    "the "
-		    "envelope sender is empty");
+		    "the envelope sender is empty");
 		result = -1;
 	}
-	free(envelope.address);
 	return result;
+}
+
+/* Whom a mail was for before staging changed its envelope. */
+static void
+redirected_settle(struct reading *r, const struct strlist *redirected)
+{
+	struct headers *h = r->headers;
+	struct buf out;
+	size_t i;
+
+	if (redirected == NULL)
+		return;
+	ledger_note(r->ledger, LEDGER_REDIRECTED);
+	buf_init(&out, SIZE_MAX / 4);
+	for (i = 0; i < redirected->count; i++) {
+		const char *address = redirected->items[i];
+
+		if (out.len + strlen(address) > HEADERS_MOST_REDIRECTED_BYTES)
+			break;
+		buf_addf(&out, "%s%s", i > 0 ? ", " : "", address);
+	}
+	if (i < redirected->count)
+		buf_addf(&out, "%sand %zu more", i > 0 ? " " : "", redirected->count - i);
+	if (out.len > 0) {
+		h->redirected = mime_clean(out.data, out.len);
+		header_pairs_add(
+		    &h->others, mem_string("X-Redirected-For"), mem_string(h->redirected));
+	}
+	buf_free(&out);
 }
 
 static void
@@ -497,67 +540,55 @@ reply_to_settle(struct reading *r)
 }
 
 static int
-addresses_settle(struct reading *r, const char *reverse_path)
+settle(struct reading *r, const struct convert_input *input)
 {
-	if (r->headers->to.unusable + r->headers->cc.unusable > 0)
+	struct headers *h = r->headers;
+
+	message_id_settle(h);
+	if (h->to.unusable + h->cc.unusable > 0)
 		ledger_note(r->ledger, LEDGER_SHOWN);
 	reply_to_settle(r);
-	return from_settle(r, reverse_path);
+	redirected_settle(r, input->redirected);
+	if (controls_settle(&h->controls, r->options, r->ledger, r->refusal) != 0)
+		return -1;
+	return from_settle(r, input->envelope->reverse_path);
 }
 
 int
 headers_read(struct headers *headers, const struct convert_options *options,
-    const struct mime *mime, const char *reverse_path, struct ledger *ledger,
+    const struct mime *mime, const struct convert_input *input, struct ledger *ledger,
     struct refusal *refusal_r)
 {
-	struct reading r = { .headers = headers,
-		.options = options,
-		.mime = mime,
-		.ledger = ledger,
-		.refusal = refusal_r,
-		.keep_id = true };
+	struct reading r = {
+		.headers = headers, .options = options, .ledger = ledger, .refusal = refusal_r
+	};
 	int result = 0;
 
-	*headers = (struct headers){ .subject = mem_string(""),
-		.message_id = mem_string(""),
-		.tag = mem_string(options->default_tag),
-		.track_opens = options->track_opens,
-		.track_links = options->track_links,
-		.message_stream = mem_string(options->message_stream) };
+	*headers = (struct headers){ .subject = mem_string(""), .message_id = mem_string("") };
+	controls_init(&headers->controls, options);
 	for (size_t i = 0; i < mime->field_count && result == 0; i++)
 		result = field_read(&r, &mime->fields[i]);
-	if (result == 0) {
-		message_id_settle(&r);
-		result = addresses_settle(&r, reverse_path);
-	}
+	if (result == 0)
+		result = settle(&r, input);
 	mailbox_list_free(&r.from);
 	mailbox_list_free(&r.sender);
 	mailbox_list_free(&r.reply_to);
 	return result;
 }
 
-static void
-pairs_free(struct header_pair *pairs, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		free(pairs[i].name);
-		free(pairs[i].value);
-	}
-	free(pairs);
-}
-
 void
 headers_free(struct headers *headers)
 {
 	free(headers->from);
+	mailbox_free(&headers->from_mailbox);
+	mailbox_free(&headers->author);
 	mailbox_list_free(&headers->to);
 	mailbox_list_free(&headers->cc);
 	free(headers->reply_to);
 	free(headers->subject);
 	free(headers->message_id);
-	pairs_free(headers->others, headers->other_count);
-	free(headers->tag);
-	free(headers->message_stream);
-	pairs_free(headers->metadata, headers->metadata_count);
+	free(headers->redirected);
+	header_pairs_free(&headers->others);
+	controls_free(&headers->controls);
 	*headers = (struct headers){ 0 };
 }

@@ -15,9 +15,11 @@
 #include "convert/convert.h"
 #include "convert/guard.h"
 #include "convert/headers.h"
-#include "convert/item.h"
 #include "convert/parts.h"
+#include "convert/payload.h"
 #include "convert/recipients.h"
+#include "convert/template.h"
+#include "convert/item.h"
 
 static void
 add_member(struct buf *out, const char *name, const char *value)
@@ -31,21 +33,28 @@ add_string(struct buf *out, const char *value)
 	json_add_string(out, value, strlen(value));
 }
 
+static void
+add_bool(struct buf *out, const char *name, bool value)
+{
+	json_add_name(out, name);
+	buf_adds(out, value ? "true" : "false");
+}
+
 /* --- the tail ------------------------------------------------------------- */
 
 static void
 add_headers(struct buf *out, const struct headers *headers)
 {
-	if (headers->other_count == 0)
+	if (headers->others.count == 0)
 		return;
 	json_add_name(out, "Headers");
 	buf_addc(out, '[');
-	for (size_t i = 0; i < headers->other_count; i++) {
+	for (size_t i = 0; i < headers->others.count; i++) {
 		if (i > 0)
 			buf_addc(out, ',');
 		buf_addc(out, '{');
-		add_member(out, "Name", headers->others[i].name);
-		add_member(out, "Value", headers->others[i].value);
+		add_member(out, "Name", headers->others.pairs[i].name);
+		add_member(out, "Value", headers->others.pairs[i].value);
 		buf_addc(out, '}');
 	}
 	buf_addc(out, ']');
@@ -79,29 +88,53 @@ add_attachments(struct buf *out, const struct parts *parts)
 }
 
 static void
-add_tail(struct buf *out, const struct item_input *input)
+add_bodies(struct buf *out, const struct parts *parts)
 {
-	const struct headers *headers = input->headers;
-	const struct parts *parts = input->parts;
-
-	if (headers->reply_to != NULL)
-		add_member(out, "ReplyTo", headers->reply_to);
-	if (headers->subject[0] != '\0')
-		add_member(out, "Subject", headers->subject);
-	if (headers->tag[0] != '\0')
-		add_member(out, "Tag", headers->tag);
-	if (headers->track_opens >= 0) {
-		json_add_name(out, "TrackOpens");
-		buf_adds(out, headers->track_opens > 0 ? "true" : "false");
-	}
-	if (headers->track_links[0] != '\0')
-		add_member(out, "TrackLinks", headers->track_links);
-	add_headers(out, headers);
 	if (parts->has_text)
 		json_add_member(out, "TextBody", parts->text.data, parts->text.len);
 	if (parts->has_html)
 		json_add_member(out, "HtmlBody", parts->html.data, parts->html.len);
-	add_attachments(out, parts);
+}
+
+/* In place of Subject and bodies, which Postmark refuses beside it (ErrorCode 1123). */
+static void
+add_template(struct buf *out, const struct template *template)
+{
+	if (template->id != NULL) {
+		json_add_name(out, "TemplateId");
+		buf_adds(out, template->id);
+	} else {
+		add_member(out, "TemplateAlias", template->alias);
+	}
+	if (template->inline_css >= 0)
+		add_bool(out, "InlineCss", template->inline_css > 0);
+	/* As it was written: a number with more digits than a double has keeps them. */
+	json_add_name(out, "TemplateModel");
+	buf_add(out, template->model, template->model_len);
+}
+
+static void
+add_tail(struct buf *out, const struct item_input *input)
+{
+	const struct headers *headers = input->headers;
+	const struct controls *controls = &headers->controls;
+
+	if (headers->reply_to != NULL)
+		add_member(out, "ReplyTo", headers->reply_to);
+	if (headers->subject[0] != '\0' && input->template == NULL)
+		add_member(out, "Subject", headers->subject);
+	if (controls->tag[0] != '\0')
+		add_member(out, "Tag", controls->tag);
+	if (controls->track_opens >= 0)
+		add_bool(out, "TrackOpens", controls->track_opens > 0);
+	if (controls->track_links[0] != '\0')
+		add_member(out, "TrackLinks", controls->track_links);
+	add_headers(out, headers);
+	if (input->template != NULL)
+		add_template(out, input->template);
+	else
+		add_bodies(out, input->parts);
+	add_attachments(out, input->parts);
 	buf_addc(out, '}');
 }
 
@@ -126,12 +159,14 @@ add_metadata(struct buf *out, const struct headers *headers, const char *id)
 	json_add_name(out, "Metadata");
 	buf_addc(out, '{');
 	add_member(out, "relay-id", id);
-	for (size_t i = 0; i < headers->metadata_count; i++) {
+	for (size_t i = 0; i < headers->controls.metadata.count; i++) {
+		const struct header_pair *pair = &headers->controls.metadata.pairs[i];
+
 		/* A header name may hold a quote. */
 		buf_addc(out, ',');
-		add_string(out, headers->metadata[i].name);
+		add_string(out, pair->name);
 		buf_addc(out, ':');
-		add_string(out, headers->metadata[i].value);
+		add_string(out, pair->value);
 	}
 	buf_addc(out, '}');
 }
@@ -149,8 +184,8 @@ add_head(struct buf *out, const struct item_input *input, const struct guard_ite
 		add_member(out, "Bcc", written->bcc);
 	add_metadata(out, input->headers, id);
 	/* Before anything long: a search for this item must name the stream. */
-	if (input->headers->message_stream[0] != '\0')
-		add_member(out, "MessageStream", input->headers->message_stream);
+	if (input->headers->controls.message_stream[0] != '\0')
+		add_member(out, "MessageStream", input->headers->controls.message_stream);
 }
 
 /* --- payloads ------------------------------------------------------------- */
@@ -173,45 +208,6 @@ refuse_size(const struct item_input *input, size_t bytes, struct refusal *refusa
 }
 
 static int
-refuse_resources(struct refusal *refusal_r)
-{
-	refusal_set(refusal_r, 451, "4.3.0", "no file descriptor left for this message");
-	return -1;
-}
-
-static void
-payload_buf_init(struct buf *out, size_t most, size_t expected)
-{
-	if (expected >= PAYLOAD_LARGE)
-		buf_init_shared(out, most, expected);
-	else
-		buf_init(out, most);
-}
-
-/* What is small ends up in memory and what is large in a memfd, whatever was expected. */
-static int
-payload_settle(struct payload *payload, struct buf *out, size_t most)
-{
-	if (out->shared != (out->len >= PAYLOAD_LARGE)) {
-		struct buf other;
-
-		payload_buf_init(&other, most, out->len);
-		buf_add(&other, out->data, out->len);
-		buf_free(out);
-		*out = other;
-		if (out->over)
-			return -1;
-	}
-	payload_init(payload);
-	if (!out->shared) {
-		payload->data = buf_take(out, &payload->len);
-		return 0;
-	}
-	payload->fd = buf_take_fd(out, &payload->len);
-	return payload->fd >= 0 ? 0 : -1;
-}
-
-static int
 make_only_item(const struct item_input *input, struct mail *mail, const struct guard_item *written,
     size_t most, struct refusal *refusal_r)
 {
@@ -219,17 +215,15 @@ make_only_item(const struct item_input *input, struct mail *mail, const struct g
 	char id[ITEM_ID_SIZE];
 	int result = -1;
 
-	payload_buf_init(&out, most, input->content_len + 2048);
+	payload_begin(&out, most, input->content_len + 2048);
 	item_id(id, mail->id, mail->items[0].number);
 	add_head(&out, input, written, id);
 	add_tail(&out, input);
 	note_size(input, out.over ? out.most : out.len);
 	if (out.over || out.len > input->options->most_api_bytes)
 		refuse_size(input, out.over ? out.most : out.len, refusal_r);
-	else if (payload_settle(&mail->items[0].payload, &out, most) != 0)
-		refuse_resources(refusal_r);
 	else
-		result = 0;
+		result = payload_settle(&mail->items[0].payload, &out, refusal_r);
 	buf_free(&out);
 	return result;
 }
@@ -249,10 +243,8 @@ make_head(const struct item_input *input, struct mail *mail, const struct guard_
 	note_size(input, (out.over ? out.most : out.len) + tail_bytes);
 	if (out.over || out.len + tail_bytes > input->options->most_api_bytes)
 		refuse_size(input, (out.over ? out.most : out.len) + tail_bytes, refusal_r);
-	else if (payload_settle(&item->payload, &out, ITEM_MOST_HEAD_BYTES) != 0)
-		refuse_resources(refusal_r);
 	else
-		result = 0;
+		result = payload_settle(&item->payload, &out, refusal_r);
 	buf_free(&out);
 	return result;
 }
@@ -265,7 +257,7 @@ make_several_items(const struct item_input *input, struct mail *mail,
 	size_t tail_bytes;
 	int result = -1;
 
-	payload_buf_init(&tail, most, input->content_len + 2048);
+	payload_begin(&tail, most, input->content_len + 2048);
 	buf_addc(&tail, ',');
 	add_tail(&tail, input);
 	tail_bytes = tail.over ? tail.most : tail.len;
@@ -274,10 +266,8 @@ make_several_items(const struct item_input *input, struct mail *mail,
 		refuse_size(input, tail_bytes, refusal_r);
 		goto free_tail;
 	}
-	if (payload_settle(&mail->shared, &tail, most) != 0) {
-		refuse_resources(refusal_r);
+	if (payload_settle(&mail->shared, &tail, refusal_r) != 0)
 		goto free_tail;
-	}
 	for (size_t i = 0; i < mail->item_count; i++) {
 		if (make_head(input, mail, written, i, tail_bytes, refusal_r) != 0)
 			goto free_tail;
@@ -297,6 +287,7 @@ items_begin(const struct item_input *input, struct mail *mail, struct guard_item
 		struct item *item = &mail->items[i];
 
 		item->number = (unsigned)i + 1;
+		item->kind = input->template == NULL ? ITEM_EMAIL : ITEM_TEMPLATE;
 		payload_init(&item->payload);
 		written[i].to = list_print(recipients->to, recipients->to_count, &item->recipients);
 		written[i].cc = list_print(recipients->cc, recipients->cc_count, &item->recipients);

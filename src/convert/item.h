@@ -10,9 +10,10 @@ struct mail;
 struct parts;
 struct recipients_split;
 struct refusal;
+struct template;
 
 /*
- * The finished JSON of each item (Postmark, "Send a single email").
+ * The finished JSON of each item (Postmark, "Send a single email" and "Send email with template").
  *
  * What is counted against most_api_bytes, for each item by itself, is its JSON: head and tail, with
  * all names, quotes and escapes.  Postmark's limit on a message says only that attachments count
@@ -29,8 +30,9 @@ struct item_input {
 	const struct headers *headers;
 	const struct parts *parts;
 	const struct recipients_split *split;
-	size_t content_len; /* of the mail: tells how large the JSON will be */
-	size_t *largest_r;  /* JSON bytes of the largest item, also of one that is refused for it */
+	const struct template *template; /* NULL: none; else no Subject and no bodies go out */
+	size_t content_len;              /* of the mail: tells how large the JSON will be */
+	size_t *largest_r; /* JSON bytes of the largest item, also of one that is refused for it */
 };
 
 /*

@@ -33,6 +33,8 @@ static const struct {
 	[LEDGER_TEMPLATE] = { "template", "Subject and bodies are the template's." },
 	[LEDGER_REDIRECTED] = { "redirected",
 	    "Staging: it goes to other recipients than it was for." },
+	[LEDGER_NO_TEMPLATE] = { "no-template",
+	    "A pattern of the route's template did not match, and the mail goes without it." },
 };
 
 bool
@@ -60,6 +62,7 @@ ledger_has_policy(enum ledger_entry entry)
 	case LEDGER_FROM_REWRITTEN:
 	case LEDGER_TEMPLATE:
 	case LEDGER_REDIRECTED:
+	case LEDGER_NO_TEMPLATE:
 	case LEDGER_ENTRIES:
 		break;
 	}

@@ -29,6 +29,7 @@ enum ledger_entry {
 	LEDGER_FROM_REWRITTEN, /* the route's From; the author is in Reply-To */
 	LEDGER_TEMPLATE,       /* subject and bodies are a template's */
 	LEDGER_REDIRECTED,     /* staging: other recipients than the envelope's */
+	LEDGER_NO_TEMPLATE,    /* the route's template did not fit, and it went without */
 	LEDGER_ENTRIES,
 };
 

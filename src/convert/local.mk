@@ -1,12 +1,18 @@
 noinst_LIBRARIES += libconvert.a
 libconvert_a_SOURCES = \
+	src/convert/controls.c src/convert/controls.h \
 	src/convert/convert.c src/convert/convert.h \
 	src/convert/guard.c src/convert/guard.h \
 	src/convert/headers.c src/convert/headers.h \
 	src/convert/item.c src/convert/item.h \
 	src/convert/ledger.c src/convert/ledger.h \
 	src/convert/parts.c src/convert/parts.h \
-	src/convert/recipients.c src/convert/recipients.h
+	src/convert/payload.c src/convert/payload.h \
+	src/convert/policy.c src/convert/policy.h \
+	src/convert/recipients.c src/convert/recipients.h \
+	src/convert/template.c src/convert/template.h \
+	src/convert/template_rule.c src/convert/template_rule.h \
+	src/convert/verbatim.c src/convert/verbatim.h
 
 check_PROGRAMS += tests/unit/convert/convert_test tests/unit/convert/guard_test \
 	tests/unit/convert/recipients_test
@@ -14,7 +20,8 @@ TESTS += tests/unit/convert/convert_test tests/unit/convert/guard_test \
 	tests/unit/convert/recipients_test
 tests_unit_convert_convert_test_SOURCES = tests/unit/convert/convert_test.c
 tests_unit_convert_convert_test_LDADD = libconvert.a libmail.a libbase.a \
-	$(CMOCKA_LIBS) $(GMIME_LIBS) $(JANSSON_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+	$(CMOCKA_LIBS) $(GMIME_LIBS) $(JANSSON_LIBS) $(PCRE2_LIBS) $(EVENT_LIBS) \
+	$(SECCOMP_LIBS)
 tests_unit_convert_guard_test_SOURCES = tests/unit/convert/guard_test.c
 tests_unit_convert_guard_test_LDADD = $(tests_unit_convert_convert_test_LDADD)
 tests_unit_convert_recipients_test_SOURCES = tests/unit/convert/recipients_test.c

@@ -18,13 +18,19 @@ struct strlist;
  * The mail's word beats the route's where the route allows it (CONTROL_TEMPLATE).
  *
  * A model of the mail is a JSON object and goes on as it was written, digit for digit; what is
- * wrong with it is told with line and column.
+ * wrong with it is told with line and column.  A model alone, without alias or id, is for the
+ * route's template.
  *
  * SOURCE, in patterns and values of a route, is one of
  *	subject from from-name from-address to cc reply-to date message-id text html
  *	header:NAME (the first of that name, decoded)
- * and for values also literal:TEXT.
+ * and for values also literal:TEXT.  They are those of the mail as it came: from is its author.
  */
+
+#define TEMPLATE_MOST_MODEL_BYTES 1048576
+#define TEMPLATE_MOST_DEPTH       64   /* objects and arrays within one another in a model */
+#define TEMPLATE_MOST_EACH        1000 /* matches of one "each"; more are as none */
+#define TEMPLATE_MOST_ALIAS       255
 
 /* A route's, compiled. */
 struct template_rule;
@@ -48,15 +54,18 @@ struct template
 	char *model; /* a JSON object */
 	size_t model_len;
 	int inline_css; /* -1: not said */
+	/* For the log: the entry of the rule that ran into a limit, and so did not match; NULL. */
+	const char *gave_up;
 };
 
 /*
- * has_r: it goes with one.  0, or -1 and *refusal_r (554 5.6.0: what is wrong, and where).
- * template_free() is due whatever comes back.
+ * has_r: it goes with one.  Then a part that was the model is taken out of parts.  0, or -1 and
+ * *refusal_r (554 5.6.0: what is wrong, and where).  template_free() is due whatever comes back.
+ * rule may be NULL.
  */
 int template_read(struct template *, bool *has_r, const struct template_rule *rule,
-    bool mail_may_say, const struct mime *, const struct headers *, const struct parts *,
-    struct ledger *, struct refusal *refusal_r) __attribute__((warn_unused_result));
+    bool mail_may_say, const struct mime *, const struct headers *, struct parts *, struct ledger *,
+    struct refusal *refusal_r) __attribute__((warn_unused_result));
 void template_free(struct template *);
 
 #endif

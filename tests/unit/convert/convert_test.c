@@ -208,7 +208,7 @@ static const struct whole_mail whole_mails[] = {
 	    HEAD "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b\n"
 		 "Content-Type: text/x-y; name*=utf-8''a%0d%0ab%00.txt\n"
 		 "Content-Disposition: attachment\nContent-ID: <i\n d>\n\ny\n--b--\n",
-	    "[{'Attachments':[{'Name':'a  b','ContentType':'text/x-y','Content':'eQ=='}]}]", "" },
+	    "[{'Attachments':[{'Name':'a  b .txt','ContentType':'text/x-y','Content':'eQ=='}]}]", "" },
 
 	/* --- authors --- */
 	{ "several authors and a sender", "", "ann@x.example",
