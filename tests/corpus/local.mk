@@ -3,6 +3,6 @@ check_PROGRAMS += tests/corpus/corpus_test
 TESTS += tests/corpus/corpus_test
 tests_corpus_corpus_test_SOURCES = tests/corpus/corpus_test.c
 tests_corpus_corpus_test_LDADD = libconvert.a libmail.a libbase.a \
-	$(GMIME_LIBS) $(JANSSON_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+	$(GMIME_LIBS) $(JANSSON_LIBS) $(PCRE2_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
 EXTRA_DIST += tests/corpus/README.md tests/corpus/generate.py tests/corpus/source \
 	tests/corpus/mails
