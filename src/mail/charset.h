@@ -16,7 +16,8 @@ void charset_setup(void);
 
 /*
  * Bytes of a charset as UTF-8, appended; charset may be NULL, and may be wrong: bytes of an
- * unknown charset are taken as UTF-8 when they are valid UTF-8, else as windows-1252.  Returns
+ * unknown charset are taken as ISO-2022-JP when they have its escapes, else as UTF-8 when they are
+ * valid UTF-8, else as windows-1252.  Returns
  * how many sequences became U+FFFD.
  */
 size_t mime_convert(struct buf *out, const char *charset, const char *bytes, size_t len);
@@ -30,6 +31,9 @@ char *mime_decode_value(const char *value, size_t len);
 char *mime_plain_value(const char *value, size_t len);
 /* Neither encoded words nor bytes beyond ASCII: GMime may read it as it is. */
 bool mime_value_is_plain(const char *value, size_t len);
+
+/* The length of the encoded word that text begins with; 0: there is none. */
+size_t mime_word_len(const char *text, size_t len);
 
 /*
  * Decoded text as it may stand in a header value or a name: valid UTF-8 (U+FFFD for what is

@@ -2,9 +2,11 @@ noinst_LIBRARIES += libmail.a
 libmail_a_SOURCES = \
 	src/mail/address.c src/mail/address.h \
 	src/mail/charset.c src/mail/charset.h \
+	src/mail/charset_mac.c src/mail/charset_mac.h \
 	src/mail/envelope.c src/mail/envelope.h \
 	src/mail/mail.c src/mail/mail.h \
 	src/mail/mime.c src/mail/mime.h \
+	src/mail/parameter.c src/mail/parameter.h \
 	src/mail/refusal.c src/mail/refusal.h \
 	src/mail/tree.c src/mail/tree.h
 

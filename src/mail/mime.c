@@ -1,13 +1,13 @@
 /*
- * MIME.  GMime 3.2 parses: it splits header fields and parts and reads content types, dispositions
- * and their parameters.  Here its tree is turned into struct mime.  The bytes of a body are not
- * copied: the bounds of a part's content within what GMime has read say where its body is.
+ * MIME.  GMime 3.2 parses: it splits the content into parts and their header fields.  Here its
+ * tree is turned into struct mime.  The bytes of a body are not copied: the bounds of a part's
+ * content within what GMime has read say where its body is.
  *
  * What GMime is helped with, each at its place:
  *   - it has no limits on parts, header fields and parameters, fails on a malformed or unfinished
- *     header, and looks into messages within: tree.c,
- *   - it decodes neither lying charsets nor all encoded words: charset.c, and part_describe(),
- *   - it lets any letter be in a field name: fields_make(),
+ *     header, lets any letter be in a field name, and looks into messages within: tree.c,
+ *   - it decodes neither lying charsets nor all encoded words: charset.c,
+ *   - it prefers the poorer of two parameters: parameter.c,
  *   - base64 ends for it at padding, while real parts are sometimes joined pieces: charset.c.
  */
 
@@ -21,7 +21,10 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "mail/mime.h"
+#include "mail/parameter.h"
 #include "mail/tree.h"
+
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 
 static GMimeParserOptions *parser_options;
 
@@ -56,7 +59,7 @@ struct walk {
 	size_t part_room;
 };
 
-/* The raw value of a field, as GMime has it. */
+/* The raw value of a part's field, as GMime has it. */
 static struct mime_field
 field_make(GMimeHeader *header)
 {
@@ -72,28 +75,31 @@ field_make(GMimeHeader *header)
 	return field;
 }
 
-static void
-fields_make(struct mime *mime, GMimeHeaderList *list)
+static bool
+names_file(const struct mime_field *field)
 {
-	int count = g_mime_header_list_get_count(list);
+	char *value = mime_plain_value(field->value, field->value_len);
+	char *name = parameter_find(value, "filename", false);
+	bool named = name != NULL && name[0] != '\0';
 
-	mime->fields = mem_resize(NULL, (size_t)count + 1, sizeof(*mime->fields));
-	for (int i = 0; i < count; i++) {
-		struct mime_field field = field_make(g_mime_header_list_get_header_at(list, i));
-		size_t n = 0;
-
-		/* GMime lets any letter be in a name. */
-		while (n < field.name_len && field.name[n] > 0x20 && field.name[n] < 0x7F)
-			n++;
-		if (n > 0 && n == field.name_len)
-			mime->fields[mime->field_count++] = field;
-	}
+	free(name);
+	free(value);
+	return named;
 }
 
 /* Content fields of a part, raw.  Of several the last, which is the one that GMime goes by. */
 struct content_fields {
 	struct mime_field type, encoding, disposition, id;
 };
+
+static void
+disposition_choose(struct content_fields *fields, struct mime_field field)
+{
+	/* Of several the last one that names a file. */
+	if (fields->disposition.name == NULL || names_file(&field) ||
+	    !names_file(&fields->disposition))
+		fields->disposition = field;
+}
 
 static void
 content_fields_find(struct content_fields *fields, GMimeHeaderList *list)
@@ -111,7 +117,7 @@ content_fields_find(struct content_fields *fields, GMimeHeaderList *list)
 		else if (text_same(name + 8, "Transfer-Encoding"))
 			fields->encoding = field_make(header);
 		else if (text_same(name + 8, "Disposition"))
-			fields->disposition = field_make(header);
+			disposition_choose(fields, field_make(header));
 		else if (text_same(name + 8, "ID"))
 			fields->id = field_make(header);
 	}
@@ -126,22 +132,32 @@ is_token(const char *text)
 	return text[0] != '\0';
 }
 
+/* What a part is without a word on it: text, and in a digest a message (RFC 2046 5.1.5). */
+static void
+type_default(struct mime_part *part, GMimeObject *object)
+{
+	GMimeContentType *type = g_mime_object_get_content_type(object);
+	bool message = type != NULL && g_mime_content_type_is_type(type, "message", "rfc822");
+
+	snprintf(part->type, sizeof(part->type), message ? "message/rfc822" : "text/plain");
+}
+
 /* type/subtype in lower case; false: the field does not say. */
 static bool
 type_read(struct mime_part *part)
 {
-	const char *type = g_mime_content_type_get_media_type(part->content_type);
-	const char *subtype = g_mime_content_type_get_media_subtype(part->content_type);
+	char *head = parameter_head(part->content_type), *slash = strchr(head, '/');
+	bool good = false;
 
-	int len;
-
-	if (type == NULL || subtype == NULL || !is_token(type) || !is_token(subtype))
-		return false;
-	len = snprintf(part->type, sizeof(part->type), "%s/%s", type, subtype);
-	if (len < 0 || (size_t)len >= sizeof(part->type))
-		return false;
-	text_lower(part->type);
-	return true;
+	if (slash != NULL && strlen(head) < sizeof(part->type)) {
+		*slash = '\0';
+		good = is_token(head) && is_token(slash + 1);
+		*slash = '/';
+	}
+	if (good)
+		memcpy(part->type, head, strlen(head) + 1);
+	free(head);
+	return good;
 }
 
 static enum mime_encoding
@@ -157,20 +173,17 @@ encoding_read(const struct mime_field *field)
 		{ "uuencode", MIME_UUENCODE },
 		{ "x-uue", MIME_UUENCODE },
 	};
-	const char *p = field->value;
-	size_t len = field->value_len;
+	char *value = mime_plain_value(field->value, field->value_len);
+	/* Some put it in quotes, or a comment, a semicolon or more after it. */
+	char *name = parameter_head(value);
+	enum mime_encoding encoding = MIME_IDENTITY;
 
-	while (len > 0 && (unsigned char)*p <= ' ') {
-		p++;
-		len--;
-	}
-	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-		size_t n = strlen(names[i].name);
-		if (len >= n && text_same_n(p, names[i].name, n) &&
-		    (len == n || (unsigned char)p[n] <= ' ' || p[n] == ';' || p[n] == '('))
-			return names[i].encoding;
-	}
-	return MIME_IDENTITY;
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if (strcmp(name, names[i].name) == 0)
+			encoding = names[i].encoding;
+	free(name);
+	free(value);
+	return encoding;
 }
 
 static char *
@@ -198,27 +211,14 @@ content_id_read(const struct mime_field *field)
 	return id;
 }
 
-/* A mask is kept only where it holds words. */
-static struct mime_mask *
-mask_keep(struct mime_mask *mask)
+static bool
+is_file(const struct mime_part *part)
 {
-	struct mime_mask *kept = NULL;
+	char *name = mime_part_file_name(part);
+	bool named = name != NULL && name[0] != '\0';
 
-	if (mask->word_count > 0) {
-		kept = mem_new(sizeof(*kept));
-		*kept = *mask;
-	} else {
-		mime_mask_free(mask);
-	}
-	return kept;
-}
-
-static void
-mask_drop(struct mime_mask *mask)
-{
-	if (mask != NULL)
-		mime_mask_free(mask);
-	free(mask);
+	free(name);
+	return named || mime_part_is_attachment(part);
 }
 
 /* Fills in what the header of a part says. */
@@ -226,32 +226,19 @@ static void
 part_describe(struct mime_part *part, GMimeObject *object)
 {
 	struct content_fields fields = { 0 };
-	struct mime_mask mask;
 
 	content_fields_find(&fields, g_mime_object_get_header_list(object));
-	if (mime_value_is_plain(fields.type.value, fields.type.value_len)) {
-		part->content_type = g_object_ref(g_mime_object_get_content_type(object));
-	} else {
-		mime_mask_init(&mask, fields.type.value, fields.type.value_len);
-		part->content_type = g_mime_content_type_parse(parser_options, mask.text);
-		part->type_mask = mask_keep(&mask);
-	}
-	if (part->content_type == NULL || !type_read(part))
-		snprintf(part->type, sizeof(part->type), "text/plain");
-	if (fields.disposition.name != NULL) {
-		GMimeContentDisposition *disposition =
-		    g_mime_object_get_content_disposition(object);
-
-		if (!mime_value_is_plain(fields.disposition.value, fields.disposition.value_len)) {
-			mime_mask_init(
-			    &mask, fields.disposition.value, fields.disposition.value_len);
-			part->disposition =
-			    g_mime_content_disposition_parse(parser_options, mask.text);
-			part->disposition_mask = mask_keep(&mask);
-		} else if (disposition != NULL) {
-			part->disposition = g_object_ref(disposition);
-		}
-	}
+	if (fields.disposition.name != NULL)
+		part->disposition =
+		    mime_plain_value(fields.disposition.value, fields.disposition.value_len);
+	if (fields.type.name != NULL)
+		part->content_type = mime_plain_value(fields.type.value, fields.type.value_len);
+	if (part->content_type == NULL)
+		type_default(part, object);
+	else if (!type_read(part))
+		/* RFC 2045 5.2 says text, which would put the line ends of a file in danger. */
+		snprintf(part->type, sizeof(part->type), "%s",
+		    is_file(part) ? "application/octet-stream" : "text/plain");
 	if (fields.encoding.name != NULL)
 		part->encoding = encoding_read(&fields.encoding);
 	if (fields.id.name != NULL)
@@ -387,9 +374,9 @@ mime_parse(struct mime *mime, const char *content, size_t len, const struct mime
 		result = MIME_TOO_MANY_FIELDS;
 		goto done;
 	}
+	mime->fields = mem_resize(NULL, top.fields + 1, sizeof(*mime->fields));
+	mime->field_count = tree_fields(&r, &top, mime->fields);
 	mime->root = tree_make(&r, parser_options, &whole);
-	if (mime->root != NULL)
-		fields_make(mime, g_mime_object_get_header_list(mime->root));
 	result = whole ? part_add(&w, mime->root, 0) : text_add(&w, top.body, r.end);
 	/* What stopped GMime is told where the tree, as far as it was made, is within the limits.
 	 */
@@ -407,13 +394,9 @@ mime_free(struct mime *mime)
 	for (size_t i = 0; i < mime->part_count; i++) {
 		struct mime_part *part = &mime->parts[i];
 
-		if (part->content_type != NULL)
-			g_object_unref(part->content_type);
-		if (part->disposition != NULL)
-			g_object_unref(part->disposition);
+		free(part->content_type);
+		free(part->disposition);
 		free(part->content_id);
-		mask_drop(part->type_mask);
-		mask_drop(part->disposition_mask);
 	}
 	free(mime->parts);
 	free(mime->fields);
@@ -427,9 +410,15 @@ mime_free(struct mime *mime)
 static bool
 disposition_is(const struct mime_part *part, const char *name)
 {
-	return part->disposition != NULL &&
-	       g_mime_content_disposition_get_disposition(part->disposition) != NULL &&
-	       text_same(g_mime_content_disposition_get_disposition(part->disposition), name);
+	char *head;
+	bool is;
+
+	if (part->disposition == NULL)
+		return false;
+	head = parameter_head(part->disposition);
+	is = strcmp(head, name) == 0;
+	free(head);
+	return is;
 }
 
 bool
@@ -444,21 +433,10 @@ mime_part_is_inline(const struct mime_part *part)
 	return disposition_is(part, "inline");
 }
 
-static char *
-parameter_decode(const struct mime_mask *mask, const char *value)
-{
-	if (value == NULL)
-		return NULL;
-	return mask != NULL ? mime_mask_decode(mask, value) : mime_clean(value, strlen(value));
-}
-
 char *
 mime_part_parameter(const struct mime_part *part, const char *name)
 {
-	if (part->content_type == NULL)
-		return NULL;
-	return parameter_decode(
-	    part->type_mask, g_mime_content_type_get_parameter(part->content_type, name));
+	return part->content_type == NULL ? NULL : parameter_find(part->content_type, name, true);
 }
 
 char *
@@ -467,27 +445,58 @@ mime_part_file_name(const struct mime_part *part)
 	char *name = NULL;
 
 	if (part->disposition != NULL)
-		name = parameter_decode(part->disposition_mask,
-		    g_mime_content_disposition_get_parameter(part->disposition, "filename"));
+		name = parameter_find(part->disposition, "filename", false);
 	if (name != NULL && name[0] == '\0') {
 		free(name);
 		name = NULL;
 	}
-	if (name == NULL)
-		name = mime_part_parameter(part, "name");
+	if (name == NULL && part->content_type != NULL)
+		name = parameter_find(part->content_type, "name", false);
 	return name;
 }
 
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* RFC 2045 6.7.  An equals sign that means nothing stays. */
 static void
 add_quoted_printable(struct buf *out, const char *text, size_t len)
 {
-	GMimeEncoding state;
-	char *to;
+	const char *end = text + len;
+	char *to = buf_reserve(out, len);
+	size_t n = 0;
 
-	g_mime_encoding_init_decode(&state, GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
-	to = buf_reserve(out, g_mime_encoding_outlen(&state, len));
-	if (to != NULL)
-		buf_grown(out, g_mime_encoding_flush(&state, text, len, to));
+	if (to == NULL)
+		return;
+	while (text < end) {
+		const char *stop = memchr(text, '=', (size_t)(end - text)), *c;
+		size_t run = (size_t)((stop == NULL ? end : stop) - text);
+
+		memcpy(to + n, text, run);
+		n += run;
+		if (stop == NULL)
+			break;
+		text = c = stop + 1;
+		if (end - c >= 2 && hex_digit(c[0]) >= 0 && hex_digit(c[1]) >= 0) {
+			to[n++] = (char)(hex_digit(c[0]) << 4 | hex_digit(c[1]));
+			text += 2;
+			continue;
+		}
+		while (c < end && (*c == ' ' || *c == '\t' || *c == '\r'))
+			c++;
+		if (c == end || *c == '\n')
+			text = c == end ? end : c + 1;
+		else
+			to[n++] = '=';
+	}
+	buf_grown(out, n);
 }
 
 /* GMime wants the line that begins the file to be read already. */
@@ -574,6 +583,77 @@ text_settle(struct buf *text, size_t start)
 	buf_grown(text, 0);
 }
 
+/* RFC 3676 4.2: a line that ends with a space goes on in the next; but not "-- ". */
+static bool
+is_flowed(const char *line, size_t len)
+{
+	return len > 0 && line[len - 1] == ' ' && !(len == 3 && memcmp(line, "-- ", 3) == 0);
+}
+
+/*
+ * In place, from start on: the lines of a paragraph put together and the stuffing taken out, for
+ * what Postmark sends says nothing of a flow, and its readers would see both.
+ */
+static void
+text_unflow(struct buf *text, size_t start, bool delete_spaces)
+{
+	const char *from = text->data + start, *end = text->data + text->len;
+	char *to = text->data + start;
+	size_t open_depth = 0;
+	bool open = false; /* a paragraph that goes on */
+
+	while (from < end) {
+		const char *nl = memchr(from, '\n', (size_t)(end - from));
+		const char *line = from, *line_end = nl == NULL ? end : nl;
+		size_t depth = 0, len;
+
+		while (line < line_end && *line == '>') {
+			line++;
+			depth++;
+		}
+		if (line < line_end && *line == ' ')
+			line++;
+		len = (size_t)(line_end - line);
+		/* 4.5: a paragraph ends where the depth changes, and before a signature. */
+		if (open && (depth != open_depth || (len == 3 && memcmp(line, "-- ", 3) == 0))) {
+			*to++ = '\n';
+			open = false;
+		}
+		if (!open && depth > 0) {
+			memset(to, '>', depth);
+			to += depth;
+			/* The space that was the stuffing's, or room made by what went before. */
+			if (len > 0 && line > from + depth)
+				*to++ = ' ';
+		}
+		open = is_flowed(line, len) && nl != NULL;
+		open_depth = depth;
+		if (open && delete_spaces)
+			len--;
+		memmove(to, line, len);
+		to += len;
+		if (nl != NULL && !open)
+			*to++ = '\n';
+		from = nl == NULL ? end : nl + 1;
+	}
+	if (open)
+		*to++ = '\n';
+	text->len = (size_t)(to - text->data);
+	buf_grown(text, 0);
+}
+
+static void
+text_reflow(const struct mime_part *part, struct buf *text, size_t start)
+{
+	char *format = mime_part_parameter(part, "format");
+	char *delsp = mime_part_parameter(part, "delsp");
+
+	if (format != NULL && text_same(format, "flowed") && strcmp(part->type, "text/plain") == 0)
+		text_unflow(text, start, delsp != NULL && text_same(delsp, "yes"));
+	free(format);
+	free(delsp);
+}
+
 size_t
 mime_part_text(const struct mime_part *part, struct buf *out)
 {
@@ -590,7 +670,14 @@ mime_part_text(const struct mime_part *part, struct buf *out)
 		replaced = mime_convert(out, charset, bytes.data, bytes.len);
 		buf_free(&bytes);
 	}
+	if (!out->over && out->len - start >= 3 &&
+	    memcmp(out->data + start, BYTE_ORDER_MARK, 3) == 0) {
+		memmove(out->data + start, out->data + start + 3, out->len - start - 3);
+		out->len -= 3;
+	}
 	text_settle(out, start);
+	if (!out->over && out->len > start)
+		text_reflow(part, out, start);
 	free(charset);
 	return replaced;
 }

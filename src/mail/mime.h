@@ -9,14 +9,12 @@
 struct buf;
 struct _GMimeObject;
 struct _GMimeParserOptions;
-struct _GMimeContentType;
-struct _GMimeContentDisposition;
 
 /*
  * MIME: header fields, the tree of parts and transfer encodings; charsets and encoded words are in
  * charset.h.  GMime parses.  Bodies are not copied but point into the content, which is lent for
  * the life of a struct mime, and limits hold while GMime reads.  Where GMime needs help, the
- * workaround and its reason stand in mime.c, tree.c and charset.c, and nowhere else.
+ * workaround and its reason stand in mime.c, tree.c, parameter.c and charset.c, and nowhere else.
  */
 
 /* Once per process, before any fence: GMime's tables, iconv's modules for the rarer charsets. */
@@ -52,21 +50,19 @@ struct mime_part {
 	char type[128];   /* "text/plain", lower case */
 	const char *body; /* as received, still encoded */
 	size_t body_len;
-	struct _GMimeContentType *content_type; /* NULL: there is none */
-	struct _GMimeContentDisposition *disposition;
-	struct mime_mask *type_mask; /* NULL: no encoded words in the parameters */
-	struct mime_mask *disposition_mask;
-	char *content_id; /* without angle brackets; NULL: there is none */
+	char *content_type; /* the field's value, plain (mime_plain_value); NULL: there is none */
+	char *disposition;  /* the same */
+	char *content_id;   /* without angle brackets; NULL: there is none */
 };
 
 struct mime {
 	const char *header; /* raw top header, without the empty line */
 	size_t header_len;
-	struct mime_field *fields; /* of the top header, in order */
+	struct mime_field *fields; /* of the top header, in order; they point into it */
 	size_t field_count;
 	struct mime_part *parts; /* the root first, then every part before its children */
 	size_t part_count;
-	struct _GMimeObject *root; /* GMime's tree, which the fields point into; its streams are no more */
+	struct _GMimeObject *root; /* GMime's tree; its streams are no more */
 };
 
 struct mime_limits {
@@ -99,8 +95,9 @@ char *mime_part_file_name(const struct mime_part *);
 /* The body without its transfer encoding, appended. */
 void mime_part_decode(const struct mime_part *, struct buf *out);
 /*
- * The body of a text part as UTF-8 with LF line ends and no NUL, appended.  Returns how many
- * bytes or sequences could not be decoded and became U+FFFD.
+ * The body of a text part as UTF-8 with LF line ends and without NUL and byte order mark, the lines
+ * of format=flowed (RFC 3676) put together, appended.  Returns how many sequences could not be
+ * decoded and became U+FFFD.
  */
 size_t mime_part_text(const struct mime_part *, struct buf *out);
 

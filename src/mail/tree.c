@@ -7,6 +7,11 @@
  *   - gives no message at all when the first header line is malformed, and has no body when the
  *     empty line after the header is missing (tree_header),
  *   - gives up at the line of a header that is too long for its buffer (tree_header, tree_make),
+ *   - takes lines right after a delimiter for a header, and drops them when they are none
+ *     (strays_help),
+ *   - ends the value of a field at a NUL (tree_fields),
+ *   - copies and looks at each line of an attachment, which costs more than all of the rest
+ *     (bodies_scan),
  *   - parses the messages within, which are wanted as they came (tree_setup).
  */
 
@@ -38,6 +43,12 @@
 /* GMime's field object takes about 400 bytes; 8 fields for each part are plenty. */
 #define FIELDS_PER_PART 8
 
+/* Of a body of this size GMime sees only this much at either end. */
+#define LARGE_BODY   16384
+#define SEEN_OF_BODY 512
+
+#define MOST_STRAYS 1000
+
 /* How often GMime is helped over a line at which it gives up. */
 #define MOST_REPAIRS 8
 
@@ -55,7 +66,7 @@ edit_add(struct tree *r, const char *from, const char *to)
 		r->edit_room = r->edit_room == 0 ? 4 : r->edit_room * 2;
 		r->edits = mem_resize(r->edits, r->edit_room, sizeof(*r->edits));
 	}
-	r->edits[r->edit_count++] = (struct edit){ from, to };
+	r->edits[r->edit_count++] = (struct edit){ .from = from, .to = to };
 }
 
 static int
@@ -361,7 +372,7 @@ tree_header(struct tree *r, struct tree_top *top)
 			edit_add(r, p, next);
 	}
 	top->header_end = malformed != NULL ? malformed : p;
-	top->body = malformed != NULL ? malformed : next;
+	r->body = top->body = malformed != NULL ? malformed : next;
 	if (first == NULL || first > top->header_end)
 		first = top->header_end;
 	if (first > r->content)
@@ -374,6 +385,36 @@ tree_header(struct tree *r, struct tree_top *top)
 	/* A header that ends with the content, in the middle of a name, is not a part for GMime. */
 	if (r->end == r->content || r->end[-1] != '\n')
 		edit_add(r, r->end, r->end);
+}
+
+/* As GMime has them, but for what it would let be in a name, and for what comes after a NUL. */
+size_t
+tree_fields(const struct tree *r, const struct tree_top *top, struct mime_field *out)
+{
+	const char *p, *next;
+	size_t len, count = 0;
+	bool open = false;
+
+	for (p = r->content; p < top->header_end; p = next) {
+		next = line_read(p, top->header_end, &len);
+		if (p[0] == ' ' || p[0] == '\t') {
+			if (open)
+				out[count - 1].value_len = (size_t)(p + len - out[count - 1].value);
+			continue;
+		}
+		size_t name_len = field_name_len(p, len);
+
+		open = name_len > 0 && count < top->fields;
+		if (open) {
+			const char *value = (const char *)memchr(p, ':', len) + 1;
+
+			out[count++] = (struct mime_field){ .name = p,
+				.name_len = name_len,
+				.value = value,
+				.value_len = (size_t)(p + len - value) };
+		}
+	}
+	return count;
 }
 
 static bool
@@ -424,7 +465,163 @@ parameters_cut(struct tree *r)
 	}
 }
 
+/* --- bodies --------------------------------------------------------------- */
+
+static void
+body_hide(struct tree *r, const char *body, const char *end)
+{
+	const char *from = body + SEEN_OF_BODY, *to = end - SEEN_OF_BODY;
+
+	if (end - body < LARGE_BODY)
+		return;
+	/* No line starts at the seam: it could look like a delimiter. */
+	while (from < to && from[-1] == '\n')
+		from++;
+	edit_add(r, from, to);
+	r->edits[r->edit_count - 1].hides = r->hides = true;
+}
+
+static void
+stray_add(struct tree *r, const char *line, const char *delimiter, size_t len)
+{
+	/* Which ones are delimiters is known after the parse; a text full of such lines has
+	 * none. */
+	if (r->stray_count == MOST_STRAYS)
+		return;
+	if (r->stray_count == r->stray_room) {
+		r->stray_room = r->stray_room == 0 ? 4 : r->stray_room * 2;
+		r->strays = mem_resize(r->strays, r->stray_room, sizeof(*r->strays));
+	}
+	while (len > 0 && (delimiter[len - 1] == ' ' || delimiter[len - 1] == '\t'))
+		len--;
+	r->strays[r->stray_count++] = (struct stray){ line, delimiter, len };
+}
+
+/* Where the next line that may be a delimiter starts, or the end. */
+static const char *
+hyphens_find(const char *p, const char *end)
+{
+	const char *start = p;
+
+	while (p < end && (p = memchr(p, '-', (size_t)(end - p))) != NULL) {
+		if (end - p > 1 && p[1] == '-' && (p == start || p[-1] == '\n'))
+			return p;
+		p++;
+	}
+	return end;
+}
+
+static bool
+is_hyphens(const char *line, size_t len)
+{
+	return len >= 2 && line[0] == '-' && line[1] == '-';
+}
+
+/* From a line that may be a delimiter to where the body after it starts. */
+static const char *
+part_header_scan(struct tree *r, const char *line)
+{
+	const char *last = NULL;
+	size_t len, last_len = 0;
+
+	while (line < r->end) {
+		const char *next = line_read(line, r->end, &len);
+
+		if (len == 0)
+			return next;
+		if (last != NULL && is_hyphens(last, last_len) && !is_hyphens(line, len) &&
+		    field_name_len(line, len) == 0)
+			stray_add(r, line, last + 2, last_len - 2);
+		last = line;
+		last_len = len;
+		line = next;
+	}
+	return line;
+}
+
+/*
+ * Bodies are read from the content itself, so GMime need only see where they start and end: not
+ * the inside of a run without a line that may be a delimiter.  What follows such a line is a
+ * header for us up to its empty line, whether it is one or not.
+ */
+static void
+bodies_scan(struct tree *r, const char *body)
+{
+	while (body < r->end) {
+		const char *line = hyphens_find(body, r->end);
+
+		body_hide(r, body, line);
+		body = line == r->end ? line : part_header_scan(r, line);
+	}
+}
+
 /* --- the parse ------------------------------------------------------------ */
+
+static bool
+is_boundary_of(const struct stray *stray, GMimeObject *object)
+{
+	GMimeMultipart *multipart = (GMimeMultipart *)(void *)object;
+	const char *boundary;
+	int count;
+
+	if (!GMIME_IS_MULTIPART(object))
+		return false;
+	boundary = g_mime_multipart_get_boundary(multipart);
+	if (boundary != NULL && strlen(boundary) == stray->delimiter_len &&
+	    memcmp(boundary, stray->delimiter, stray->delimiter_len) == 0)
+		return true;
+	count = g_mime_multipart_get_count(multipart);
+	for (int i = 0; i < count; i++)
+		if (is_boundary_of(stray, g_mime_multipart_get_part(multipart, i)))
+			return true;
+	return false;
+}
+
+/* Text right after a delimiter: an empty line is put before it.  true: once more. */
+static bool
+strays_help(struct tree *r, GMimeObject *root)
+{
+	size_t before = r->edit_count, count = r->stray_count;
+
+	r->stray_count = 0;
+	if (root == NULL || r->stopped != MIME_DONE || r->multiparts > FEW_MULTIPARTS)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (is_boundary_of(&r->strays[i], root))
+			edit_add(r, r->strays[i].line, r->strays[i].line);
+	return r->edit_count > before;
+}
+
+static bool
+has_unsplit(GMimeObject *object)
+{
+	GMimeMultipart *multipart = (GMimeMultipart *)(void *)object;
+	int count;
+
+	if (!GMIME_IS_MULTIPART(object))
+		return false;
+	count = g_mime_multipart_get_count(multipart);
+	for (int i = 0; i < count; i++)
+		if (has_unsplit(g_mime_multipart_get_part(multipart, i)))
+			return true;
+	return count == 0;
+}
+
+/* A multipart without parts is shown as GMime has it: as a whole.  true: once more. */
+static bool
+hides_undo(struct tree *r, GMimeObject *root)
+{
+	size_t kept = 0;
+
+	if (!r->hides || root == NULL || !has_unsplit(root))
+		return false;
+	for (size_t i = 0; i < r->edit_count; i++)
+		if (!r->edits[i].hides)
+			r->edits[kept++] = r->edits[i];
+	r->edit_count = kept;
+	r->hides = false;
+	return true;
+}
 
 /* GMime gives up at the line of a part's header that has no colon within its buffer; such a line
  * begins the body, so an empty line is put before it. */
@@ -435,7 +632,8 @@ tree_make(struct tree *r, GMimeParserOptions *options, bool *whole_r)
 
 	if (r->end - r->content > MOST_PARAMETER_BYTES)
 		parameters_cut(r);
-	for (int repairs = 0;; repairs++) {
+	bodies_scan(r, r->body);
+	for (int repairs = 0;;) {
 		GMimeStream *stream;
 		GMimeParser *parser;
 		gint64 at;
@@ -453,9 +651,14 @@ tree_make(struct tree *r, GMimeParserOptions *options, bool *whole_r)
 		at = g_mime_parser_tell(parser);
 		g_object_unref(parser);
 		g_object_unref(stream);
-		if (*whole_r || repairs == MOST_REPAIRS)
-			return root;
-		edit_add(r, tree_place(r, at), tree_place(r, at));
+		if (*whole_r) {
+			if (!strays_help(r, root) && !hides_undo(r, root))
+				return root;
+		} else {
+			if (repairs++ == MOST_REPAIRS)
+				return root;
+			edit_add(r, tree_place(r, at), tree_place(r, at));
+		}
 		if (root != NULL)
 			g_object_unref(root);
 	}
@@ -465,5 +668,6 @@ void
 tree_deinit(struct tree *r)
 {
 	free(r->edits);
+	free(r->strays);
 	free(r->pieces);
 }

@@ -9,13 +9,22 @@
 
 /*
  * GMime's parse of a content that is lent and not copied: GMime reads it through a stream that
- * ends when a limit is passed, and that differs from the content in a few edits.  For mime.c only.
+ * ends when a limit is passed, and that differs from the content in a few edits.  The inside of a
+ * large body is not in it at all.  For mime.c only.
  */
 
 /* Bytes of the content that GMime does not see; or, where from is to, an empty line that only it
  * sees. */
 struct edit {
 	const char *from, *to;
+	bool hides; /* the inside of a body */
+};
+
+/* A line that should be the header of a part and is none, and the delimiter before it. */
+struct stray {
+	const char *line;
+	const char *delimiter; /* after its two hyphens */
+	size_t delimiter_len;
 };
 
 struct piece {
@@ -27,8 +36,12 @@ struct piece {
 
 struct tree {
 	const char *content, *end;
+	const char *body; /* after the top header */
+	bool hides;       /* some of the edits do */
 	struct edit *edits;
 	size_t edit_count, edit_room;
+	struct stray *strays;
+	size_t stray_count, stray_room;
 	struct piece *pieces;
 	size_t piece_count;
 	size_t piece; /* that was read from last */
@@ -50,6 +63,8 @@ void tree_setup(void);
 
 /* First; content, end and limits of a zeroed struct are set by the caller. */
 void tree_header(struct tree *, struct tree_top *);
+/* The fields of the top header, as many as top->fields at most; how many come of them. */
+size_t tree_fields(const struct tree *, const struct tree_top *, struct mime_field *out);
 /*
  * What GMime makes of the content, the caller's; may be NULL.  *whole_r: all of it was read, or
  * ->stopped says why not.

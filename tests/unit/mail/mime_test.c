@@ -223,7 +223,7 @@ static const struct {
 	{ "a malformed line within the header", "Subject: s\nhello world\nBcc: a\n\nx\n",
 	    "text/plain(x|)" },
 	{ "no header and no line end", "hello", "text/plain(hello)" },
-	{ "no line end in a part's header", MIXED "--b\nhello", "multipart/mixed +text/plain()" },
+	{ "no line end in a part's header", MIXED "--b\nhello", "multipart/mixed +text/plain(hello)" },
 };
 
 static void
