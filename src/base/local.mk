@@ -10,6 +10,7 @@ libbase_a_SOURCES = \
 	src/base/log.c src/base/log.h \
 	src/base/loop.c src/base/loop.h \
 	src/base/mem.c src/base/mem.h \
+	src/base/network.c src/base/network.h \
 	src/base/pattern.c src/base/pattern.h \
 	src/base/privs.c src/base/privs.h \
 	src/base/secret.c src/base/secret.h \
@@ -95,6 +96,11 @@ check_PROGRAMS += tests/unit/base/httpd_test
 TESTS += tests/unit/base/httpd_test
 tests_unit_base_httpd_test_SOURCES = tests/unit/base/httpd_test.c
 tests_unit_base_httpd_test_LDADD = $(base_test_libs) $(TLS_LIBS)
+
+check_PROGRAMS += tests/unit/base/network_test
+TESTS += tests/unit/base/network_test
+tests_unit_base_network_test_SOURCES = tests/unit/base/network_test.c
+tests_unit_base_network_test_LDADD = $(base_test_libs)
 
 check_PROGRAMS += tests/unit/base/pattern_test
 TESTS += tests/unit/base/pattern_test

@@ -4,11 +4,13 @@ pmrelayd_SOURCES = \
 	src/programs/supervisor.c src/programs/supervisor.h \
 	src/programs/sockets.c src/programs/sockets.h \
 	src/programs/front.c src/programs/front.h \
+	src/programs/commits.c src/programs/commits.h \
 	src/programs/core.c src/programs/core.h \
 	src/programs/desk.c src/programs/desk.h \
-	src/programs/handover.c src/programs/handover.h
-pmrelayd_LDADD = libcontrol.a libintake.a libdispatch.a libsmtp.a libconvert.a libchannel.a \
-	libstore.a libpostmark.a libmail.a libconfig.a liboperations.a libbase.a \
+	src/programs/handover.c src/programs/handover.h \
+	src/programs/replies.c src/programs/replies.h
+pmrelayd_LDADD = libcontrol.a libintake.a libdispatch.a libsmtp.a librouting.a libconvert.a \
+	libchannel.a libstore.a libpostmark.a libmail.a libconfig.a liboperations.a libbase.a \
 	$(GMIME_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) \
 	$(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS)
 
@@ -31,3 +33,17 @@ tests_unit_programs_handover_test_LDADD = libconfig.a libbase.a \
 
 TESTS += tests/unit/programs/processes.py
 dist_check_SCRIPTS += tests/unit/programs/processes.py
+
+check_PROGRAMS += tests/unit/programs/replies_test
+TESTS += tests/unit/programs/replies_test
+tests_unit_programs_replies_test_SOURCES = tests/unit/programs/replies_test.c \
+	src/programs/replies.c src/programs/replies.h
+tests_unit_programs_replies_test_LDADD = libmail.a libbase.a \
+	$(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+
+check_PROGRAMS += tests/unit/programs/commits_test
+TESTS += tests/unit/programs/commits_test
+tests_unit_programs_commits_test_SOURCES = tests/unit/programs/commits_test.c \
+	src/programs/commits.c src/programs/commits.h \
+	src/programs/replies.c src/programs/replies.h $(store_test_spool)
+tests_unit_programs_commits_test_LDADD = $(store_test_libs)

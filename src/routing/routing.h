@@ -8,6 +8,7 @@ struct buf;
 struct config;
 struct mime;
 struct origin;
+struct strlist;
 
 /*
  * Which route a recipient's mail takes: the first in the configuration whose conditions all hold
@@ -39,6 +40,9 @@ size_t routing_choose(struct routing_choice *, const char *recipient);
  * none. */
 const char *routing_gave_up(const struct routing_choice *);
 
+/* How many conditions were asked of the mail so far, other than envelope-to: for tests. */
+size_t routing_asked(const struct routing_choice *);
+
 /*
  * Why a route does not hold for this recipient: a sentence such as "envelope-to: ann@a.example is
  * none of *@b.example", appended.  Nothing when it holds.
@@ -54,5 +58,7 @@ enum routing_fate {
 	ROUTING_CAPTURED,
 };
 enum routing_fate routing_fate(const struct routing *, size_t route, const char *recipient);
+/* Who gets the mail of REDIRECTED: canonical, each once; lent. */
+const struct strlist *routing_redirects(const struct routing *, size_t route);
 
 #endif
