@@ -14,9 +14,11 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "postmark/batch.h"
 #include "postmark/client.h"
 #include "postmark/search.h"
+#include "postmark/smtp.h"
 #include "postmark/verdict.h"
 #include "store/store.h"
 
@@ -30,10 +32,11 @@
 #include "dispatch/schedule.h"
 #include "dispatch/settle.h"
 
-#define FILL_MS       INT64_C(40)
-#define MOST_TIMER_MS INT64_C(60000) /* the wall clock may jump: look again by then */
-/* Payloads held in memory by requests under way, per route; those in files do not count. */
-#define MOST_MEMORY_BYTES (32U * 1024U * 1024U)
+#define FILL_MS           INT64_C(40)
+#define MOST_TIMER_MS     INT64_C(60000) /* the wall clock may jump: look again by then */
+#define MOST_MEMORY_BYTES ((uint64_t)32 * 1024 * 1024) /* see dispatch_options */
+/* A mail that goes by SMTP is given the time that a slow line needs for it. */
+#define SMTP_BYTES_PER_MS 64U
 /* An answer repeats the To of each item: fifty addresses and their names. */
 #define ANSWER_BYTES          (64U * 1024U)
 #define ANSWER_BYTES_PER_ITEM (24U * 1024U)
@@ -98,6 +101,30 @@ route_note(struct route *route)
 	return pending_new(&dispatch->pending, dispatch->store, dispatch, route);
 }
 
+/* --- memory ------------------------------------------------------------------------------- */
+
+static uint64_t
+items_memory(const struct store_item *items, size_t count)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (items[i].payload.data != NULL)
+			bytes += items[i].payload.len;
+		if (items[i].shared.data != NULL)
+			bytes += items[i].shared.len;
+	}
+	return bytes;
+}
+
+static bool
+memory_is_full(const struct route *route)
+{
+	uint64_t most = route->dispatch->options.most_memory_bytes;
+
+	return route->memory_bytes >= (most > 0 ? most : MOST_MEMORY_BYTES);
+}
+
 /* --- outcomes ----------------------------------------------------------------------------- */
 
 /* Found by a search or by an answer, they are told of in one place. */
@@ -157,6 +184,7 @@ static void
 items_give_back(struct route *route, const struct store_item *items, size_t count)
 {
 	log_debug("given-back", log_str("route", route->name), log_num("items", (int64_t)count));
+	route->memory_bytes -= items_memory(items, count);
 	route->maybe_due = true;
 	due_at(route, clock_wall_ms());
 	outcome_give_back(route->dispatch->store, items, count, ITEM_SPOOLED, outcomes_durable,
@@ -176,6 +204,22 @@ request_link(struct request **list, struct request *request)
 }
 
 static void
+request_link_last(struct request **list, struct request *request)
+{
+	struct request *last = *list;
+
+	if (last == NULL) {
+		request_link(list, request);
+		return;
+	}
+	while (last->next != NULL)
+		last = last->next;
+	request->next = NULL;
+	request->prev = last;
+	last->next = request;
+}
+
+static void
 request_unlink(struct request **list, struct request *request)
 {
 	if (request->prev != NULL)
@@ -187,7 +231,7 @@ request_unlink(struct request **list, struct request *request)
 	request->next = request->prev = NULL;
 }
 
-/* Takes the items, which are of one kind. */
+/* Takes the items, which one request can take. */
 static struct request *
 request_new(struct route *route, struct store_item *items, size_t count)
 {
@@ -197,13 +241,8 @@ request_new(struct route *route, struct store_item *items, size_t count)
 	request->route = route;
 	request->items = items;
 	request->count = count;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		messages[i] = (struct batch_message){ &items[i].payload, &items[i].shared };
-		if (items[i].payload.data != NULL)
-			request->memory_bytes += items[i].payload.len;
-		if (items[i].shared.data != NULL)
-			request->memory_bytes += items[i].shared.len;
-	}
 	batch_build(&request->batch, items[0].kind, messages, count);
 	free(messages);
 	return request;
@@ -246,9 +285,10 @@ request_settle(struct request *request, const struct item_verdict *verdicts,
 		.state = &route->state,
 		.counts = &route->counts,
 		.random = &route->dispatch->random };
-	struct outcomes *outcomes =
-	    judge_items(&judge, request->items, request->count, verdicts, answer);
+	struct outcomes *outcomes;
 
+	route->memory_bytes -= items_memory(request->items, request->count);
+	outcomes = judge_items(&judge, request->items, request->count, verdicts, answer);
 	request->items = NULL;
 	request->count = 0;
 	outcomes_put(route, outcomes, some_unsure);
@@ -268,42 +308,32 @@ judge_own_streams(
 		if (verdicts[i].verdict != VERDICT_OPERATOR ||
 		    !verdict_code_is_streams(verdicts[i].error_code))
 			continue;
-		stream = search_item_stream(&request->items[i].payload);
+		stream = search_item_stream(request->items[i].kind, &request->items[i].payload);
 		if (stream != NULL && strcmp(stream, route->message_stream) != 0)
 			verdicts[i].verdict = VERDICT_OUR_FAULT;
 		free(stream);
 	}
 }
 
+/* The request is back: it, its verdicts and its items end here. */
 static void
-request_answered(void *ctx, const struct postmark_answer *answer)
+request_judged(
+    struct request *request, struct item_verdict *verdicts, const struct postmark_answer *answer)
 {
-	struct request *request = ctx;
 	struct route *route = request->route;
-	struct item_verdict *verdicts = mem_array(request->count, sizeof(*verdicts));
-	const struct strlist **recipients = mem_array(request->count, sizeof(*recipients));
 	size_t count = request->count;
-	bool stood;
-	struct route_tally tally;
-	struct route_lesson lesson;
-
-	request->job = NULL;
-	request_unlink(&route->out, request);
-	route->in_flight--;
-	route->memory_bytes -= request->memory_bytes;
-
-	for (size_t i = 0; i < count; i++)
-		recipients[i] = &request->items[i].recipients;
-	verdict_judge(answer, count > 1, recipients, count, verdicts);
-	judge_own_streams(route, request, verdicts);
-	tally = route_tally(verdicts, count);
-	lesson = (struct route_lesson){ .verdicts = verdicts,
+	struct route_tally tally = route_tally(verdicts, count);
+	const struct route_lesson lesson = { .verdicts = verdicts,
 		.count = count,
 		.tally = &tally,
 		.answer = answer,
 		.started_ms = request->started_ms,
-		.probe = request->probe };
-	stood = route_stands(&route->state);
+		.probe = request->probe,
+		.smtp = request->items[0].kind == ITEM_SMTP };
+	bool stood = route_stands(&route->state);
+
+	request_unlink(&route->out, request);
+	route->in_flight--;
 	route_learn(&route->state, &lesson);
 	if (tally.of[VERDICT_SPLIT] == count && count > 1)
 		request_split(request);
@@ -312,7 +342,6 @@ request_answered(void *ctx, const struct postmark_answer *answer)
 
 	verdicts_free(verdicts, count);
 	free(verdicts);
-	free(recipients);
 	request_free(request);
 	if (stood != route_stands(&route->state)) {
 		keep_tell(route);
@@ -323,29 +352,153 @@ request_answered(void *ctx, const struct postmark_answer *answer)
 }
 
 static void
-request_submit(struct request *request)
+request_answered(void *ctx, const struct postmark_answer *answer)
+{
+	struct request *request = ctx;
+	size_t count = request->count;
+	struct item_verdict *verdicts = mem_array(count, sizeof(*verdicts));
+	const struct strlist **recipients = mem_array(count, sizeof(*recipients));
+
+	request->job = NULL;
+	for (size_t i = 0; i < count; i++)
+		recipients[i] = &request->items[i].recipients;
+	verdict_judge(answer, count > 1, recipients, count, verdicts);
+	judge_own_streams(request->route, request, verdicts);
+	free(recipients);
+	request_judged(request, verdicts, answer);
+}
+
+static void
+smtp_answered(void *ctx, const struct smtp_answer *answer)
+{
+	struct request *request = ctx;
+	struct item_verdict *verdict = mem_array(1, sizeof(*verdict));
+	const struct postmark_answer as = { .end = answer->end,
+		.status = answer->code,
+		.type = "",
+		.request_id = "",
+		.body = "",
+		.retry_after_ms = -1,
+		.elapsed_ms = answer->elapsed_ms,
+		.error = answer->error };
+
+	request->smtp_job = NULL;
+	verdict_judge_smtp(answer, &request->items[0].recipients, verdict);
+	request_judged(request, verdict, &as);
+}
+
+static void
+request_submit_smtp(struct request *request)
 {
 	struct route *route = request->route;
-	struct dispatch *dispatch = route->dispatch;
-	struct postmark_request post = {
+	const struct dispatch *dispatch = route->dispatch;
+	const struct store_item *item = &request->items[0];
+	const struct smtp_request mail = {
+		.token = route->token,
+		.sender = item->reverse_path != NULL ? item->reverse_path : "",
+		.recipients = &item->recipients,
+		.pieces = request->batch.pieces,
+		.piece_count = request->batch.piece_count,
+		.timeout_ms = dispatch->options.single_timeout_ms +
+			      (int64_t)(request->batch.bytes / SMTP_BYTES_PER_MS),
+	};
+
+	request->smtp_job =
+	    smtp_submit(postmark_smtp(dispatch->client), &mail, smtp_answered, request);
+}
+
+static void
+request_submit_api(struct request *request)
+{
+	const struct route *route = request->route;
+	const struct dispatch_options *options = &route->dispatch->options;
+	const struct postmark_request post = {
 		.method = "POST",
 		.path = request->batch.path,
 		.token = route->token,
 		.pieces = request->batch.pieces,
 		.piece_count = request->batch.piece_count,
-		.timeout_ms = request->count > 1 ? dispatch->options.batch_timeout_ms
-						 : dispatch->options.single_timeout_ms,
+		.timeout_ms =
+		    request->count > 1 ? options->batch_timeout_ms : options->single_timeout_ms,
 		.most_answer_bytes = ANSWER_BYTES + request->count * ANSWER_BYTES_PER_ITEM,
 	};
+
+	request->job = postmark_submit(route->dispatch->client, &post, request_answered, request);
+}
+
+static void
+request_submit(struct request *request)
+{
+	struct route *route = request->route;
 
 	request->started_ms = clock_mono_ms();
 	request_link(&route->out, request);
 	route->in_flight++;
-	route->memory_bytes += request->memory_bytes;
 	route->counts.requests++;
 	if (request->count > 1)
 		route->counts.batches++;
-	request->job = postmark_submit(dispatch->client, &post, request_answered, request);
+	if (request->items[0].kind == ITEM_SMTP)
+		request_submit_smtp(request);
+	else
+		request_submit_api(request);
+}
+
+/* --- what cannot go by SMTP --------------------------------------------------------------- */
+
+#define TEST_TOKEN "POSTMARK_API_TEST"
+
+/* NULL, or why no mail of this route can. */
+static const char *
+smtp_unfit(const struct route *route)
+{
+	if (route->token != NULL && secret_same(route->token, TEST_TOKEN, sizeof(TEST_TOKEN) - 1))
+		return "sandbox route: Postmark's SMTP service has no test mode";
+	if (postmark_smtp(route->dispatch->client) == NULL)
+		return "no SMTP service of Postmark's is configured";
+	return NULL;
+}
+
+/* Takes the items. */
+static void
+items_hold(struct route *route, struct store_item *items, size_t count, const char *why)
+{
+	struct outcomes *outcomes;
+
+	route->memory_bytes -= items_memory(items, count);
+	outcomes = outcomes_new(items, count);
+	for (size_t i = 0; i < count; i++) {
+		struct store_outcome outcome = outcome_of(&items[i], ITEM_HELD);
+
+		outcome.answer = why;
+		outcomes_set(outcomes, i, &outcome);
+		log_error("held", log_str("item", items[i].id), log_num("try", items[i].attempt),
+		    log_str("why", why));
+	}
+	outcomes_put(route, outcomes, false);
+}
+
+/* The others stand at the start of items then, so many of them. */
+static size_t
+unfit_hold(struct route *route, struct store_item *items, size_t count)
+{
+	const char *why = smtp_unfit(route);
+	struct store_item *unfit;
+	size_t held = 0, rest = 0;
+
+	if (why == NULL)
+		return count;
+	unfit = mem_array(count, sizeof(*unfit));
+	for (size_t i = 0; i < count; i++) {
+		if (items[i].kind == ITEM_SMTP)
+			unfit[held++] = items[i];
+		else
+			items[rest++] = items[i];
+	}
+	if (held > 0)
+		items_hold(route, unfit, held, why);
+	else
+		free(unfit);
+	return rest;
 }
 
 /* --- claims ------------------------------------------------------------------------------- */
@@ -362,8 +515,6 @@ request_may_leave(struct route *route)
 	leave = route_may_leave(&route->state, route->in_flight, &until_ms);
 	if (leave == ROUTE_WAIT && until_ms != INT64_MAX)
 		loop_timer_set(route->gate_timer, until_ms - clock_mono_ms());
-	if (leave == ROUTE_LEAVE && route->memory_bytes >= MOST_MEMORY_BYTES)
-		return ROUTE_WAIT;
 	return leave;
 }
 
@@ -403,15 +554,19 @@ route_most_bytes(const struct route *route, size_t count)
 	return most_bytes > frame_bytes ? most_bytes - frame_bytes : 1;
 }
 
-/* A sieve is one request: what is not of its kind has its turn later. */
+/* A sieve is one request: what does not fit into it has its turn later.  Mails that go by SMTP are
+ * not what it is made of, as long as there are others. */
 static void
 items_sieve(struct route *route, struct store_item *items, size_t count)
 {
 	struct store_item *others = mem_array(count, sizeof(*others));
+	enum item_kind kind = items[0].kind;
 	size_t same = 0, other = 0;
 
+	for (size_t i = 1; i < count && kind == ITEM_SMTP; i++)
+		kind = items[i].kind;
 	for (size_t i = 0; i < count; i++) {
-		if (items[i].kind == items[0].kind)
+		if (items[i].kind == kind && (kind != ITEM_SMTP || same == 0))
 			items[same++] = items[i];
 		else
 			others[other++] = items[i];
@@ -428,6 +583,11 @@ claim_used(struct route *route, struct store_item *items, size_t count)
 {
 	enum route_leave leave = request_may_leave(route);
 
+	count = unfit_hold(route, items, count);
+	if (count == 0) {
+		free(items);
+		return;
+	}
 	/* The breaker, a pause or the end may have come since: what does not fit goes back. */
 	if (leave == ROUTE_WAIT || (leave == ROUTE_PROBE && count > 1)) {
 		items_give_back(route, items, count);
@@ -436,7 +596,7 @@ claim_used(struct route *route, struct store_item *items, size_t count)
 		items_sieve(route, items, count);
 	} else if (leave == ROUTE_PROBE) {
 		items_leave(route, items, count, true);
-	} else if (mix_is_empty(&route->mix) && mix_is_one_kind(items, count)) {
+	} else if (mix_is_empty(&route->mix) && mix_is_one_request(items, count)) {
 		items_leave(route, items, count, false);
 	} else {
 		mix_add(&route->mix, items, count);
@@ -452,7 +612,17 @@ mix_leave(struct route *route, bool all)
 
 	while (mix_next(
 	    &route->mix, most_items, route_most_bytes(route, most_items), all, &items, &count))
-		request_link(&route->ready, request_new(route, items, count));
+		request_link_last(&route->ready, request_new(route, items, count));
+}
+
+static size_t
+loners_count(const struct store_item *items, size_t count)
+{
+	size_t loners = 0;
+
+	for (size_t i = 0; i < count; i++)
+		loners += items[i].kind == ITEM_SMTP;
+	return loners;
 }
 
 static void
@@ -484,20 +654,40 @@ items_claimed(
 	}
 	if (more)
 		route->maybe_due = true;
+	route->claimed = count;
+	route->loners = loners_count(items, count);
+	route->memory_bytes += items_memory(items, count);
 	if (count > 0)
 		claim_used(route, items, count);
 	else
 		free(items);
-	mix_leave(route, !more);
+	mix_leave(route, !more || memory_is_full(route));
 	route_pump(route);
 	drain_check(dispatch);
+}
+
+/*
+ * A batch's worth, unless the last one had more of those that go alone than may be out at once:
+ * what is claimed counts as tried, and is looked for at Postmark after a crash.
+ */
+static size_t
+claim_items(const struct route *route, enum route_leave leave)
+{
+	size_t items = route->state.pace.items, window = (size_t)route->state.pace.window, fitting;
+
+	if (leave == ROUTE_PROBE)
+		return 1;
+	if (route->loners <= window)
+		return items;
+	fitting = route->claimed * window / route->loners;
+	return fitting < items ? fitting : items;
 }
 
 static void
 route_claim(struct route *route, enum route_leave leave)
 {
 	struct store *store = route->dispatch->store;
-	size_t most_items = leave == ROUTE_PROBE ? 1 : route->state.pace.items;
+	size_t most_items = claim_items(route, leave);
 	struct store_claim claim = {
 		.route = route->name,
 		.from = ITEM_SPOOLED,
@@ -585,7 +775,8 @@ route_pump(struct route *route)
 	if (route->claiming || !route->maybe_due)
 		return;
 	leave = request_may_leave(route);
-	if (leave == ROUTE_WAIT || (leave == ROUTE_LEAVE && route_fills(route)))
+	if (leave == ROUTE_WAIT || memory_is_full(route) ||
+	    (leave == ROUTE_LEAVE && route_fills(route)))
 		return;
 	route_claim(route, leave);
 }
@@ -774,6 +965,7 @@ request_cut(struct request *request)
 	store_settle(dispatch->store, outcomes, request->count, NULL, NULL);
 	free(outcomes);
 	postmark_cancel(&request->job);
+	smtp_cancel(&request->smtp_job);
 	request_unlink(&request->route->out, request);
 	request_free(request);
 }

@@ -14,7 +14,8 @@ struct store;
 /*
  * Takes due items out of the store and brings them to Postmark: alone when the queue is quiet,
  * in batches while requests are outstanding; records a verdict for each.  One breaker, window and
- * batch size per route (that is, per token).
+ * batch size per route (that is, per token).  Items of the kind ITEM_SMTP go by the client's SMTP,
+ * each in a transaction of its own, under the same rules; where that cannot be, they are held.
  */
 struct dispatch;
 
@@ -22,27 +23,30 @@ struct dispatch;
 #define DISPATCH_SEARCHES 4
 
 struct dispatch_options {
-	unsigned most_in_flight;    /* requests at once, per route */
-	unsigned most_batch_items;  /* 1 to 500 */
-	uint64_t most_batch_bytes;  /* of a request body; Postmark's limit is 50 MB */
-	int64_t batch_target_ms;    /* batch size adapts so that an answer takes about this long */
-	int64_t single_timeout_ms;  /* /email: 60 s or more */
-	int64_t batch_timeout_ms;   /* /email/batch: 180 s */
-	int64_t retry_least_ms;	    /* first wait after weather; doubles, with jitter */
+	unsigned most_in_flight;   /* requests at once, per route */
+	unsigned most_batch_items; /* 1 to 500 */
+	uint64_t most_batch_bytes; /* of a request body; Postmark's limit is 50 MB */
+	int64_t batch_target_ms;   /* batch size adapts so that an answer takes about this long */
+	int64_t single_timeout_ms; /* /email: 60 s or more */
+	int64_t batch_timeout_ms;  /* /email/batch: 180 s */
+	int64_t retry_least_ms;    /* first wait after weather; doubles, with jitter */
 	int64_t retry_most_ms;
 	int64_t queue_lifetime_ms;  /* 5 days; stands still while the route is paused by us */
-	int64_t probe_ms;	    /* how often a paused or broken route is tried with one item */
-	int64_t settle_ms;	    /* how long Postmark's search may lag behind */
+	int64_t probe_ms;           /* how often a paused or broken route is tried with one item */
+	int64_t settle_ms;          /* how long Postmark's search may lag behind */
 	unsigned breaker_failures;  /* weather in a row that opens the breaker */
+	uint64_t most_memory_bytes; /* of payloads in memory, per route; 0: 32 MB.  Claims end when
+				     * it is reached, so one claim may go beyond it */
 	enum dispatch_unsure {
-		UNSURE_RECONCILE, /* search Postmark for the relay-id, send again when it is not there */
-		UNSURE_RETRY,	  /* send again: may be sent twice */
-		UNSURE_HOLD,	  /* an operator decides */
+		UNSURE_RECONCILE, /* search Postmark for the relay-id, send again when it is not
+				     there */
+		UNSURE_RETRY,     /* send again: may be sent twice */
+		UNSURE_HOLD,      /* an operator decides */
 	} unsure;
 };
 
 struct dispatch_route {
-	const char *name;	    /* as in struct mail; copied */
+	const char *name;           /* as in struct mail; copied */
 	const struct secret *token; /* lent for life; NULL: the route is paused (operator) */
 	const char *message_stream; /* for search; copied */
 	bool gone; /* without a token, because the configuration has it no longer: for people */
@@ -55,7 +59,7 @@ struct dispatch_params {
 	const struct dispatch_route *routes;
 	size_t route_count;
 	const struct dispatch_options *options; /* copied */
-	uint64_t seed; /* of the jitter */
+	uint64_t seed;                          /* of the jitter */
 	/*
 	 * Something happened that people may want to follow: an outcome that is durable now (item
 	 * and outcome; route is the item's), or a route that stands or goes again (item NULL).
@@ -97,16 +101,16 @@ struct dispatch_route_state {
 	const char *name, *message_stream;
 	enum dispatch_route_mode {
 		ROUTE_GOES,
-		ROUTE_HELD,    /* by an operator */
-		ROUTE_PAUSED,  /* by us: an operator must act; probed */
-		ROUTE_BROKEN,  /* the breaker is open: weather */
+		ROUTE_HELD,      /* by an operator */
+		ROUTE_PAUSED,    /* by us: an operator must act; probed */
+		ROUTE_BROKEN,    /* the breaker is open: weather */
 		ROUTE_THROTTLED, /* waits out a 429 */
 	} mode;
 	const char *why;       /* "" when it goes */
 	int64_t since_ms;      /* wall clock; 0 when it goes */
 	int64_t next_probe_ms; /* wall clock; 0: none */
 	unsigned in_flight, window, batch_items;
-	int64_t last_success_ms; /* wall clock; 0: none since start */
+	int64_t last_success_ms;                           /* wall clock; 0: none since start */
 	uint64_t sent, refused, waiting, unsure, requests; /* since start */
 };
 size_t dispatch_route_count(const struct dispatch *);

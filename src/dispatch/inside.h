@@ -30,9 +30,9 @@ struct request {
 	struct store_item *items;
 	size_t count;
 	struct batch batch;
-	uint64_t memory_bytes;    /* of payloads that are not in files */
-	struct postmark_job *job; /* NULL: waits to leave */
-	bool probe;               /* of the breaker or of a paused route */
+	struct postmark_job *job; /* NULL: waits to leave, or goes by SMTP */
+	struct smtp_job *smtp_job;
+	bool probe; /* of the breaker or of a paused route */
 	int64_t started_ms;
 };
 
@@ -48,10 +48,12 @@ struct route {
 	struct request *ready; /* are to leave before anything is claimed: halves, and kinds */
 	struct mix mix;        /* claimed, but not yet enough of their kind */
 	unsigned in_flight;
-	uint64_t memory_bytes; /* of the requests in flight */
+	uint64_t memory_bytes; /* of all that is claimed: payloads that are not in files */
 	bool claiming;
 	bool maybe_due;        /* a claim may bring something */
 	bool backlog;          /* the last claim left items behind */
+	size_t claimed;        /* by it */
+	size_t loners;         /* of those, what goes alone */
 	bool asks_next;        /* the store is to be asked what becomes due later */
 	int64_t claimed_at_ms; /* monotonic: the last claim for sending */
 	int64_t fill_until_ms; /* monotonic; 0: nobody waits for company */
@@ -86,16 +88,16 @@ struct dispatch {
 };
 
 /* dispatch.c */
-void route_pump(struct route *);              /* whatever has changed what can leave */
-void due_at(struct route *, int64_t due_ms);  /* wall clock */
-struct pending *route_note(struct route *);   /* of a call to the store */
+void route_pump(struct route *);             /* whatever has changed what can leave */
+void due_at(struct route *, int64_t due_ms); /* wall clock */
+struct pending *route_note(struct route *);  /* of a call to the store */
 void drain_check(struct dispatch *);
 
 /* keep.c: what the store keeps of the routes. */
 void keep_read(void *dispatch); /* until the store has answered */
 void keep_save(struct route *);
 void keep_save_again(void *route);
-void keep_forget(struct route *); /* the pauses that no longer matter */
+void keep_forget(struct route *);     /* the pauses that no longer matter */
 void keep_tell(const struct route *); /* it stands, or goes again */
 void keep_hold(struct route *, bool hold, const char *by, hold_done_fn *done, void *ctx);
 void keep_deinit(struct route *);

@@ -22,13 +22,13 @@ mix_count(const struct mix *mix)
 }
 
 bool
-mix_is_one_kind(const struct store_item *items, size_t count)
+mix_is_one_request(const struct store_item *items, size_t count)
 {
 	for (size_t i = 1; i < count; i++) {
 		if (items[i].kind != items[0].kind)
 			return false;
 	}
-	return true;
+	return count <= 1 || items[0].kind != ITEM_SMTP;
 }
 
 void
@@ -100,7 +100,8 @@ mix_next(struct mix *mix, size_t most_items, uint64_t most_bytes, bool all,
 	for (size_t kind = 0; kind < MIX_KINDS; kind++) {
 		struct mix_kind *of = &mix->of[kind];
 		bool full;
-		size_t count = kind_fits(of, most_items, most_bytes, &full);
+		size_t most = kind == ITEM_SMTP ? 1 : most_items;
+		size_t count = kind_fits(of, most, most_bytes, &full);
 
 		if (count == 0)
 			continue;

@@ -13,6 +13,8 @@
  * requests as it has kinds.  So a kind that does not fill a request waits for the next claims, but
  * only for MIX_MOST_CLAIMS of them: a rare kind does not wait for its own company in a long queue
  * of the other.  Pure.
+ *
+ * A mail that goes by SMTP is a request by itself and waits for nobody.
  */
 #define MIX_KINDS       ((size_t)ITEM_KINDS)
 #define MIX_MOST_CLAIMS 4U
@@ -27,7 +29,9 @@ struct mix {
 
 bool mix_is_empty(const struct mix *);
 size_t mix_count(const struct mix *);
-bool mix_is_one_kind(const struct store_item *items, size_t count);
+/* One request can take them: they are of one kind, and more than one only if it has calls for more.
+ */
+bool mix_is_one_request(const struct store_item *items, size_t count);
 
 /* Takes the items of a claim, and the array. */
 void mix_add(struct mix *, struct store_item *items, size_t count);

@@ -134,16 +134,20 @@ pause_set(struct route_state *state, char *why)
 }
 
 static void
-pause_begin(struct route_state *state, const struct item_verdict *verdict, int status)
+pause_begin(struct route_state *state, const struct item_verdict *verdict,
+    const struct route_lesson *lesson)
 {
+	const char *message = verdict->message != NULL ? verdict->message : "";
 	int64_t left_out;
 
 	state->probe_at_ms = clock_mono_ms() + state->probe_ms;
-	pause_set(state, mem_format("HTTP %d, code %d: %s", status, verdict->error_code,
-			     verdict->message != NULL ? verdict->message : ""));
+	/* An SMTP reply begins with its code. */
+	pause_set(state, lesson->smtp ? mem_format("SMTP: %s", message)
+				      : mem_format("HTTP %d, code %d: %s", lesson->answer->status,
+					    verdict->error_code, message));
 	if (log_gate_pass(&state->paused_gate, GATE_MS, &left_out))
-		log_error("route-paused", log_str("route", state->name), log_num("status", status),
-		    log_num("code", verdict->error_code),
+		log_error("route-paused", log_str("route", state->name),
+		    log_num("status", lesson->answer->status), log_num("code", verdict->error_code),
 		    log_num("for_ms", clock_wall_ms() - state->paused_since_ms),
 		    log_str("why", verdict->message), log_num("left_out", left_out));
 }
@@ -242,23 +246,31 @@ route_record(const struct route_state *state, struct store_route *record)
  * Postmark wants an operator.  A wrong token or stream stops every mail of the route; a From that
  * is no signature may be one application's mistake, and would hold up all the others' mail each
  * time it is tried.  So answers of the second kind pause the route only when some have come in a
- * row, with nothing sent in between.
+ * row, with nothing sent in between.  What the SMTP service says is of that kind as well: a server
+ * may have it switched off and take all the mail that goes by the API.
  */
-static void
-operator_wanted(struct route_state *state, const struct item_verdict *verdict, int status)
+static bool
+is_about_few(const struct route_lesson *lesson, const struct item_verdict *verdict)
 {
-	if (verdict_code_is_one_senders(verdict->error_code)) {
+	return lesson->smtp || verdict_code_is_one_senders(verdict->error_code);
+}
+
+static void
+operator_wanted(struct route_state *state, const struct item_verdict *verdict,
+    const struct route_lesson *lesson)
+{
+	if (is_about_few(lesson, verdict)) {
 		if (++state->senders_row < SENDERS_IN_A_ROW) {
 			log_error("operator", log_str("route", state->name),
-			    log_num("status", status), log_num("code", verdict->error_code),
-			    log_str("why", verdict->message));
+			    log_num("status", lesson->answer->status),
+			    log_num("code", verdict->error_code), log_str("why", verdict->message));
 			return;
 		}
 		state->senders_row = SENDERS_IN_A_ROW;
 	} else {
 		state->senders_row = 0;
 	}
-	pause_begin(state, verdict, status);
+	pause_begin(state, verdict, lesson);
 }
 
 /* --- lessons ------------------------------------------------------------------------------ */
@@ -359,8 +371,8 @@ learn_operator(struct route_state *state, const struct route_lesson *lesson)
 		if (verdict->verdict != VERDICT_OPERATOR)
 			continue;
 		if (tally->of[VERDICT_SENT] == 0)
-			operator_wanted(state, verdict, lesson->answer->status);
-		if (!verdict_code_is_one_senders(verdict->error_code))
+			operator_wanted(state, verdict, lesson);
+		if (!is_about_few(lesson, verdict))
 			return;
 	}
 }
@@ -439,7 +451,7 @@ route_describe(const struct route_state *state, struct dispatch_route_state *abo
 			about->next_probe_ms = wall_of(state->breaker.until_ms);
 	} else if (state->pace.not_before_ms > clock_mono_ms()) {
 		about->mode = ROUTE_THROTTLED;
-		about->why = "HTTP 429";
+		about->why = "throttled by Postmark";
 		about->since_ms = state->throttled_since_ms;
 		about->next_probe_ms = wall_of(state->pace.not_before_ms);
 	}

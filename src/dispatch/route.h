@@ -24,7 +24,7 @@ struct route_state {
 	const char *name; /* lent for life */
 	int64_t probe_ms, lifetime_ms;
 	bool has_token;
-	bool gone; /* set after init: no token, for there is no such route any more */
+	bool gone;  /* set after init: no token, for there is no such route any more */
 	bool known; /* what the store keeps of it has been read; nothing leaves before */
 	struct pace pace;
 	int64_t throttled_since_ms; /* this and the other _since_ms: wall clock */
@@ -50,8 +50,8 @@ struct route_state {
 	struct log_gate paused_gate, breaker_gate, throttled_gate;
 };
 
-void route_state_init(struct route_state *, const char *name, bool has_token,
-    const struct dispatch_options *);
+void route_state_init(
+    struct route_state *, const char *name, bool has_token, const struct dispatch_options *);
 void route_state_deinit(struct route_state *);
 
 /* What the store keeps of it: once, before anything leaves.  NULL: nothing. */
@@ -63,7 +63,7 @@ void route_record(const struct route_state *, struct store_route *);
 void route_hold(struct route_state *, bool hold, const char *by);
 /* A pause of ours and the breaker are tried at once, and the rest after a 429 is over. */
 void route_flush(struct route_state *);
-bool route_stands(const struct route_state *); /* held or paused */
+bool route_stands(const struct route_state *);     /* held or paused */
 const char *route_why(const struct route_state *); /* it stands */
 
 bool route_lifetime_over(const struct route_state *, const struct store_item *, int64_t now_ms);
@@ -95,6 +95,7 @@ struct route_lesson {
 	const struct postmark_answer *answer;
 	int64_t started_ms; /* of the request; monotonic */
 	bool probe;
+	bool smtp; /* the answer is of Postmark's SMTP service, its status a reply code */
 };
 void route_learn(struct route_state *, const struct route_lesson *);
 

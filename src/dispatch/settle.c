@@ -156,9 +156,9 @@ ask_end(struct ask *ask, const struct store_outcome *outcome)
 	struct outcomes *outcomes;
 
 	*item = ask->item;
+	memset(&ask->item, 0, sizeof(ask->item)); /* the outcome has what it held */
 	payload_init(&ask->item.payload);
 	payload_init(&ask->item.shared);
-	memset(&ask->item.recipients, 0, sizeof(ask->item.recipients));
 	outcomes = outcomes_new(item, 1);
 	outcomes_set(outcomes, 0, outcome);
 	outcomes_put(settle, outcomes);
@@ -313,7 +313,7 @@ static void
 ask_start(struct settle *settle, const struct store_item *item)
 {
 	struct ask *ask = mem_new(sizeof(*ask));
-	char *stream = search_item_stream(&item->payload);
+	char *stream = search_item_stream(item->kind, &item->payload);
 
 	ask->settle = settle;
 	ask->item = *item;

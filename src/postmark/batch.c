@@ -37,6 +37,7 @@ static const struct form {
 	const char *alone, *many, *begin, *end;
 } forms[] = {
 	[ITEM_EMAIL] = { "/email", "/email/batch", "[", "]" },
+	[ITEM_SMTP] = { NULL, NULL, "", "" },
 	[ITEM_TEMPLATE] = { "/email/withTemplate", "/email/batchWithTemplates", "{\"Messages\":[",
 	    "]}" },
 };

@@ -15,7 +15,7 @@ struct postmark_piece;
  */
 struct batch {
 	enum item_kind kind;
-	const char *path; /* static */
+	const char *path; /* static; NULL: by SMTP */
 	struct postmark_piece *pieces;
 	size_t piece_count;
 	uint64_t bytes; /* of the body */

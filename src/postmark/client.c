@@ -31,7 +31,9 @@
 #include "postmark/client.h"
 #include "postmark/curl_loop.h"
 #include "postmark/header.h"
+#include "postmark/pieces.h"
 #include "postmark/retry_after.h"
+#include "postmark/smtp.h"
 
 /* Shorter than the 60 s after which load balancers drop an idle connection. */
 #define MOST_IDLE_S 45L
@@ -50,14 +52,9 @@ struct postmark_job {
 	postmark_done_fn *done;
 	void *ctx;
 
-	const struct postmark_piece *pieces;
-	size_t piece_count;
-	size_t piece_at;   /* the piece being read */
-	size_t piece_read; /* bytes of it handed out */
-	uint64_t body_bytes, handed_out;
-	bool has_body;   /* one that may be empty */
-	bool unreadable; /* a piece's file failed */
-	bool failed;     /* could not even be started */
+	struct pieces pieces; /* the body */
+	bool has_body;        /* one that may be empty */
+	bool failed;          /* could not even be started */
 
 	struct buf body;
 	bool cut;
@@ -74,6 +71,7 @@ struct postmark_client {
 	char *ca_file;
 	char *user_agent;
 	long connect_timeout_ms;
+	struct smtp *smtp; /* NULL: none */
 	struct postmark_job *jobs;
 	struct loop_call *fail_call; /* ends the jobs that are failed */
 	bool *freed_r;               /* set while jobs end: tells that the struct is gone */
@@ -83,50 +81,14 @@ struct postmark_client {
 
 /* --- body and answer ---------------------------------------------------------------------- */
 
-static ssize_t
-piece_read(const struct postmark_piece *piece, size_t at, char *out, size_t room)
-{
-	size_t len = piece->len - at;
-	ssize_t got;
-
-	if (len > room)
-		len = room;
-	if (piece->data != NULL) {
-		memcpy(out, piece->data + at, len);
-		return (ssize_t)len;
-	}
-	do {
-		got = pread(piece->fd, out, len, (off_t)at);
-	} while (got < 0 && errno == EINTR);
-	return got;
-}
-
-/* CURLOPT_READFUNCTION: fills the whole room, however small the pieces are. */
+/* CURLOPT_READFUNCTION */
 static size_t
 body_read(char *out, size_t size, size_t count, void *ctx)
 {
 	struct postmark_job *job = ctx;
-	size_t room = size * count, len = 0;
+	size_t len;
 
-	while (len < room && job->piece_at < job->piece_count) {
-		const struct postmark_piece *piece = &job->pieces[job->piece_at];
-		ssize_t got;
-
-		if (job->piece_read == piece->len) {
-			job->piece_at++;
-			job->piece_read = 0;
-			continue;
-		}
-		got = piece_read(piece, job->piece_read, out + len, room - len);
-		if (got <= 0) {
-			job->unreadable = true;
-			return CURL_READFUNC_ABORT;
-		}
-		job->piece_read += (size_t)got;
-		len += (size_t)got;
-	}
-	job->handed_out += len;
-	return len;
+	return pieces_read(&job->pieces, out, size * count, &len) == 0 ? len : CURL_READFUNC_ABORT;
 }
 
 /* CURLOPT_SEEKFUNCTION: see the head of this file. */
@@ -135,7 +97,7 @@ body_seek(void *ctx, curl_off_t offset, int origin)
 {
 	const struct postmark_job *job = ctx;
 
-	if (offset == 0 && origin == SEEK_SET && job->handed_out == 0)
+	if (offset == 0 && origin == SEEK_SET && job->pieces.handed_out == 0)
 		return CURL_SEEKFUNC_OK;
 	return CURL_SEEKFUNC_FAIL;
 }
@@ -395,7 +357,8 @@ easy_setup(struct postmark_job *job, const struct postmark_request *request)
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, job);
 	if (!job->has_body) {
 		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-		if (strcmp(request->method, "HEAD") == 0) /* whatever length it tells, nothing comes */
+		if (strcmp(request->method, "HEAD") ==
+		    0) /* whatever length it tells, nothing comes */
 			curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 		else if (strcmp(request->method, "GET") != 0)
 			curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
@@ -404,17 +367,17 @@ easy_setup(struct postmark_job *job, const struct postmark_request *request)
 		if (strcmp(request->method, "POST") != 0)
 			curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	}
-	if (job->body_bytes == 0 && strcmp(request->method, "GET") != 0)
+	if (job->pieces.bytes == 0 && strcmp(request->method, "GET") != 0)
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	if (!job->has_body)
 		return;
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)job->body_bytes);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)job->pieces.bytes);
 	curl_easy_setopt(easy, CURLOPT_READFUNCTION, body_read);
 	curl_easy_setopt(easy, CURLOPT_READDATA, job);
 	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, body_seek);
 	curl_easy_setopt(easy, CURLOPT_SEEKDATA, job);
 	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE,
-	    job->body_bytes > (uint64_t)UPLOAD_SMALL ? UPLOAD_LARGE : UPLOAD_SMALL);
+	    job->pieces.bytes > (uint64_t)UPLOAD_SMALL ? UPLOAD_LARGE : UPLOAD_SMALL);
 }
 
 static void
@@ -438,13 +401,10 @@ postmark_submit(struct postmark_client *client, const struct postmark_request *r
 	job->client = client;
 	job->done = done;
 	job->ctx = ctx;
-	job->pieces = request->pieces;
-	job->piece_count = request->piece_count;
+	pieces_init(&job->pieces, request->pieces, request->piece_count);
 	job->retry_after_ms = -1;
 	job->started_ms = clock_mono_ms();
 	buf_init(&job->body, request->most_answer_bytes);
-	for (size_t i = 0; i < request->piece_count; i++)
-		job->body_bytes += request->pieces[i].len;
 	job->easy = easy_take(client);
 	job->has_body = request->piece_count > 0 || strcmp(request->method, "POST") == 0 ||
 			strcmp(request->method, "PUT") == 0 ||
@@ -488,15 +448,15 @@ end_of(const struct postmark_job *job, CURLcode code)
 	if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && job->cut))
 		return POSTMARK_ANSWERED;
 	/* Not for one with a body: what a proxy was asked first counts here as well. */
-	if (job->body_bytes == 0)
+	if (job->pieces.bytes == 0)
 		curl_easy_getinfo(job->easy, CURLINFO_REQUEST_SIZE, &head_bytes);
-	return job->handed_out > 0 || head_bytes > 0 ? POSTMARK_LOST : POSTMARK_NOT_SENT;
+	return job->pieces.handed_out > 0 || head_bytes > 0 ? POSTMARK_LOST : POSTMARK_NOT_SENT;
 }
 
 static const char *
 error_words(const struct postmark_job *job, CURLcode code)
 {
-	if (job->unreadable)
+	if (job->pieces.unreadable)
 		return "the stored message could not be read";
 	if (code == CURLE_SEND_FAIL_REWIND)
 		return "connection closed without an answer";
@@ -619,6 +579,23 @@ url_ok(const char *base_url)
 	return ok;
 }
 
+static int
+smtp_start(struct postmark_client *client, const struct postmark_client_params *params, char *why,
+    size_t why_size)
+{
+	const struct smtp_params smtp = { .loop = params->loop,
+		.url = params->smtp_url,
+		.starttls = params->smtp_starttls,
+		.ca_file = params->ca_file,
+		.connect_timeout_ms = params->connect_timeout_ms,
+		.most_connections = params->most_smtp_connections };
+
+	if (params->smtp_url == NULL || params->smtp_url[0] == '\0')
+		return 0;
+	client->smtp = smtp_new(&smtp, why, why_size);
+	return client->smtp != NULL ? 0 : -1;
+}
+
 struct postmark_client *
 postmark_client_new(const struct postmark_client_params *params, char *why, size_t why_size)
 {
@@ -649,7 +626,15 @@ postmark_client_new(const struct postmark_client_params *params, char *why, size
 	    (long)params->most_connections);
 	curl_multi_setopt(
 	    curl_loop_multi(client->curl), CURLMOPT_MAXCONNECTS, (long)params->most_connections);
+	if (smtp_start(client, params, why, why_size) != 0)
+		postmark_client_free(&client);
 	return client;
+}
+
+struct smtp *
+postmark_smtp(struct postmark_client *client)
+{
+	return client->smtp;
 }
 
 void
@@ -667,6 +652,7 @@ postmark_client_free(struct postmark_client **client_p)
 
 		postmark_cancel(&job);
 	}
+	smtp_free(&client->smtp);
 	curl_loop_free(&client->curl);
 	while (client->spare_count > 0)
 		curl_easy_cleanup(client->spare[--client->spare_count]);

@@ -136,11 +136,11 @@ timer_changed(CURLM *multi, long after_ms, void *ctx)
 }
 
 /*
- * Once per process and never undone.  SIGPIPE: with CURLOPT_NOSIGNAL libcurl leaves it alone, and
- * OpenSSL writes to its socket by write(2).
+ * SIGPIPE: with CURLOPT_NOSIGNAL libcurl leaves it alone, and OpenSSL writes to its socket by
+ * write(2).
  */
-static bool
-global_start(void)
+bool
+curl_start(void)
 {
 	static bool started;
 
@@ -158,7 +158,7 @@ curl_loop_new(struct loop *loop, curl_loop_finished_fn *finished, void *ctx)
 {
 	struct curl_loop *curl;
 
-	if (!global_start())
+	if (!curl_start())
 		return NULL;
 	curl = mem_new(sizeof(*curl));
 	curl->loop = loop;

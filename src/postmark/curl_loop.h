@@ -1,6 +1,8 @@
 #ifndef PMRELAY_POSTMARK_CURL_LOOP_H
 #define PMRELAY_POSTMARK_CURL_LOOP_H
 
+#include <stdbool.h>
+
 #include <curl/curl.h>
 
 struct loop;
@@ -13,6 +15,9 @@ struct loop;
 struct curl_loop;
 
 typedef void curl_loop_finished_fn(void *ctx, CURL *easy, CURLcode code);
+
+/* libcurl as such: once per process and never undone.  False: it would not. */
+bool curl_start(void);
 
 /* NULL: libcurl would not start. */
 struct curl_loop *curl_loop_new(struct loop *, curl_loop_finished_fn *finished, void *ctx);

@@ -4,9 +4,14 @@ libpostmark_a_SOURCES = \
 	src/postmark/client.c src/postmark/client.h \
 	src/postmark/curl_loop.c src/postmark/curl_loop.h \
 	src/postmark/header.c src/postmark/header.h \
+	src/postmark/mail_head.c src/postmark/mail_head.h \
 	src/postmark/message_id.c src/postmark/message_id.h \
+	src/postmark/pieces.c src/postmark/pieces.h \
 	src/postmark/retry_after.c src/postmark/retry_after.h \
 	src/postmark/search.c src/postmark/search.h \
+	src/postmark/smtp.c src/postmark/smtp.h \
+	src/postmark/smtp_talk.c src/postmark/smtp_talk.h \
+	src/postmark/smtp_verdict.c \
 	src/postmark/verdict.c src/postmark/verdict.h
 
 postmark_test_libs = libpostmark.a libmail.a libbase.a \

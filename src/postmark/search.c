@@ -8,9 +8,9 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "mail/mail.h"
 
 #include "postmark/client.h"
+#include "postmark/mail_head.h"
 #include "postmark/message_id.h"
 #include "postmark/search.h"
 
@@ -167,8 +167,8 @@ search_read(
 /* The conversion writes the stream before headers and bodies. */
 #define STREAM_WITHIN ((size_t)64 * 1024)
 
-char *
-search_item_stream(const struct payload *payload)
+static char *
+json_stream(const struct payload *payload)
 {
 	size_t most = payload->len < STREAM_WITHIN ? payload->len : STREAM_WITHIN;
 	char *start, *stream = NULL;
@@ -182,4 +182,10 @@ search_item_stream(const struct payload *payload)
 		stream = search_stream(start, (size_t)got);
 	free(start);
 	return stream;
+}
+
+char *
+search_item_stream(enum item_kind kind, const struct payload *payload)
+{
+	return kind == ITEM_SMTP ? mail_head_stream(payload) : json_stream(payload);
 }

@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-struct payload;
+#include "mail/mail.h"
+
 struct postmark_answer;
 
 /*
@@ -20,13 +21,13 @@ char *search_path(const char *relay_id, const char *message_stream);
  * of the JSON is enough if the member is in it.  NULL: not there.  The caller frees it.
  */
 char *search_stream(const char *json, size_t len);
-/* The same of a payload, wherever it is; a large one is not read whole. */
-char *search_item_stream(const struct payload *);
+/* The same of a payload, wherever it is and whatever its kind; a large one is not read whole. */
+char *search_item_stream(enum item_kind, const struct payload *);
 
 enum search_result {
-	SEARCH_FOUND,	  /* and its id in postmark_id */
+	SEARCH_FOUND,     /* and its id in postmark_id */
 	SEARCH_NOT_FOUND, /* Postmark answered, and has nothing under this id (yet) */
-	SEARCH_FAILED,	  /* no answer, or none that can be relied on */
+	SEARCH_FAILED,    /* no answer, or none that can be relied on */
 };
 #define SEARCH_ID_SIZE 37
 
@@ -34,7 +35,7 @@ enum search_result {
  * A message counts as found only when its own Metadata carries the id: a server that overlooked
  * the filter would otherwise make any mail look sent, and this one would be lost.
  */
-enum search_result search_read(const struct postmark_answer *, const char *relay_id,
-    char postmark_id[SEARCH_ID_SIZE]);
+enum search_result search_read(
+    const struct postmark_answer *, const char *relay_id, char postmark_id[SEARCH_ID_SIZE]);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/strlist.h"
 
 struct postmark_answer;
+struct smtp_answer;
 
 /*
  * An answer to a verdict for each item of the request (Postmark's status
@@ -28,10 +29,11 @@ const char *verdict_name(enum verdict);
 struct item_verdict {
 	enum verdict verdict;
 	int error_code;       /* Postmark's, 0 if none */
-	char postmark_id[37]; /* "" unless SENT; "" also when a 406 told that the rest was sent */
+	char postmark_id[37]; /* "" unless SENT; "" also when a 406 told that the rest was sent, and
+			       * by SMTP, where Postmark tells none */
 	char *message; /* Postmark's words for this item, or the transport's; owned; may be NULL */
-	struct strlist inactive; /* with SENT or REFUSED/406: recipients it will not deliver to,
-				  * only such as were given; canonical */
+	struct strlist inactive; /* with SENT or REFUSED: recipients it will not deliver to, only
+				  * such as were given; canonical */
 };
 
 /*
@@ -41,6 +43,10 @@ struct item_verdict {
 void verdict_judge(const struct postmark_answer *, bool batch,
     const struct strlist *const *recipients, size_t count, struct item_verdict *verdicts);
 void verdicts_free(struct item_verdict *verdicts, size_t count);
+
+/* The same of a mail that went to Postmark's SMTP service; verdict is zeroed. */
+void verdict_judge_smtp(
+    const struct smtp_answer *, const struct strlist *recipients, struct item_verdict *verdict);
 
 /*
  * An operator's matter that may be the doing of one sender: a From that is no signature (400, 401,

@@ -329,7 +329,9 @@ reported(void *ctx, const struct dispatch_event *event)
 static void
 dispatch_start(struct bench *b)
 {
-	struct dispatch_route route = { "default", b->token, "outbound" };
+	struct dispatch_route route = {
+		.name = "default", .token = b->token, .message_stream = "outbound"
+	};
 	struct dispatch_params params = { .loop = b->loop,
 		.store = b->store,
 		.client = b->client,

@@ -39,7 +39,7 @@ leave(struct mix *mix, size_t most_items, uint64_t most_bytes, bool all, char *o
 
 	while (mix_next(mix, most_items, most_bytes, all, &items, &count)) {
 		assert_true(count > 0 && count <= most_items);
-		assert_true(mix_is_one_kind(items, count));
+		assert_true(mix_is_one_request(items, count));
 		if (*out != '\0')
 			strcat(out, " ");
 		for (size_t i = 0; i < count; i++) {
