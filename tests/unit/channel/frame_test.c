@@ -161,7 +161,7 @@ test_commit_refused(void **state)
 	refused(mail, -1, "recipient is not an address");
 
 	mail = sample();
-	mail->items[0].kind = (enum item_kind)2;
+	mail->items[0].kind = (enum item_kind)ITEM_KINDS;
 	refused(mail, -1, "kind of item");
 
 	mail = sample();
@@ -293,6 +293,166 @@ test_commit_cut(void **state)
 	buf_free(&out);
 }
 
+/* --- several mails of a transaction ------------------------------------------------------- */
+
+/* sample() without a descriptor, for a route of its own. */
+static struct mail *
+part_of_chain(const char *route)
+{
+	struct mail *mail = sample();
+
+	payload_free(&mail->items[1].payload);
+	mail->items[1].payload.data = mem_string("{\"TemplateId\":1}");
+	mail->items[1].payload.len = strlen(mail->items[1].payload.data);
+	free(mail->route);
+	mail->route = mem_string(route);
+	return mail;
+}
+
+static struct mail *
+back_of(const struct mail *mail, const char **why)
+{
+	int fds[FRAME_MOST_DESCRIPTORS], passed[FRAME_MOST_DESCRIPTORS];
+	struct mail *back;
+	struct buf out;
+	size_t count;
+
+	buf_init(&out, FRAME_MOST_BODY * 2);
+	assert_int_equal(frame_commit_write(&out, 1, mail, fds, &count), 0);
+	for (size_t i = 0; i < count; i++)
+		passed[i] = dup(fds[i]);
+	back = frame_commit_read(
+	    out.data + FRAME_HEAD_SIZE, out.len - FRAME_HEAD_SIZE, passed, count, why);
+	for (size_t i = 0; back == NULL && i < count; i++)
+		assert_int_equal(fcntl(passed[i], F_GETFD), -1);
+	buf_free(&out);
+	return back;
+}
+
+static void
+test_chain(void **state)
+{
+	struct mail *mail = part_of_chain("a"), *back;
+	const char *why;
+
+	(void)state;
+	mail->next = sample();
+	mail->next->captured = true;
+	mail->next->next = part_of_chain("c");
+	mail->next->next->reply = REPLY_POSTMARK_OR_REFUSE;
+	mail->next->next->reply_within_ms = FRAME_MOST_REPLY_MS;
+	back = back_of(mail, &why);
+	assert_non_null(back);
+	assert_string_equal(back->route, "a");
+	assert_false(back->captured);
+	assert_int_equal(back->reply, REPLY_QUEUED);
+	assert_string_equal(back->next->id, mail->next->id);
+	assert_string_equal(back->next->route, "default");
+	assert_true(back->next->captured);
+	assert_true(back->next->items[1].payload.fd >= 0);
+	assert_string_equal(back->next->next->route, "c");
+	assert_int_equal(back->next->next->reply, REPLY_POSTMARK_OR_REFUSE);
+	assert_int_equal(back->next->next->reply_within_ms, FRAME_MOST_REPLY_MS);
+	assert_int_equal(back->next->next->item_count, 2);
+	assert_null(back->next->next->next);
+	mail_free(&back);
+
+	/* What is wrong with one is wrong with all. */
+	free(mail->next->next->helo);
+	mail->next->next->helo = mem_string("a\nb");
+	assert_null(back_of(mail, &why));
+	assert_string_equal(why, "a text is missing, too long or not clean UTF-8");
+	free(mail->next->next->helo);
+	mail->next->next->helo = mem_string("h");
+	mail->next->next->reply_within_ms = FRAME_MOST_REPLY_MS + 1;
+	assert_null(back_of(mail, &why));
+	assert_string_equal(why, "kind of reply");
+	mail->next->next->reply_within_ms = 0;
+	memcpy(mail->next->next->id, mail->id, ULID_SIZE);
+	assert_null(back_of(mail, &why));
+	assert_string_equal(why, "id");
+	mail_free(&mail);
+}
+
+/* Each mail is within the limits, and all of them together are not. */
+static void
+test_chain_limits(void **state)
+{
+	struct mail *mail = NULL, *back;
+	int fds[FRAME_MOST_DESCRIPTORS];
+	struct buf out;
+	const char *why;
+	size_t count;
+
+	(void)state;
+	for (size_t i = 0; i < FRAME_MOST_MAILS; i++) {
+		struct mail *more = part_of_chain("r");
+
+		more->next = mail;
+		mail = more;
+	}
+	back = back_of(mail, &why);
+	assert_non_null(back);
+	mail_free(&back);
+	buf_init(&out, FRAME_MOST_BODY * 2);
+	back = part_of_chain("one more");
+	back->next = mail;
+	assert_int_equal(frame_commit_write(&out, 1, back, fds, &count), -1);
+	back->next = NULL;
+	mail_free(&back);
+
+	for (size_t i = 0; i < FRAME_MOST_RECIPIENTS; i++)
+		strlist_add(&mail->items[0].recipients, "x@y.example");
+	assert_int_equal(frame_commit_write(&out, 1, mail, fds, &count), -1);
+	mail_free(&mail);
+	buf_free(&out);
+}
+
+/* For the SMTP service: lines, and nothing that some servers take for the end of one. */
+static void
+test_lines(void **state)
+{
+	static const struct {
+		const char *reason, *own, *shared, *expected;
+	} cases[] = {
+		{ "as convert makes it", "X-PM-Tag: a\r\n", "Subject: x\r\n\r\nhi\r\n", NULL },
+		{ "all in one", "Subject: x\r\n\r\n.\r\n", "", NULL },
+		{ "the last line is open", "Subject: x\r\n\r\nhi", "", NULL },
+		{ "a line feed alone", "Subject: x\r\n\r\nhi\n.\n", "",
+		    "payload is not of whole lines" },
+		{ "a line feed at the start", "\nSubject: x\r\n", "",
+		    "payload is not of whole lines" },
+		{ "a carriage return alone", "Subject: x\r\n\r\nhi\r.\r\n", "",
+		    "payload is not of whole lines" },
+		{ "two of them", "Subject: x\r\r\n", "", "payload is not of whole lines" },
+		{ "a line end across the seam", "X-PM-Tag: a\r", "\nSubject: x\r\n",
+		    "payload descriptor is not sealed and of whole lines" },
+		{ "nothing", "", "Subject: x\r\n", "payload length" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool shares = cases[i].shared[0] != '\0';
+		struct mail *mail = sharing(cases[i].own, cases[i].shared), *back;
+		const char *why = NULL;
+
+		if (!shares)
+			payload_free(&mail->shared);
+		mail->items[0].kind = mail->items[1].kind = ITEM_SMTP;
+		back = back_of(mail, &why);
+		if ((back != NULL) != (cases[i].expected == NULL) ||
+		    (back == NULL && strcmp(why, cases[i].expected) != 0))
+			fail_msg("%s: %s", cases[i].reason, back == NULL ? why : "taken");
+		if (back != NULL)
+			assert_int_equal(back->items[1].kind, ITEM_SMTP);
+		mail_free(&back);
+		/* The two sorts are not mixed. */
+		mail->items[1].kind = ITEM_EMAIL;
+		assert_null(back_of(mail, &why));
+		mail_free(&mail);
+	}
+}
+
 static void
 test_head(void **state)
 {
@@ -340,6 +500,18 @@ test_committed(void **state)
 			     out.data + FRAME_HEAD_SIZE, out.len - FRAME_HEAD_SIZE, &stored, &back),
 	    0);
 	assert_true(stored);
+	assert_int_equal(back.code, 250);
+	assert_string_equal(back.text, "");
+
+	buf_clear(&out);
+	refusal_set(&refusal, 250, "2.0.0", "Postmark took it as %s", "0a129aee");
+	frame_committed_write(&out, 5, &refusal);
+	assert_int_equal(frame_committed_read(
+			     out.data + FRAME_HEAD_SIZE, out.len - FRAME_HEAD_SIZE, &stored, &back),
+	    0);
+	assert_true(stored);
+	assert_int_equal(back.code, 250);
+	assert_string_equal(back.text, "Postmark took it as 0a129aee");
 
 	buf_clear(&out);
 	refusal_set(&refusal, 452, "4.3.1", "the spool is full, try again later");
@@ -488,6 +660,9 @@ main(void)
 		cmocka_unit_test(test_commit_refused),
 		cmocka_unit_test(test_commit_shared),
 		cmocka_unit_test(test_commit_cut),
+		cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_chain_limits),
+		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_committed),
 		cmocka_unit_test(test_explain_round_trip),
