@@ -6,6 +6,7 @@ the relay's own.
 """
 import hashlib
 import random
+import re
 
 MAIL_ID = "01J8ZZZZZZZZZZZZZZZZZZZZZZ"
 DATE = "Mon, 23 Nov 2026 09:00:00 +0000"
@@ -116,3 +117,15 @@ def add(name, writer, content, about, *, recipients=(ANN,), reverse_path="bounce
         record["expect"] = items if items is not None else [item(name, **expected)]
         record["ledger"] = ",".join(words)
     mails[name] = Mail(name, writer, content, record)
+
+
+def fixed_boundaries(content, prefix):
+    """For writers that make new ones each time."""
+    found = []
+    for match in re.finditer(rb'boundary=(?:"([^"\r\n]+)"|([^\s;"]+))', content):
+        boundary = match.group(1) or match.group(2)
+        if boundary not in found:
+            found.append(boundary)
+    for number, boundary in enumerate(found):
+        content = content.replace(boundary, f"=_{prefix}_{number}_".encode())
+    return content
