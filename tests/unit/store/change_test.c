@@ -109,7 +109,7 @@ static void
 books_check(struct spool *s)
 {
 	count(s);
-	for (int i = ITEM_SPOOLED; i <= ITEM_FAILED; i++) {
+	for (int i = ITEM_SPOOLED; i < ITEM_STATES; i++) {
 		char *query = mem_format("SELECT count(*) FROM item WHERE state=%d", i);
 
 		assert_int_equal(sql(s, query), s->counts.items[i]);
@@ -130,9 +130,9 @@ books_check(struct spool *s)
 				"(SELECT count(*) FROM attempt WHERE item=i.key)"),
 	    0);
 	assert_int_equal(sql(s, "SELECT count(*) FROM mail AS m WHERE NOT EXISTS"
-				" (SELECT 1 FROM item WHERE key>>20=m.key AND state<>8)"),
+				" (SELECT 1 FROM item WHERE key>>20=m.key AND state<>0)"),
 	    0);
-	assert_int_equal(sql(s, "SELECT count(*) FROM item AS z WHERE state=8 AND NOT EXISTS"
+	assert_int_equal(sql(s, "SELECT count(*) FROM item AS z WHERE state=0 AND NOT EXISTS"
 				" (SELECT 1 FROM item WHERE key>>20=z.key>>20 AND key>z.key"
 				"  AND payload_at<>0)"),
 	    0);
@@ -150,9 +150,10 @@ item_in(struct spool *s, enum item_state state, bool answered, char id[ITEM_ID_S
 	int64_t key;
 
 	item_id(id, mail->id, 1);
+	mail->captured = state == ITEM_CAPTURED;
 	assert_int_equal(commit(s, mail), STORE_OK);
 	key = sql(s, "SELECT max(key) FROM item");
-	if (state == ITEM_SPOOLED)
+	if (state == ITEM_SPOOLED || state == ITEM_CAPTURED)
 		return key;
 	/* Others are not touched: theirs is another time. */
 	assert_int_equal(claim_most(s, ITEM_SPOOLED, NOW_MS, 1, UINT64_MAX), 1);
@@ -193,11 +194,13 @@ test_actions(void **state)
 		{ "held already", STORE_HOLD, ITEM_HELD, true, 0 },
 		{ "over", STORE_HOLD, ITEM_SENT, true, 0 },
 		{ "over, too", STORE_HOLD, ITEM_FAILED, true, 0 },
+		{ "kept", STORE_HOLD, ITEM_CAPTURED, true, 0 },
 
 		{ "answered: it goes out again", STORE_RELEASE, ITEM_HELD, true, ITEM_WAITING },
 		{ "nobody knows: asked first", STORE_RELEASE, ITEM_HELD, false, ITEM_UNSURE },
 		{ "nothing to release", STORE_RELEASE, ITEM_WAITING, true, 0 },
 		{ "failed is not held", STORE_RELEASE, ITEM_FAILED, true, 0 },
+		{ "nor is what is kept", STORE_RELEASE, ITEM_CAPTURED, true, 0 },
 
 		{ "due anyway", STORE_RETRY, ITEM_SPOOLED, false, ITEM_SPOOLED },
 		{ "at once", STORE_RETRY, ITEM_WAITING, true, ITEM_WAITING },
@@ -205,6 +208,7 @@ test_actions(void **state)
 		{ "as a release", STORE_RETRY, ITEM_HELD, true, ITEM_WAITING },
 		{ "as a release, asked", STORE_RETRY, ITEM_HELD, false, ITEM_UNSURE },
 		{ "refused, and mended since", STORE_RETRY, ITEM_FAILED, true, ITEM_WAITING },
+		{ "sent after all", STORE_RETRY, ITEM_CAPTURED, true, ITEM_SPOOLED },
 		{ "Postmark has it", STORE_RETRY, ITEM_SENT, true, 0 },
 	};
 	struct spool *s = *state;
@@ -215,13 +219,14 @@ test_actions(void **state)
 		bool fit = cases[i].to != 0, holds = cases[i].action == STORE_HOLD;
 		struct store_changed got = act(s, cases[i].action, id);
 		enum item_state to = fit ? cases[i].to : cases[i].from;
-		int64_t before = cases[i].from == ITEM_SPOOLED ? 0 : 1;
+		bool captured = cases[i].from == ITEM_CAPTURED;
+		int64_t before = cases[i].from == ITEM_SPOOLED || captured ? 0 : 1;
 
 		if (got.changed != fit || got.unfit != !fit ||
 		    item_value(s, "state", key) != (int64_t)to)
 			fail_msg("%s: state %d", cases[i].reason, (int)item_value(s, "state", key));
 		assert_int_equal(item_value(s, "attempt", key), before);
-		assert_int_equal(item_value(s, "history", key), before + fit);
+		assert_int_equal(item_value(s, "history", key), before + captured + fit);
 		if (fit && !holds) {
 			assert_int_equal(item_value(s, "due_ms", key), LATER_MS);
 			assert_int_equal(item_value(s, "since_ms", key), LATER_MS);
@@ -780,7 +785,7 @@ test_kill(void **state)
 	act_on_all(s, STORE_RELEASE, 0);
 	assert_int_equal(count(s)->items[ITEM_HELD], 0);
 	claim_most(s, ITEM_SPOOLED, INT64_MAX - 1, 100000, UINT64_MAX);
-	assert_int_equal(s->count, sql(s, "SELECT count(*) FROM item WHERE state<>8"));
+	assert_int_equal(s->count, sql(s, "SELECT count(*) FROM item WHERE state<>0"));
 	assert_int_equal(count(s)->put_aside, 0);
 }
 
@@ -814,7 +819,200 @@ test_write_error(void **state)
 	books_check(s);
 }
 
+/* --- captured ----------------------------------------------------------------------------- */
+
+/* "Everything once more" is not said of what was kept from its recipients. */
+static void
+test_captured(void **state)
+{
+	struct spool *s = *state;
+	char id[ITEM_ID_SIZE], failed[ITEM_ID_SIZE];
+	int64_t key;
+
+	item_in(s, ITEM_FAILED, true, failed);
+	key = item_in(s, ITEM_CAPTURED, true, id);
+	assert_changed(act_on_all(s, STORE_RETRY, 0), 1, 0, 0, 0);
+	assert_int_equal(item_value(s, "state", key), ITEM_CAPTURED);
+	assert_changed(act_on_all(s, STORE_RETRY, SET(ITEM_CAPTURED)), 1, 0, 0, 0);
+	assert_int_equal(item_value(s, "state", key), ITEM_SPOOLED);
+	assert_int_equal(item_value(s, "ended_ms", key), 0);
+	books_check(s);
+	assert_int_equal(claim(s, ITEM_SPOOLED), 2);
+	assert_string_equal(s->items[1].id, id);
+	assert_int_equal(s->items[1].attempt, 1);
+	assert_int_equal(s->items[1].since_ms, LATER_MS);
+	assert_true(payload_is(&s->items[1], 1000));
+
+	item_in(s, ITEM_CAPTURED, true, id);
+	assert_changed(act_on_all(s, STORE_DELETE, 0), 1, 2, 0, 0);
+	books_check(s);
+}
+
+/* --- what a client was told --------------------------------------------------------------- */
+
+static void
+test_told(void **state)
+{
+	static const enum item_state states[] = { ITEM_SPOOLED, ITEM_WAITING, ITEM_HELD,
+		ITEM_UNSURE, ITEM_SENT, ITEM_CAPTURED };
+	struct spool *s = *state;
+	char id[ITEM_ID_SIZE];
+	int64_t key = item_in(s, ITEM_FAILED, true, id);
+
+	assert_changed(act(s, STORE_TOLD, id), 1, 0, 0, 0);
+	assert_int_equal(item_value(s, "state", key), ITEM_FAILED);
+	assert_int_equal(item_value(s, "told", key), 1);
+	assert_int_equal(item_value(s, "history", key), 2);
+	assert_int_equal(item_value(s, "ended_ms", key), NOW_MS);
+	books_check(s);
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		key = item_in(s, states[i], true, id);
+		assert_changed(act(s, STORE_TOLD, id), 0, 0, 1, 0);
+		assert_int_equal(item_value(s, "told", key), 0);
+		assert_changed(act(s, STORE_DELETE, id), 1, 0, 0, 0);
+	}
+	books_check(s);
+}
+
+/* --- taking back -------------------------------------------------------------------------- */
+
+struct taking {
+	struct spool *spool;
+	enum store_taken taken;
+};
+
+static void
+taken_note(void *ctx, enum store_result result, enum store_taken taken)
+{
+	struct taking *taking = ctx;
+
+	taking->taken = taken;
+	done_note(taking->spool, result);
+}
+
+static enum store_taken
+take_back(struct spool *s, const char *const *mail_ids, size_t count)
+{
+	struct taking taking = { .spool = s };
+
+	s->waiting++;
+	store_take_back(s->store, mail_ids, count, taken_note, &taking);
+	wait_answers(s);
+	assert_int_equal(s->result, STORE_OK);
+	return taking.taken;
+}
+
+static void
+test_take_back(void **state)
+{
+	static const struct {
+		const char *reason;
+		enum item_state from;
+		bool answered;
+		enum store_taken expected;
+	} cases[] = {
+		{ "never tried", ITEM_SPOOLED, true, STORE_TAKEN },
+		{ "Postmark did not take it", ITEM_WAITING, true, STORE_TAKEN },
+		{ "held after an answer", ITEM_HELD, true, STORE_TAKEN },
+		{ "held without one", ITEM_HELD, false, STORE_TAKEN_NEVER },
+		{ "refused", ITEM_FAILED, true, STORE_TAKEN },
+		{ "on its way", ITEM_SENDING, true, STORE_TAKEN_LATER },
+		{ "may be there", ITEM_UNSURE, false, STORE_TAKEN_NEVER },
+		{ "is there", ITEM_SENT, true, STORE_TAKEN_NEVER },
+		{ "kept on purpose", ITEM_CAPTURED, true, STORE_TAKEN_NEVER },
+	};
+	struct spool *s = *state;
+	int64_t rows = 0;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char first[ITEM_ID_SIZE], second[ITEM_ID_SIZE];
+		const char *ids[] = { first, second, "01HZZZZZZZZZZZZZZZZZZZZZZZ" };
+
+		/* Beside one that could be taken back: both or none. */
+		item_in(s, cases[i].from, cases[i].answered, second);
+		item_in(s, ITEM_SPOOLED, true, first);
+		first[ULID_LEN] = second[ULID_LEN] = '\0';
+		if (take_back(s, ids, 3) != cases[i].expected)
+			fail_msg("%s", cases[i].reason);
+		rows += cases[i].expected == STORE_TAKEN ? 0 : 2;
+		assert_int_equal(sql(s, "SELECT count(*) FROM item"), rows);
+		assert_int_equal(sql(s, "SELECT count(*) FROM mail"), rows);
+		books_check(s);
+		/* Out of the way of the next: claims take the oldest. */
+		act_on_all(s, STORE_HOLD, SET(ITEM_SPOOLED));
+		act_on_all(s, STORE_DELETE, SET(ITEM_HELD));
+		rows = sql(s, "SELECT count(*) FROM item");
+	}
+}
+
+/* Files and what is shared go with it; an item that is asked about stays, and the others for it. */
+static void
+test_take_back_large(void **state)
+{
+	struct spool *s = *state;
+	struct mail *mail = mail_make("01HZZZZZZZZZZZZZZZZZZZZZZ1", 300, 100, NOW_MS);
+	const char *ids[] = { "01HZZZZZZZZZZZZZZZZZZZZZZ1" };
+
+	mail->shared.len = FILE_BYTES;
+	mail->shared.data = mem_array(FILE_BYTES + 1, 1);
+	assert_int_equal(commit(s, mail), STORE_OK);
+	assert_int_equal(claim_most(s, ITEM_SPOOLED, NOW_MS, 1, UINT64_MAX), 1);
+	settle(s, s->items[0].key, ITEM_UNSURE, NOW_MS);
+	assert_int_equal(take_back(s, ids, 1), STORE_TAKEN_NEVER);
+	assert_int_equal(claim(s, ITEM_UNSURE), 1);
+	assert_int_equal(take_back(s, ids, 1), STORE_TAKEN_LATER);
+	settle(s, s->items[0].key, ITEM_WAITING, NOW_MS + 5000);
+	assert_int_equal(count(s)->items[ITEM_SPOOLED], 299);
+	assert_int_equal(take_back(s, ids, 1), STORE_TAKEN);
+	assert_int_equal(sql(s, "SELECT count(*) FROM item"), 0);
+	assert_int_equal(sql(s, "SELECT count(*) FROM mail"), 0);
+	assert_int_equal(folder_entries(s->folder, "payload"), 0);
+	books_check(s);
+	assert_int_equal(claim(s, ITEM_SPOOLED), 0);
+}
+
 /* --- a spool of the version before -------------------------------------------------------- */
+
+/* What the items of a mail share was state 8 up to version 2. */
+static void
+test_shared_of_version_2(void **state)
+{
+	static const char *const rows[] = {
+		"INSERT INTO route(key, name) VALUES(1,'main')",
+		"INSERT INTO mail "
+		"VALUES(1,'01HZZZZZZZZZZZZZZZZZZZZZZ1',1800000000000,'a@b.example',"
+		"'l','c','h','<old@b.example>','f','s','',9)",
+		"INSERT INTO item(key, route, state, due_ms, attempt, history, put_aside,"
+		" payload_at, payload_bytes, message_bytes, ended_ms, recipients) VALUES"
+		"(1048576,1,8,0,0,0,0,1,4,4,9223372036854775807,''),"
+		"(1048577,1,1,1800000000000,0,0,0,1,3,7,0,'x@y.example'||char(10))",
+		"INSERT INTO payload VALUES(1048576,x'2c22617d'),(1048577,x'7b317d')",
+		"UPDATE tally SET number=1 WHERE what=1",
+	};
+	struct spool *s = *state;
+	char *path = mem_format("%s/spool.db", s->folder), why[300] = "";
+	sqlite3 *db;
+
+	store_close(&s->store);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(migrate_run(db, migrate_steps, 2, why, sizeof(why)), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (sqlite3_exec(db, rows[i], NULL, NULL, NULL) != SQLITE_OK)
+			fail_msg("%s", sqlite3_errmsg(db));
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	free(path);
+
+	spool_open(s);
+	books_check(s);
+	assert_int_equal(s->counts.items[ITEM_CAPTURED], 0);
+	assert_int_equal(claim(s, ITEM_SPOOLED), 1);
+	assert_int_equal(s->items[0].shared.len, 4);
+	assert_memory_equal(s->items[0].shared.data, ",\"a}", 4);
+	settle(s, s->items[0].key, ITEM_SENT, 0);
+	assert_int_equal(sql(s, "SELECT count(*) FROM item"), 1);
+	books_check(s);
+}
 
 static void
 test_older_schema(void **state)
@@ -907,6 +1105,11 @@ main(void)
 		TEST(test_routes),
 		TEST(test_kill),
 		TEST(test_write_error),
+		TEST(test_captured),
+		TEST(test_told),
+		TEST(test_take_back),
+		TEST(test_take_back_large),
+		TEST(test_shared_of_version_2),
 		TEST(test_older_schema),
 	};
 

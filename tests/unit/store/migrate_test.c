@@ -127,7 +127,7 @@ test_ours(void **state)
 
 	assert_int_equal(migrate_run(db, migrate_steps, migrate_step_count, why, sizeof(why)), 0);
 	assert_int_equal(number(db, "PRAGMA user_version"), (int)migrate_step_count);
-	assert_int_equal(number(db, "SELECT count(*) FROM tally"), 8);
+	assert_int_equal(number(db, "SELECT count(*) FROM tally"), 9);
 }
 
 int

@@ -646,7 +646,7 @@ look(void *ctx)
 
 		LOOK(store_reader_count(reader, &counts) == 0);
 		total = 0;
-		for (int i = ITEM_SPOOLED; i <= ITEM_FAILED; i++) {
+		for (int i = ITEM_SPOOLED; i < ITEM_STATES; i++) {
 			LOOK(counts.items[i] < 1000000);
 			total += counts.items[i];
 		}

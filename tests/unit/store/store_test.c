@@ -101,21 +101,259 @@ test_life(void **state)
 	assert_int_equal(count(s)->items[ITEM_SENT], 2);
 }
 
+/* --- several mails of a transaction ------------------------------------------------------- */
+
+static struct mail *
+routed(const char *route, unsigned items, size_t payload_bytes)
+{
+	struct mail *mail = mail_make(NULL, items, payload_bytes, NOW_MS);
+
+	free(mail->route);
+	mail->route = mem_string(route);
+	return mail;
+}
+
+/* Three routes, one of which keeps what it gets; the last payload is a file. */
+static struct mail *
+chain_make(const char *const ids[3])
+{
+	struct mail *first = routed("main", 2, 500);
+
+	first->next = routed("staging", 1, 500);
+	first->next->captured = true;
+	first->next->next = routed("bulk", 1, FILE_BYTES);
+	for (struct mail *m = first; ids != NULL && m != NULL; m = m->next)
+		memcpy(m->id, *ids++, ULID_SIZE);
+	return first;
+}
+
+static void
+test_chain(void **state)
+{
+	static const char *const ids[] = { "01HZZZZZZZZZZZZZZZZZZZZZZ1",
+		"01HZZZZZZZZZZZZZZZZZZZZZZ2", "01HZZZZZZZZZZZZZZZZZZZZZZ3" };
+	struct spool *s = *state;
+	struct mail *mail;
+
+	assert_int_equal(commit(s, chain_make(ids)), STORE_OK);
+	assert_int_equal(s->due, 1);
+	assert_int_equal(count(s)->commits, 1);
+	assert_int_equal(s->counts.items[ITEM_SPOOLED], 3);
+	assert_int_equal(s->counts.items[ITEM_CAPTURED], 1);
+	assert_int_equal(sql(s, "SELECT count(*) FROM mail"), 3);
+	assert_int_equal(sql(s, "SELECT count(DISTINCT route) FROM item"), 3);
+	assert_int_equal(claim(s, ITEM_SPOOLED), 2);
+	assert_string_equal(s->items[0].id, "01HZZZZZZZZZZZZZZZZZZZZZZ1-1");
+	assert_string_equal(s->items[0].reverse_path, "app@sender.example");
+
+	/* The front lost its core and asks again: nothing is new, and nobody is woken. */
+	spool_reopen(s);
+	s->due = 0;
+	assert_int_equal(commit(s, chain_make(ids)), STORE_OK);
+	assert_int_equal(s->due, 0);
+	assert_int_equal(sql(s, "SELECT count(*) FROM item"), 4);
+	assert_int_equal(folder_entries(s->folder, "payload"), 1);
+
+	/* What had been taken back, or deleted, comes with it. */
+	sql(s, "DELETE FROM item WHERE key>>20=1");
+	sql(s, "DELETE FROM payload WHERE item>>20=1");
+	sql(s, "DELETE FROM mail WHERE key=1");
+	assert_int_equal(commit(s, chain_make(ids)), STORE_OK);
+	assert_int_equal(s->due, 1);
+	assert_int_equal(sql(s, "SELECT count(*) FROM item"), 4);
+
+	/* One that is only kept wakes nobody either. */
+	mail = routed("staging", 1, 100);
+	mail->captured = true;
+	assert_int_equal(commit(s, mail), STORE_OK);
+	assert_int_equal(s->due, 1);
+}
+
+static void
+test_chain_all_or_none(void **state)
+{
+	struct spool *s = *state;
+	struct mail *mail = chain_make(NULL), *good = mail_make(NULL, 1, 100, NOW_MS);
+	struct payload *payload = &mail->next->next->items[0].payload;
+	int fd = memfd_create("short", MFD_CLOEXEC);
+
+	/* The file of the last is shorter than it says; beside it is a mail of another client. */
+	assert_int_equal(write(fd, payload->data, 100), 100);
+	free(payload->data);
+	payload->data = NULL;
+	payload->fd = fd;
+	commit_ask(s, mail);
+	wait_answers(s);
+	assert_int_equal(s->result, STORE_BROKEN);
+	assert_int_equal(s->due, 0);
+	assert_int_equal(sql(s, "SELECT count(*) FROM mail"), 0);
+	assert_int_equal(sql(s, "SELECT count(*) FROM item"), 0);
+	assert_int_equal(count(s)->items[ITEM_SPOOLED], 0);
+	assert_int_equal(s->counts.items[ITEM_CAPTURED], 0);
+	assert_int_equal(folder_entries(s->folder, "payload"), 0);
+	clock_restore();
+	for (int i = 0; commit(s, good) != STORE_OK; i++) {
+		assert_true(i < 100);
+		usleep(50000);
+		good = mail_make(NULL, 1, 100, NOW_MS);
+	}
+	assert_int_equal(sql(s, "SELECT count(*) FROM mail"), 1);
+}
+
+/* A sync that failed leaves open what is on the disk: of the chain nothing is, afterwards. */
+static void
+test_chain_forgotten(void **state)
+{
+	static const char *const ids[] = { "01HZZZZZZZZZZZZZZZZZZZZZZ1",
+		"01HZZZZZZZZZZZZZZZZZZZZZZ2", "01HZZZZZZZZZZZZZZZZZZZZZZ3" };
+	struct spool *s = *state;
+	struct mail *known = mail_make(ids[1], 1, 100, NOW_MS);
+
+	/* One of them had been stored before, and is to stay. */
+	assert_int_equal(commit(s, known), STORE_OK);
+	atomic_store(&syncs_to_fail, 1000);
+	assert_int_equal(commit(s, chain_make(ids)), STORE_BROKEN);
+	atomic_store(&syncs_to_fail, 0);
+	clock_restore();
+	for (int i = 0; commit(s, mail_make(NULL, 1, 100, NOW_MS)) != STORE_OK; i++) {
+		assert_true(i < 100);
+		usleep(50000);
+	}
+	assert_int_equal(sql(s, "SELECT count(*) FROM mail"), 2);
+	assert_int_equal(
+	    sql(s, "SELECT count(*) FROM mail WHERE id='01HZZZZZZZZZZZZZZZZZZZZZZ2'"), 1);
+	assert_int_equal(count(s)->items[ITEM_SPOOLED], 2);
+	assert_int_equal(s->counts.items[ITEM_CAPTURED], 0);
+	assert_int_equal(commit(s, chain_make(ids)), STORE_OK);
+	assert_int_equal(sql(s, "SELECT count(*) FROM mail"), 4);
+	assert_int_equal(count(s)->items[ITEM_CAPTURED], 0); /* the first of that id counts */
+}
+
+/* --- captured ----------------------------------------------------------------------------- */
+
+static void
+test_captured(void **state)
+{
+	struct spool *s = *state;
+	struct mail *mail = mail_make(NULL, 3, FILE_BYTES, NOW_MS);
+
+	mail->captured = true;
+	assert_int_equal(commit(s, mail), STORE_OK);
+	assert_int_equal(count(s)->items[ITEM_CAPTURED], 3);
+	assert_int_equal(s->counts.items[ITEM_SPOOLED], 0);
+	assert_int_equal(s->counts.oldest_ms, 0);
+	assert_int_equal(sql(s, "SELECT count(*) FROM item WHERE ended_ms=1800000000000"), 3);
+	assert_int_equal(
+	    sql(s, "SELECT count(*) FROM attempt WHERE verdict=8 AND attempt=0 AND line=1"
+		   " AND answer='captured by route main'"),
+	    3);
+
+	/* Never due, not even at the next start. */
+	assert_int_equal(claim(s, ITEM_SPOOLED), 0);
+	assert_int_equal(claim(s, ITEM_UNSURE), 0);
+	assert_int_equal(next_due(s, ITEM_SPOOLED), INT64_MAX);
+	spool_reopen(s);
+	assert_int_equal(count(s)->items[ITEM_CAPTURED], 3);
+	assert_int_equal(s->counts.oldest_ms, 0);
+
+	/* Kept as long as what has ended, and gone with its files. */
+	s->waiting++;
+	store_purge(s->store, NOW_MS, done_note, s);
+	wait_answers(s);
+	assert_int_equal(count(s)->items[ITEM_CAPTURED], 3);
+	s->waiting++;
+	store_purge(s->store, NOW_MS + 1, done_note, s);
+	wait_answers(s);
+	assert_int_equal(count(s)->items[ITEM_CAPTURED], 0);
+	assert_int_equal(sql(s, "SELECT count(*) FROM mail"), 0);
+	assert_int_equal(sql(s, "SELECT count(*) FROM attempt"), 0);
+	assert_int_equal(folder_entries(s->folder, "payload"), 0);
+}
+
+/* --- routes that nobody has any more ------------------------------------------------------ */
+
+struct strays {
+	struct spool *spool;
+	unsigned count;
+	char text[200];
+};
+
+static void
+strays_note(void *ctx, enum store_result result, const struct store_stray *strays, size_t count)
+{
+	struct strays *note = ctx;
+	size_t len = 0;
+
+	assert_int_equal(result, STORE_OK);
+	note->text[0] = '\0';
+	for (size_t i = 0; i < count; i++)
+		len += (size_t)snprintf(note->text + len, sizeof(note->text) - len, "%s=%llu ",
+		    strays[i].route, (unsigned long long)strays[i].items);
+	done_note(note->spool, result);
+}
+
+static const char *
+strays_of(struct spool *s, struct strays *note, const char *known)
+{
+	struct strlist names = { 0 };
+
+	strlist_add(&names, "default");
+	strlist_add(&names, known);
+	note->spool = s;
+	s->waiting++;
+	store_strays(s->store, &names, strays_note, note);
+	strlist_free(&names);
+	wait_answers(s);
+	return note->text;
+}
+
+static void
+test_strays(void **state)
+{
+	struct spool *s = *state;
+	struct strays note;
+	struct mail *captured = routed("staging", 1, 100);
+
+	assert_string_equal(strays_of(s, &note, "main"), "");
+	captured->captured = true;
+	captured->next = routed("bulk", 3, 100);
+	assert_int_equal(commit(s, captured), STORE_OK);
+	assert_int_equal(commit(s, routed("main", 4, 100)), STORE_OK);
+	assert_string_equal(strays_of(s, &note, "main"), "bulk=3 ");
+	assert_string_equal(strays_of(s, &note, "bulk"), "main=4 ");
+
+	/* Whoever is waiting, held or unsure needs its route; who has ended does not. */
+	assert_int_equal(claim(s, ITEM_SPOOLED), 4);
+	{
+		int64_t keys[4];
+
+		for (size_t i = 0; i < 4; i++)
+			keys[i] = s->items[i].key;
+		settle(s, keys[0], ITEM_WAITING, NOW_MS + 1);
+		settle(s, keys[1], ITEM_UNSURE, NOW_MS + 1);
+		settle(s, keys[2], ITEM_HELD, 0);
+		settle(s, keys[3], ITEM_SENT, 0);
+	}
+	assert_string_equal(strays_of(s, &note, "bulk"), "main=3 ");
+}
+
 static void
 test_kind(void **state)
 {
 	struct spool *s = *state;
-	struct mail *mail = mail_make(NULL, 2, 100, NOW_MS - 5);
+	struct mail *mail = mail_make(NULL, 3, 100, NOW_MS - 5);
 
 	mail->items[1].kind = ITEM_TEMPLATE;
+	mail->items[2].kind = ITEM_SMTP;
 	assert_int_equal(commit(s, mail), STORE_OK);
 	spool_reopen(s);
-	assert_int_equal(claim(s, ITEM_SPOOLED), 2);
+	assert_int_equal(claim(s, ITEM_SPOOLED), 3);
 	assert_int_equal(s->items[0].kind, ITEM_EMAIL);
 	assert_int_equal(s->items[1].kind, ITEM_TEMPLATE);
+	assert_int_equal(s->items[2].kind, ITEM_SMTP);
 	assert_int_equal(s->items[0].since_ms, NOW_MS - 5);
 	spool_reopen(s);
-	assert_int_equal(claim(s, ITEM_UNSURE), 2);
+	assert_int_equal(claim(s, ITEM_UNSURE), 3);
 	assert_int_equal(s->items[1].kind, ITEM_TEMPLATE);
 	assert_int_equal(s->items[1].since_ms, NOW_MS - 5);
 }
@@ -477,7 +715,7 @@ test_shared_lost(void **state)
 	mail->shared.data = mem_array(201, 1);
 	assert_int_equal(commit(s, mail), STORE_OK);
 	store_close(&s->store);
-	sql(s, "DELETE FROM item WHERE state=8");
+	sql(s, "DELETE FROM item WHERE state=0");
 	spool_open(s);
 	assert_int_equal(claim(s, ITEM_SPOOLED), 0);
 	assert_int_equal(count(s)->put_aside, 2);
@@ -740,7 +978,7 @@ test_kill(void **state)
 		    atomic_load(&told->committed) + 40 * (round + 1));
 		assert_true(s->counts.items[ITEM_SENT] >= atomic_load(&told->sent));
 		assert_int_equal(sql(s, "SELECT count(*) FROM item"), all);
-		for (int i = ITEM_SPOOLED; i <= ITEM_FAILED; i++) {
+		for (int i = ITEM_SPOOLED; i < ITEM_STATES; i++) {
 			char *query = mem_format("SELECT count(*) FROM item WHERE state=%d", i);
 
 			assert_int_equal(sql(s, query), s->counts.items[i]);
@@ -1060,6 +1298,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_life),
 		TEST(test_kind),
+		TEST(test_chain),
+		TEST(test_chain_all_or_none),
+		TEST(test_chain_forgotten),
+		TEST(test_captured),
+		TEST(test_strays),
 		TEST(test_same_mail_twice),
 		TEST(test_group_commit),
 		TEST(test_claim_limits),
