@@ -794,11 +794,11 @@ manual_option(const struct option_section *s, const struct option_row *o, struct
 	buf_addc(&line, '.');
 	print_roff(line.data, LINE_WIDTH, out);
 	buf_clear(&line);
-	/* In one line: the folders in it are as long as those of the build. */
+	/* In one line where it may be a folder, which is as long as that of the build. */
 	buf_adds(&line, "Default: ");
 	option_print_preset(s, o, &line);
 	buf_addc(&line, '.');
-	print_roff(line.data, SIZE_MAX, out);
+	print_roff(line.data, o->kind == OPTION_LIST ? LINE_WIDTH : SIZE_MAX, out);
 	buf_free(&line);
 	if (o->reload == RELOAD_RESTART)
 		buf_adds(out, "A change needs a restart.\n");

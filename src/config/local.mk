@@ -21,12 +21,16 @@ libconfig_a_SOURCES = \
 
 CONFIG_TEST_LIBS = libconfig.a libbase.a $(CMOCKA_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) \
 	$(EVENT_LIBS) $(SECCOMP_LIBS)
-check_PROGRAMS += tests/unit/config/config_test tests/unit/config/documents_test
-TESTS += tests/unit/config/config_test tests/unit/config/documents_test
+check_PROGRAMS += tests/unit/config/config_test tests/unit/config/documents_test \
+	tests/unit/config/routes_test
+TESTS += tests/unit/config/config_test tests/unit/config/documents_test \
+	tests/unit/config/routes_test
 tests_unit_config_config_test_SOURCES = tests/unit/config/config_test.c
 tests_unit_config_config_test_LDADD = $(CONFIG_TEST_LIBS)
 tests_unit_config_documents_test_SOURCES = tests/unit/config/documents_test.c
 tests_unit_config_documents_test_LDADD = $(CONFIG_TEST_LIBS)
+tests_unit_config_routes_test_SOURCES = tests/unit/config/routes_test.c
+tests_unit_config_routes_test_LDADD = $(CONFIG_TEST_LIBS)
 
 # Writes etc/pmrelay.conf and the options of doc/pmrelay.conf.5 from the table.
 .PHONY: documents

@@ -119,14 +119,12 @@ skip_string(struct parse *p, char *at, char *end, unsigned *line)
 		}
 		if (*at == '\\') {
 			at++;
+			/* In '...' \\ and \' mean the second character, and \d itself. */
+			if (at < end && quote == '\'' && *at != '\n' && *at != '\0')
+				continue;
 			if (at >= end || strchr("\\\"'$", *at) == NULL || *at == '\0') {
 				fail(p, *line,
 				    "found a \\ in a string, wanted \\\\, \\\", \\' or \\$ there");
-				return NULL;
-			}
-			if (quote == '\'' && *at != '\\' && *at != '\'') {
-				fail(p, *line,
-				    "found a \\ in a '...' string, wanted \\\\ or \\' there");
 				return NULL;
 			}
 		}

@@ -20,6 +20,7 @@ include tests/fuzz/httpd.mk
 include tests/fuzz/control.mk
 include tests/fuzz/mustache.mk
 include tests/fuzz/pattern.mk
+include tests/fuzz/routing.mk
 include tests/fuzz/sandbox_api.mk
 include tests/fuzz/values.mk
 
