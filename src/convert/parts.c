@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "mail/mime.h"
+#include "mail/plain.h"
 #include "mail/refusal.h"
 #include "convert/convert.h"
 #include "convert/ledger.h"
@@ -82,8 +83,14 @@ static const struct {
 	{ "application/pkcs7-mime", "smime.p7m" },
 	{ "application/x-pkcs7-mime", "smime.p7m" },
 	{ "application/ms-tnef", "winmail.dat" },
+	{ "application/vnd.ms-tnef", "winmail.dat" },
 	{ "message/delivery-status", "delivery-status.txt" },
+	{ "message/global-delivery-status", "delivery-status.txt" },
 	{ "message/disposition-notification", "disposition-notification.txt" },
+	{ "message/feedback-report", "feedback-report.txt" },
+	{ "message/external-body", "external-body.txt" },
+	{ "message/partial", "partial.eml" },
+	{ "message/global-headers", "headers.txt" },
 	{ "text/rfc822-headers", "headers.txt" },
 	{ "text/calendar", "invite.ics" },
 };
@@ -301,21 +308,40 @@ attachment_type(const struct mime_part *part)
 	return buf_take(&out, NULL);
 }
 
+/* RFC 8551 3.2.2: opaque signing and a bag of certificates have the type of encryption. */
+static void
+smime_note(struct reading *r, const struct mime_part *part)
+{
+	char *kind = mime_part_parameter(part, "smime-type");
+
+	if (kind == NULL || !text_same(kind, "certs-only"))
+		ledger_note(r->ledger, kind != NULL && text_same(kind, "signed-data")
+					   ? LEDGER_SIGNED
+					   : LEDGER_ENCRYPTED);
+	free(kind);
+}
+
+static void
+attachment_note(struct reading *r, const struct mime_part *part, const char *name)
+{
+	if (strcmp(part->type, "text/calendar") == 0)
+		ledger_note(r->ledger, LEDGER_CALENDAR);
+	else if (strcmp(part->type, "application/ms-tnef") == 0 ||
+		 strcmp(part->type, "application/vnd.ms-tnef") == 0 ||
+		 text_same(name, "winmail.dat"))
+		ledger_note(r->ledger, LEDGER_TNEF);
+	else if (strcmp(part->type, "application/pkcs7-mime") == 0 ||
+		 strcmp(part->type, "application/x-pkcs7-mime") == 0)
+		smime_note(r, part);
+	if (part->kind == MIME_MESSAGE)
+		ledger_note(r->ledger, LEDGER_MESSAGES);
+}
+
 static void
 attach(struct reading *r, const struct mime_part *part, bool related)
 {
 	struct parts *parts = r->parts;
 	struct attachment *to;
-
-	if (strcmp(part->type, "text/calendar") == 0)
-		ledger_note(r->ledger, LEDGER_CALENDAR);
-	else if (strcmp(part->type, "application/ms-tnef") == 0)
-		ledger_note(r->ledger, LEDGER_TNEF);
-	else if (strcmp(part->type, "application/pkcs7-mime") == 0 ||
-		 strcmp(part->type, "application/x-pkcs7-mime") == 0)
-		ledger_note(r->ledger, LEDGER_ENCRYPTED);
-	if (part->kind == MIME_MESSAGE)
-		ledger_note(r->ledger, LEDGER_MESSAGES);
 
 	if (parts->attachment_count == r->attachment_room) {
 		r->attachment_room = r->attachment_room == 0 ? 4 : r->attachment_room * 2;
@@ -323,6 +349,7 @@ attach(struct reading *r, const struct mime_part *part, bool related)
 		    mem_resize(parts->attachments, r->attachment_room, sizeof(*parts->attachments));
 	}
 	char *name = attachment_name(r, part);
+	attachment_note(r, part, name);
 	to = &parts->attachments[parts->attachment_count++];
 	*to = (struct attachment){ .name = name, .part = part };
 	to->content_type = attachment_type(part);
@@ -347,26 +374,51 @@ attach_all(struct reading *r, size_t index, bool related)
 /* --- bodies --------------------------------------------------------------- */
 
 static bool
+is_enriched(const struct mime_part *part)
+{
+	return strcmp(part->type, "text/enriched") == 0 || strcmp(part->type, "text/richtext") == 0;
+}
+
+static bool
 is_body_type(const struct mime_part *part)
 {
-	return strcmp(part->type, "text/plain") == 0 || strcmp(part->type, "text/html") == 0;
+	return strcmp(part->type, "text/plain") == 0 || strcmp(part->type, "text/html") == 0 ||
+	       is_enriched(part);
+}
+
+/* RFC 2046 4.1.4: text of a kind that is not known is text; but not what is read by programs. */
+static bool
+is_readable(const struct mime_part *part)
+{
+	static const char *const files[] = { "text/calendar", "text/vcard", "text/x-vcard",
+		"text/directory", "text/rtf", "text/rfc822-headers" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
+		if (strcmp(part->type, files[i]) == 0)
+			return false;
+	return strncmp(part->type, "text/", 5) == 0;
+}
+
+static bool
+has_name(const struct mime_part *part)
+{
+	char *name = mime_part_file_name(part);
+	bool named = name != NULL && name[0] != '\0';
+
+	free(name);
+	return named;
 }
 
 /* Shown in the mail itself, and not as a file beside it. */
 static bool
 is_body(const struct mime *mime, const struct mime_part *part)
 {
-	char *name;
-	bool named;
-
-	if (part->kind != MIME_LEAF || !is_body_type(part) || mime_part_is_attachment(part))
+	if (part->kind != MIME_LEAF || mime_part_is_attachment(part))
 		return false;
+	/* The whole mail. */
 	if (part == &mime->parts[0])
-		return true;
-	name = mime_part_file_name(part);
-	named = name != NULL && name[0] != '\0';
-	free(name);
-	return !named;
+		return is_body_type(part) || (is_readable(part) && !has_name(part));
+	return is_body_type(part) && !has_name(part);
 }
 
 static void
@@ -440,10 +492,13 @@ content_join(struct reading *r, struct content *to, struct content *more)
 		}
 	}
 	/* A footer alone would pose as the whole text where the first part has HTML only. */
-	if (to->has_text && more->has_text) {
+	if (to->has_text) {
 		if (to->text.len > 0 && to->text.data[to->text.len - 1] != '\n')
 			buf_addc(&to->text, '\n');
-		buf_add(&to->text, more->text.data, more->text.len);
+		if (more->has_text)
+			buf_add(&to->text, more->text.data, more->text.len);
+		else
+			plain_add_html(&to->text, more->html.data, more->html.len);
 	}
 }
 
@@ -462,6 +517,14 @@ body_read(struct reading *r, const struct mime_part *part, struct content *out)
 	if (strcmp(part->type, "text/html") == 0) {
 		r->ledger->undecodable += mime_part_text(part, &out->html);
 		out->has_html = true;
+	} else if (is_enriched(part)) {
+		struct buf marked;
+
+		buf_init(&marked, SIZE_MAX / 4);
+		r->ledger->undecodable += mime_part_text(part, &marked);
+		plain_add_enriched(&out->text, marked.data, marked.len);
+		buf_free(&marked);
+		out->has_text = true;
 	} else {
 		r->ledger->undecodable += mime_part_text(part, &out->text);
 		out->has_text = true;
@@ -482,6 +545,33 @@ visit_body(struct reading *r, size_t index, bool related, struct content *out)
 		visit(r, index, related, out);
 }
 
+/* What is neither text nor HTML.  The same in yet another format (AMP) is of no use as a file; an
+ * invitation is. */
+static void
+alternative_drop(struct reading *r, const struct mime_part *part, bool related)
+{
+	static const char *const formats[] = { "text/x-amp-html", "text/watch-html",
+		"text/enriched", "text/richtext" };
+
+	if (strcmp(part->type, "text/calendar") != 0)
+		ledger_note(r->ledger, LEDGER_ALTERNATIVES);
+	for (size_t i = 0; i < G_N_ELEMENTS(formats); i++)
+		if (strcmp(part->type, formats[i]) == 0 && !mime_part_is_attachment(part))
+			return;
+	attach(r, part, related);
+}
+
+static bool
+has_plain(const struct reading *r, size_t index)
+{
+	const struct mime_part *parts = r->mime->parts;
+
+	for (size_t i = index + 1; i < parts[index].end; i = parts[i].end)
+		if (strcmp(parts[i].type, "text/plain") == 0)
+			return true;
+	return false;
+}
+
 static void
 visit_alternative(struct reading *r, size_t index, bool related, struct content *out)
 {
@@ -490,13 +580,11 @@ visit_alternative(struct reading *r, size_t index, bool related, struct content 
 	for (size_t i = index + 1; i < parts[index].end; i = parts[i].end) {
 		struct content one;
 
-		if (parts[i].kind == MIME_LEAF && !is_body_type(&parts[i])) {
-			/* A mail in another format (AMP) is of no use as a file; an invitation is.
-			 */
-			if (strcmp(parts[i].type, "text/calendar") != 0)
-				ledger_note(r->ledger, LEDGER_ALTERNATIVES);
-			if (strcmp(parts[i].type, "text/x-amp-html") != 0)
-				attach(r, &parts[i], related);
+		bool enriched = is_enriched(&parts[i]);
+
+		if (parts[i].kind == MIME_LEAF &&
+		    (enriched ? has_plain(r, index) : !is_body_type(&parts[i]))) {
+			alternative_drop(r, &parts[i], related);
 			continue;
 		}
 		content_init(&one);

@@ -7,6 +7,7 @@ libmail_a_SOURCES = \
 	src/mail/mail.c src/mail/mail.h \
 	src/mail/mime.c src/mail/mime.h \
 	src/mail/parameter.c src/mail/parameter.h \
+	src/mail/plain.c src/mail/plain.h \
 	src/mail/refusal.c src/mail/refusal.h \
 	src/mail/tree.c src/mail/tree.h
 
