@@ -5,7 +5,7 @@
  *	corpus_test [--print FOLDER] [NAME...]
  *
  * --print writes what became of each mail, in the form of the expectations, for oracle.py; then
- * nothing is compared.
+ * nothing is compared, and known failures are left out.
  */
 
 #include <glib.h>
@@ -31,6 +31,7 @@
  * test fails then.
  */
 static const char *const known_failures[] = {
+	"nodemailer-watch-html",
 	NULL,
 };
 
@@ -417,9 +418,12 @@ main(int argc, char **argv)
 	}
 	for (guint i = 0; i < names->len; i++) {
 		const char *name = g_ptr_array_index(names, i);
-		bool good = mail_test(folder, name, print);
+		bool is_known = is_known_failure(name), good;
 
-		if (is_known_failure(name) && print == NULL) {
+		if (is_known && print != NULL)
+			continue;
+		good = mail_test(folder, name, print);
+		if (is_known) {
 			known += !good;
 			failed += good;
 			printf("%s %u - %s # TODO known failure\n", good ? "not ok" : "ok", i + 1,

@@ -1,0 +1,360 @@
+#!/usr/bin/env python3
+"""What Python's email package makes of the corpus, against what the conversion made.
+
+Python reads the MIME: the tree, the transfer encodings, the parameters, the charsets.  Only the
+rules of doc/mapping.md are written down here once more, so that GMime, iconv and the relay's own
+code are judged by something that shares nothing with them.  Bodies, subject, and of each attachment
+name, type, id and hash must agree.
+"""
+import email
+import email.header
+import email.policy
+import hashlib
+import html as html_module
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MAILS = os.path.join(os.environ.get("top_srcdir", os.path.join(HERE, "..", "..")),
+                     "tests", "corpus", "mails")
+BUILT = os.environ.get("top_builddir", os.path.join(HERE, "..", ".."))
+
+# Labels that Python does not know, and those whose senders mean a superset (Encoding Standard).
+CODECS = {
+    "ascii": "cp1252", "us-ascii": "cp1252", "iso-8859-1": "cp1252", "latin1": "cp1252",
+    "iso8859-1": "cp1252", "iso_8859-1": "cp1252", "iso_8859-1:1987": "cp1252",
+    "iso-8859-9": "cp1254", "iso-8859-8-i": "iso-8859-8", "windows-874": "cp874",
+    "tis-620": "cp874", "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030",
+    "cp936": "gb18030", "hz-gb-2312": "hz", "euc-kr": "cp949", "ks_c_5601-1987": "cp949",
+    "korean": "cp949", "x-windows-949": "cp949", "shift_jis": "cp932", "x-sjis": "cp932",
+    "windows-31j": "cp932", "big5": "big5hkscs", "big5-hkscs": "big5hkscs",
+    "macintosh": "mac_roman", "x-mac-roman": "mac_roman", "x-mac-cyrillic": "mac_cyrillic",
+    "x-mac-ce": "mac_latin2", "x-mac-greek": "mac_greek", "x-mac-turkish": "mac_turkish",
+    "koi8r": "koi8-r", "koi8": "koi8-r", "x-cp1251": "cp1251",
+    "unicode-1-1-utf-7": "utf-7", "iso-2022-jp-1": "iso2022_jp_1",
+}
+
+
+def decode(data, charset):
+    charset = (charset or "").lower()
+    if charset in ("", "us-ascii", "ascii"):
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError:
+            charset = "iso-8859-1"
+    return data.decode(CODECS.get(charset, charset), "replace")
+
+
+class Raw(email.policy.Compat32):
+    """Header values as they are: Python's own reading loses bytes that are not ASCII."""
+
+    def header_fetch_parse(self, name, value):
+        return value
+
+
+def words(value):
+    """A header value with its encoded words decoded."""
+    value = re.sub(r"\r?\n(?=[ \t])", "", str(value))
+    if any(0xDC80 <= ord(c) < 0xDD00 for c in value):
+        value = decode(value.encode("utf-8", "surrogateescape"), None)
+    if "=?" not in value:
+        return value.strip(" ")
+    out, pending, before = [], b"", None
+    for text, charset in email.header.decode_header(value):
+        if isinstance(text, str):
+            out.append(text)
+            continue
+        charset = charset and charset.split("*")[0].lower()
+        if charset != before and pending:
+            out.append(decode(pending, before))
+            pending = b""
+        if charset is None:
+            # decode_header() hands out the ordinary text between as raw-unicode-escape.
+            out.append(text.decode("raw-unicode-escape"))
+        else:
+            pending += text
+        before = charset
+    if pending:
+        out.append(decode(pending, before))
+    return re.sub(r"[\x00-\x1f\x7f\x80-\x9f\u2028\u2029]", " ", "".join(out)).strip(" ")
+
+
+# --- parts ----------------------------------------------------------------------
+
+def kind(part):
+    return part.get_content_type()
+
+
+def parameter(part, name, field="content-type"):
+    found = [value for key, value in part.get_params([], field) if key.lower() == name]
+    if not found:
+        return None
+    # RFC 6266 4.3: the one that RFC 2231 encodes is the better.
+    value = next((v for v in found if isinstance(v, tuple)), found[0])
+    if isinstance(value, tuple):
+        charset, _, text = value
+        value = decode(text.encode("latin-1"), charset)
+    return words(value)
+
+
+def disposition(part):
+    return (part.get_content_disposition() or "").lower()
+
+
+def file_name(part):
+    return parameter(part, "filename", "content-disposition") or parameter(part, "name")
+
+
+def is_message(part):
+    return kind(part) in ("message/rfc822", "message/global", "message/news")
+
+
+def content(part):
+    if not part.is_multipart():
+        return part.get_payload(decode=True)
+    # Python reads a message within; what it writes again is what it has read, byte for byte.
+    policy = Raw(linesep="\r\n", max_line_length=None, mangle_from_=False)
+    return (b"x: y\r\n" + part.as_bytes(policy=policy)).split(b"\r\n\r\n", 1)[1]
+
+
+def flowed(text, delsp):
+    """RFC 3676 4.2 to 4.6."""
+    out, depth, joined = [], 0, False
+    for line in text.split("\n"):
+        quotes = len(line) - len(line.lstrip(">"))
+        rest = line[quotes:]
+        if rest.startswith(" "):
+            rest = rest[1:]
+        signature = rest == "-- "
+        if joined and quotes == depth and not signature:
+            out[-1] += rest
+        else:
+            out.append(">" * quotes + (" " if quotes and rest else "") + rest)
+        depth = quotes
+        joined = rest.endswith(" ") and not signature
+        if joined and delsp:
+            out[-1] = out[-1][:-1]
+    return "\n".join(out)
+
+
+def text(part):
+    value = decode(part.get_payload(decode=True), parameter(part, "charset"))
+    value = value.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    value = value.replace("\0", "")
+    if kind(part) == "text/plain" and (parameter(part, "format") or "").lower() == "flowed":
+        value = flowed(value, (parameter(part, "delsp") or "").lower() == "yes")
+    return value
+
+
+# --- the rules ------------------------------------------------------------------
+
+NAMES = {
+    "application/pgp-signature": "signature.asc", "application/pgp-encrypted": "version.txt",
+    "application/pkcs7-signature": "smime.p7s", "application/pkcs7-mime": "smime.p7m",
+    "application/ms-tnef": "winmail.dat", "message/delivery-status": "delivery-status.txt",
+    "message/disposition-notification": "disposition-notification.txt",
+    "text/rfc822-headers": "headers.txt", "text/calendar": "invite.ics",
+}
+EXTENSIONS = {
+    "text/plain": "txt", "text/html": "html", "application/pdf": "pdf", "image/png": "png",
+    "image/gif": "gif", "text/csv": "csv", "text/enriched": "txt", "text/vcard": "vcf",
+    "image/jpeg": "jpg", "audio/mpeg": "mp3", "text/markdown": "md", "application/json": "json",
+}
+RENDERINGS = ("text/x-amp-html", "text/watch-html")
+HIDDEN = "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+
+
+def settled_name(name):
+    name = re.split(r"[/\\]", name or "")[-1]
+    name = "".join("_" if c in ':"<>|' else c for c in name if c not in HIDDEN)
+    if len(name.encode()) > 200:
+        stem, dot, extension = name.rpartition(".")
+        name = stem.encode()[:200 - len(dot + extension)].decode(errors="ignore") + dot + extension
+    return name.rstrip(". ").strip(" ")
+
+
+class Reading:
+    def __init__(self, root):
+        self.root = root
+        self.attachments = []
+        text, html = self.visit(root)
+        blank = lambda body: body is None or all(c <= " " for c in body)
+        if blank(html):
+            html = None
+        if blank(text):
+            text = None
+        if html is not None:
+            for one in self.attachments:
+                if one["id"] and "ContentID" not in one and re.search(
+                        "cid:" + re.escape(one["id"]) + r"(?=[\"'<> )\t\r\n,]|$)", html):
+                    one["ContentID"] = "cid:" + one["id"]
+        for one in self.attachments:
+            del one["id"]
+        if text is None and html is None:
+            text = "."
+        self.text, self.html = text, html
+
+    def attach(self, part, related=False):
+        name = settled_name(file_name(part))
+        if is_message(part):
+            name = name or "message.eml"
+            if not name.lower().endswith(".eml"):
+                name += ".eml"
+        elif not name:
+            name = NAMES.get(kind(part)) or \
+                f"attachment-{len(self.attachments) + 1}.{EXTENSIONS.get(kind(part), 'dat')}"
+        type_text = kind(part)
+        for key in ("charset", "method", "component", "smime-type"):
+            value = parameter(part, key)
+            if value and re.fullmatch(r"[^\x00-\x20()<>@,;:\\\"/\[\]?=\x7f-\U0010ffff]{1,100}",
+                                      value):
+                type_text += f"; {key}={value}"
+        identifier = re.sub(r"[ <>\"\t]", "", words(part.get("Content-ID", ""))) or None
+        data = content(part)
+        one = {"Name": name, "ContentType": type_text, "id": identifier, "bytes": len(data),
+               "sha256": hashlib.sha256(data).hexdigest()}
+        if identifier and (related or (disposition(part) == "inline" and
+                                       kind(part).startswith("image/"))):
+            one["ContentID"] = "cid:" + identifier
+        self.attachments.append(one)
+        return None, None
+
+    def attach_all(self, part):
+        for leaf in ([part] if not self.is_multipart(part) else part.get_payload()):
+            if self.is_multipart(leaf):
+                self.attach_all(leaf)
+            else:
+                self.attach(leaf)
+        return None, None
+
+    @staticmethod
+    def is_multipart(part):
+        return part.is_multipart() and part.get_content_maintype() == "multipart"
+
+    def may_be_body(self, part):
+        return not self.is_multipart(part) and kind(part) in ("text/plain", "text/html") and \
+            disposition(part) != "attachment"
+
+    def body(self, part):
+        return (None, text(part)) if kind(part) == "text/html" else (text(part), None)
+
+    def visit(self, part, related=False, in_place_of_body=False):
+        if not self.is_multipart(part):
+            if self.may_be_body(part) and (in_place_of_body or part is self.root or
+                                           not file_name(part)):
+                return self.body(part)
+            return self.attach(part, related)
+        children = part.get_payload()
+        if kind(part) == "multipart/alternative":
+            return self.alternative(children, related)
+        if kind(part) == "multipart/related":
+            return self.related(part, children)
+        if kind(part) == "multipart/encrypted":
+            return self.attach_all(part)
+        if kind(part) == "multipart/signed":
+            out = self.visit(children[0], related)
+            for signature in children[1:]:
+                self.attach_all(signature)
+            return out
+        out = (None, None)
+        for child in children:
+            out = self.join(out, self.visit(child, related))
+        return out
+
+    def alternative(self, children, related):
+        best = [None, None]
+        for child in children:
+            if not self.is_multipart(child) and kind(child) not in ("text/plain", "text/html"):
+                if kind(child) not in RENDERINGS:
+                    self.attach(child, related)
+                continue
+            taken = best[1 if kind(child) == "text/html" else 0] is not None
+            found = self.visit(child, related, in_place_of_body=not taken)
+            for i in (0, 1):
+                if found[i] is not None and (best[i] is None or found[i].strip()):
+                    best[i] = found[i]
+        return tuple(best)
+
+    def related(self, part, children):
+        start = (parameter(part, "start") or "").strip("<>")
+        root = next((c for c in children
+                     if start and c.get("Content-ID", "").strip(" <>") == start), children[0])
+        out = self.visit(root, True, in_place_of_body=True)
+        for child in children:
+            if child is root:
+                continue
+            if self.is_multipart(child) or (out == (None, None) and self.may_be_body(child) and
+                                            not file_name(child)):
+                out = self.join(out, self.visit(child, True))
+            else:
+                self.attach(child, True)
+        return out
+
+    @staticmethod
+    def join(first, more):
+        def escaped(body):
+            return '<div style="white-space: pre-wrap">' + \
+                html_module.escape(body, quote=False) + "</div>\n"
+
+        if more == (None, None):
+            return first
+        if first == (None, None):
+            return more
+        text, html = first
+        if html is not None or more[1] is not None:
+            if html is None:
+                html = escaped(text)
+            added = more[1] if more[1] is not None else escaped(more[0])
+            at = html.lower().rfind("</body>")
+            at = len(html) if at < 0 else at
+            html = html[:at] + added + html[at:]
+        if text is not None and more[0] is not None:
+            if text and not text.endswith("\n"):
+                text += "\n"
+            text += more[0]
+        return text, html
+
+
+# --- the comparison --------------------------------------------------------------
+
+def main():
+    compared, left_out, failed = 0, 0, 0
+    with tempfile.TemporaryDirectory() as made:
+        subprocess.run([os.path.join(BUILT, "tests", "corpus", "corpus_test"), "--print", made],
+                       check=True, stdout=subprocess.DEVNULL)
+        for name in sorted(f[:-5] for f in os.listdir(MAILS) if f.endswith(".json")):
+            with open(os.path.join(MAILS, name + ".json"), encoding="utf-8") as file:
+                record = json.load(file)
+            if not os.path.exists(os.path.join(made, name + ".json")):
+                left_out += 1  # a known failure of corpus_test
+                continue
+            with open(os.path.join(made, name + ".json"), encoding="utf-8") as file:
+                got = json.load(file)["expect"]
+            with open(os.path.join(MAILS, name + ".eml"), "rb") as file:
+                message = email.message_from_bytes(file.read(), policy=Raw())
+            if "malformed" in record or "oracle" in record or isinstance(record["expect"], str) \
+                    or any("smtp-bytes" in item for item in got):
+                left_out += 1
+                continue
+            compared += 1
+            reading = Reading(message)
+            wanted = {"Subject": words(message.get("Subject", "")), "TextBody": reading.text,
+                      "HtmlBody": reading.html, "Attachments": reading.attachments}
+            for item in got:
+                wrong = [key for key, value in wanted.items() if (item.get(key) or None) !=
+                         (value or None)]
+                if not wrong:
+                    continue
+                failed += 1
+                for key in wrong:
+                    print(f"{name}: {key}\n    Python has {wanted[key]!r}\n    the relay  "
+                          f"{item.get(key)!r}")
+    print(f"{compared - failed} passed, {failed} failed, {left_out} skipped")
+    return 0 if compared > 0 and failed == 0 else 1
+
+
+sys.exit(main())
