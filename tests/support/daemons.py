@@ -380,8 +380,9 @@ class Relay(Program):
     """pmrelayd with settings for tests; settings are merged section by section over them."""
 
     def __init__(self, folder, postmark_port, settings=None, port=None, environment=None, wait=True,
-                 before=None):
+                 before=None, more=""):
         need("pmrelayd")
+        self.more = more  # as it stands in a file, after the settings
         self.folder = folder
         self.port = port or free_port()
         self.spool = os.path.join(folder, "spool")
@@ -413,7 +414,7 @@ class Relay(Program):
     def write_config(self, settings):
         with open(self.config_path, "w") as f:
             os.chmod(self.config_path, 0o600)
-            f.write(config_text(settings))
+            f.write(config_text(settings) + self.more)
 
     def await_log(self, pattern, timeout_s=30):
         return self.await_text(self.log, pattern, timeout_s)
@@ -460,7 +461,7 @@ class Relay(Program):
 
     def again(self, postmark_port):
         """The same spool, port and settings once more, after the end of the first."""
-        return Relay(self.folder, postmark_port, self.settings, self.port)
+        return Relay(self.folder, postmark_port, self.settings, self.port, more=self.more)
 
 
 def load(relay_or_port, *options, wait=True, log=None):
