@@ -43,6 +43,12 @@ TESTS += tests/unit/postmark/search_test
 tests_unit_postmark_search_test_SOURCES = tests/unit/postmark/search_test.c
 tests_unit_postmark_search_test_LDADD = $(postmark_test_libs)
 
+check_PROGRAMS += tests/unit/postmark/smtp_test
+TESTS += tests/unit/postmark/smtp_test
+tests_unit_postmark_smtp_test_SOURCES = tests/unit/postmark/smtp_test.c \
+	tests/unit/postmark/smtp_server.c tests/unit/postmark/smtp_server.h
+tests_unit_postmark_smtp_test_LDADD = $(postmark_test_libs) $(TLS_LIBS)
+
 check_PROGRAMS += tests/unit/postmark/verdict_test
 TESTS += tests/unit/postmark/verdict_test
 tests_unit_postmark_verdict_test_SOURCES = tests/unit/postmark/verdict_test.c

@@ -29,8 +29,6 @@ smtp_stage_name(enum smtp_stage stage)
 		return "DATA";
 	case SMTP_CONTENT:
 		return "content";
-	case SMTP_END:
-		return "end";
 	}
 	return "unknown";
 }
@@ -65,12 +63,13 @@ static const struct verb {
 	{ "MAIL FROM:", SMTP_MAIL },
 	{ "RCPT TO:", SMTP_RCPT },
 	{ "DATA\r", SMTP_DATA },
-	{ "QUIT\r", SMTP_END },
 };
 
 void
 smtp_talk_said(struct smtp_talk *talk, const char *line, size_t len)
 {
+	if (len >= 5 && text_same_n(line, "QUIT\r", 5))
+		talk->ended = true;
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
 		size_t verb_len = strlen(verbs[i].begins);
 
@@ -168,7 +167,7 @@ smtp_talk_heard(struct smtp_talk *talk, const char *line, size_t len)
 
 	while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
 		len--;
-	if (talk->stage == SMTP_END || digits(line, len, 0, 4) != 3)
+	if (talk->ended || digits(line, len, 0, 4) != 3)
 		return;
 	if (len > 3 && line[3] != ' ' && line[3] != '-')
 		return;

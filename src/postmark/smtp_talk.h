@@ -19,9 +19,8 @@ enum smtp_stage {
 	SMTP_RCPT,
 	SMTP_DATA,
 	SMTP_CONTENT, /* the final dot */
-	SMTP_END,     /* QUIT and what follows: no matter */
 };
-#define SMTP_STAGES (SMTP_END + 1)
+#define SMTP_STAGES (SMTP_CONTENT + 1)
 const char *smtp_stage_name(enum smtp_stage);
 
 #define SMTP_TEXT_SIZE     1000U /* longer replies are cut; they are foreign bytes, made safe */
@@ -37,6 +36,7 @@ struct smtp_talk {
 	enum smtp_stage stage; /* of the reply that is expected */
 	size_t recipients;     /* named so far */
 	bool in_reply;         /* a line came that others follow */
+	bool ended;            /* QUIT was said: what comes is no matter */
 
 	/* The last whole reply: */
 	enum smtp_stage replied;           /* what it is to */
