@@ -14,15 +14,26 @@ libconvert_a_SOURCES = \
 	src/convert/template_rule.c src/convert/template_rule.h \
 	src/convert/verbatim.c src/convert/verbatim.h
 
-check_PROGRAMS += tests/unit/convert/convert_test tests/unit/convert/guard_test \
-	tests/unit/convert/recipients_test
-TESTS += tests/unit/convert/convert_test tests/unit/convert/guard_test \
-	tests/unit/convert/recipients_test
-tests_unit_convert_convert_test_SOURCES = tests/unit/convert/convert_test.c
-tests_unit_convert_convert_test_LDADD = libconvert.a libmail.a libbase.a \
-	$(CMOCKA_LIBS) $(GMIME_LIBS) $(JANSSON_LIBS) $(PCRE2_LIBS) $(EVENT_LIBS) \
-	$(SECCOMP_LIBS)
+CONVERT_TESTS = tests/unit/convert/convert_test tests/unit/convert/guard_test \
+	tests/unit/convert/limits_test tests/unit/convert/recipients_test \
+	tests/unit/convert/routes_test tests/unit/convert/template_test \
+	tests/unit/convert/verbatim_test
+check_PROGRAMS += $(CONVERT_TESTS)
+TESTS += $(CONVERT_TESTS)
+CONVERT_TEST_LIBS = libconvert.a libmail.a libbase.a $(CMOCKA_LIBS) $(GMIME_LIBS) \
+	$(JANSSON_LIBS) $(PCRE2_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+CONVERT_LAB = tests/unit/convert/lab.c tests/unit/convert/lab.h
+tests_unit_convert_convert_test_SOURCES = tests/unit/convert/convert_test.c $(CONVERT_LAB)
+tests_unit_convert_convert_test_LDADD = $(CONVERT_TEST_LIBS)
 tests_unit_convert_guard_test_SOURCES = tests/unit/convert/guard_test.c
-tests_unit_convert_guard_test_LDADD = $(tests_unit_convert_convert_test_LDADD)
+tests_unit_convert_guard_test_LDADD = $(CONVERT_TEST_LIBS)
+tests_unit_convert_limits_test_SOURCES = tests/unit/convert/limits_test.c $(CONVERT_LAB)
+tests_unit_convert_limits_test_LDADD = $(CONVERT_TEST_LIBS)
 tests_unit_convert_recipients_test_SOURCES = tests/unit/convert/recipients_test.c
-tests_unit_convert_recipients_test_LDADD = $(tests_unit_convert_convert_test_LDADD)
+tests_unit_convert_recipients_test_LDADD = $(CONVERT_TEST_LIBS)
+tests_unit_convert_routes_test_SOURCES = tests/unit/convert/routes_test.c $(CONVERT_LAB)
+tests_unit_convert_routes_test_LDADD = $(CONVERT_TEST_LIBS)
+tests_unit_convert_template_test_SOURCES = tests/unit/convert/template_test.c $(CONVERT_LAB)
+tests_unit_convert_template_test_LDADD = $(CONVERT_TEST_LIBS)
+tests_unit_convert_verbatim_test_SOURCES = tests/unit/convert/verbatim_test.c $(CONVERT_LAB)
+tests_unit_convert_verbatim_test_LDADD = $(CONVERT_TEST_LIBS)

@@ -9,100 +9,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/json.h"
-#include "base/mem.h"
-#include "mail/envelope.h"
-#include "mail/mail.h"
-#include "mail/refusal.h"
-#include "convert/convert.h"
-
-#define MAIL_ID "01J8ZZZZZZZZZZZZZZZZZZZZZZ"
-
-static struct convert_options
-options_plain(void)
-{
-	return (struct convert_options){
-		.route = "default",
-		.message_stream = "",
-		.default_tag = "",
-		.track_opens = -1,
-		.track_links = "",
-		.most_api_bytes = 10485760,
-		.most_body_bytes = 5242880,
-		.most_recipients = 50,
-		.controls = CONTROLS_ALL,
-		.limits = { .depth = 100, .parts = 1000, .headers = 1000 },
-	};
-}
-
-static void
-add_crlf(struct buf *out, const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '\n')
-			buf_addc(out, '\r');
-		buf_addc(out, text[i]);
-	}
-}
-
-/* recipients: separated by spaces. */
-static int
-run(const struct convert_options *options, const char *sender, const char *recipients,
-    const char *content, size_t len, struct mail **mail_r, struct refusal *refusal_r)
-{
-	struct envelope envelope;
-	struct origin origin = { "127.0.0.1:2525", "127.0.0.1", "client.example", "" };
-	char *list = mem_string(recipients), *rest = list, *one;
-	int result;
-
-	envelope_init(&envelope);
-	free(envelope.reverse_path);
-	envelope.reverse_path = mem_string(sender);
-	while ((one = strsep(&rest, " ")) != NULL)
-		if (one[0] != '\0')
-			strlist_add(&envelope.recipients, one);
-	struct convert_input input = { .envelope = &envelope,
-		.origin = &origin,
-		.content = content,
-		.content_len = len,
-		.mail_id = MAIL_ID,
-		.accepted_ms = 1 };
-	memset(refusal_r, 0, sizeof(*refusal_r));
-	result = convert_mail(options, &input, mail_r, refusal_r);
-	assert_true((result == 0) == (*mail_r != NULL));
-	free(list);
-	envelope_free(&envelope);
-	return result;
-}
-
-/* The whole message of an item: its payload and what the items share. */
-static json_t *
-item_json(const struct mail *mail, size_t number)
-{
-	const struct item *item = &mail->items[number];
-	json_error_t error;
-	struct buf whole;
-	json_t *json;
-
-	assert_true((item->payload.len >= PAYLOAD_LARGE) == (item->payload.fd >= 0));
-	assert_true((mail->shared.len >= PAYLOAD_LARGE) == (mail->shared.fd >= 0));
-	assert_true((mail->item_count > 1) == (mail->shared.len > 0));
-	buf_init(&whole, SIZE_MAX / 4);
-	assert_int_equal(payload_read(&item->payload, &whole), 0);
-	assert_int_equal(payload_read(&mail->shared, &whole), 0);
-	assert_true(json_is_one_object(whole.data, whole.len));
-	json = json_loadb(whole.data, whole.len, JSON_ALLOW_NUL, &error);
-	if (json == NULL)
-		fail_msg("%s at %d: %s", error.text, error.position, whole.data);
-	buf_free(&whole);
-	return json;
-}
+#include "lab.h"
 
 struct whole_mail {
 	const char *reason;
@@ -208,7 +119,8 @@ static const struct whole_mail whole_mails[] = {
 	    HEAD "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b\n"
 		 "Content-Type: text/x-y; name*=utf-8''a%0d%0ab%00.txt\n"
 		 "Content-Disposition: attachment\nContent-ID: <i\n d>\n\ny\n--b--\n",
-	    "[{'Attachments':[{'Name':'a  b .txt','ContentType':'text/x-y','Content':'eQ=='}]}]", "" },
+	    "[{'Attachments':[{'Name':'a  b .txt','ContentType':'text/x-y','Content':'eQ=='}]}]",
+	    "" },
 
 	/* --- authors --- */
 	{ "several authors and a sender", "", "ann@x.example",
@@ -431,84 +343,30 @@ static const struct whole_mail whole_mails[] = {
 	    "no-body" },
 };
 
-/* Single quotes are easier on the eyes in C; double ones within them need no escape. */
-static json_t *
-expectation(const char *text)
-{
-	json_error_t error;
-	bool within = false;
-	struct buf out;
-	json_t *json;
-
-	buf_init(&out, 1 << 20);
-	for (const char *c = text; *c != '\0'; c++) {
-		if (*c == '\'') {
-			within = !within;
-			buf_addc(&out, '"');
-		} else if (*c == '"' && within) {
-			buf_adds(&out, "\\\"");
-		} else {
-			buf_addc(&out, *c);
-		}
-	}
-	json = json_loads(out.data, 0, &error);
-	if (json == NULL)
-		fail_msg("table: %s at %d: %s", error.text, error.position, out.data);
-	buf_free(&out);
-	return json;
-}
-
-static void
-compare(const char *reason, const json_t *expected, const json_t *got)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach((json_t *)expected, key, value)
-	{
-		json_t *there = json_object_get(got, key);
-
-		if (json_is_null(value) ? there == NULL : json_equal(value, there))
-			continue;
-		char *want = json_dumps(value, JSON_ENCODE_ANY);
-		char *have = there == NULL ? NULL : json_dumps(there, JSON_ENCODE_ANY);
-		fail_msg("%s: %s should be %s and is %s", reason, key, want,
-		    have == NULL ? "absent" : have);
-	}
-}
-
 static void
 test_whole_mails(void **state)
 {
-	const struct convert_options options = options_plain();
-
 	(void)state;
 	for (size_t i = 0; i < sizeof(whole_mails) / sizeof(whole_mails[0]); i++) {
 		const struct whole_mail *m = &whole_mails[i];
-		json_t *expected = expectation(m->expected);
-		struct mail *mail = NULL;
-		struct refusal refusal;
-		struct buf content;
+		const struct lab_run run = {
+			.options = lab_options(), .sender = m->sender, .recipients = m->recipients
+		};
+		json_t *expected = lab_expectation(m->expected);
+		struct mail *mail = lab_mail(m->reason, &run, m->content);
 
-		buf_init(&content, 1 << 20);
-		add_crlf(&content, m->content, strlen(m->content));
-		if (run(&options, m->sender, m->recipients, content.len > 0 ? content.data : "",
-			content.len, &mail, &refusal) != 0)
-			fail_msg("%s: %d %s %s", m->reason, refusal.code, refusal.enhanced,
-			    refusal.text);
 		if (mail->item_count != json_array_size(expected))
 			fail_msg("%s: %zu items", m->reason, mail->item_count);
 		for (size_t j = 0; j < mail->item_count; j++) {
-			json_t *got = item_json(mail, j);
+			json_t *got = lab_item(mail, j);
 
-			compare(m->reason, json_array_get(expected, j), got);
+			lab_compare(m->reason, json_array_get(expected, j), got);
 			json_decref(got);
 		}
 		if (strcmp(mail->ledger, m->ledger) != 0)
 			fail_msg("%s: ledger %s", m->reason, mail->ledger);
 		assert_string_equal(mail->id, MAIL_ID);
 		mail_free(&mail);
-		buf_free(&content);
 		json_decref(expected);
 	}
 }
@@ -520,23 +378,6 @@ repeat(struct buf *out, const char *text, size_t times)
 {
 	for (size_t i = 0; i < times; i++)
 		buf_adds(out, text);
-}
-
-static void
-refused(const char *reason, const struct convert_options *options, const char *sender,
-    const struct buf *content, int code, const char *enhanced, const char *text)
-{
-	struct mail *mail = NULL;
-	struct refusal refusal;
-
-	if (run(options, sender, "ann@x.example", content->data, content->len, &mail, &refusal) ==
-	    0)
-		fail_msg("%s: taken", reason);
-	if (refusal.code != code || strcmp(refusal.enhanced, enhanced) != 0 ||
-	    strstr(refusal.text, text) == NULL)
-		fail_msg("%s: %d %s %s", reason, refusal.code, refusal.enhanced, refusal.text);
-	for (const char *c = refusal.text; *c != '\0'; c++)
-		assert_true(*c >= 0x20 && *c < 0x7F);
 }
 
 static void
@@ -599,7 +440,7 @@ test_refusals(void **state)
 		    "name*=utf-8''x.s%E2%80%AEcr\r\n\r\nx",
 		    "", 0, "", 554, "5.7.1", "extension .scr" },
 	};
-	const struct convert_options options = options_plain();
+	const struct lab_run run = { .options = lab_options(), .recipients = "ann@x.example" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -609,8 +450,8 @@ test_refusals(void **state)
 		buf_adds(&content, cases[i].before);
 		repeat(&content, cases[i].repeated, cases[i].times);
 		buf_adds(&content, cases[i].after);
-		refused(cases[i].reason, &options, "", &content, cases[i].code, cases[i].enhanced,
-		    cases[i].text);
+		lab_refused(cases[i].reason, &run, content.data, content.len, cases[i].code,
+		    cases[i].enhanced, cases[i].text);
 		buf_free(&content);
 	}
 }
@@ -618,7 +459,7 @@ test_refusals(void **state)
 static void
 test_deep_nesting(void **state)
 {
-	const struct convert_options options = options_plain();
+	const struct lab_run run = { .options = lab_options(), .recipients = "ann@x.example" };
 
 	(void)state;
 	/* depth 100 is fine, 101 is not, and 10,000 is as quick to refuse. */
@@ -634,12 +475,12 @@ test_deep_nesting(void **state)
 			    "Content-Type: multipart/mixed; boundary=b%zu\r\n\r\n--b%zu\r\n", i, i);
 		buf_adds(&content, "\r\ndeep\r\n");
 		if (depth == 100) {
-			assert_int_equal(run(&options, "", "ann@x.example", content.data,
-					     content.len, &mail, &refusal),
-			    0);
+			assert_int_equal(
+			    lab_convert(&run, content.data, content.len, &mail, &refusal), 0);
 			mail_free(&mail);
 		} else {
-			refused("depth", &options, "", &content, 554, "5.6.0", "limit of 100");
+			lab_refused(
+			    "depth", &run, content.data, content.len, 554, "5.6.0", "limit of 100");
 		}
 		buf_free(&content);
 	}
@@ -649,77 +490,44 @@ test_deep_nesting(void **state)
 static void
 test_size_is_counted_exactly(void **state)
 {
-	struct convert_options options = options_plain();
 	/* One item, and two that share what they say. */
 	static const char *const recipients[] = { "ann@x.example", "bo@x.example cy@x.example" };
+	static const char content[] =
+	    "From: s@x.e\nTo: ann@x.example\nSubject: Subj\nX-A: b\n"
+	    "Content-Type: multipart/mixed; boundary=b\n\n--b\n\ntext\n--b\n"
+	    "Content-Type: application/pdf; name=n.pdf\n"
+	    "Content-Transfer-Encoding: base64\n\nAA\nAA\n--b--\n";
+	struct lab_run run = { 0 };
 	struct mail *mail = NULL;
 	struct refusal refusal;
-	struct buf content;
 
 	(void)state;
-	buf_init(&content, 4096);
-	buf_adds(&content,
-	    "From: s@x.e\r\nTo: ann@x.example\r\nSubject: Subj\r\nX-A: b\r\n"
-	    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b\r\n"
-	    "Content-Type: application/pdf; name=n.pdf\r\n"
-	    "Content-Transfer-Encoding: base64\r\n\r\nAA\r\nAA\r\n--b--\r\n");
 	for (size_t i = 0; i < sizeof(recipients) / sizeof(recipients[0]); i++) {
-		options = options_plain();
-		assert_int_equal(
-		    run(&options, "", recipients[i], content.data, content.len, &mail, &refusal),
-		    0);
+		run = (struct lab_run){ .options = lab_options(), .recipients = recipients[i] };
+		mail = lab_mail("size", &run, content);
 		assert_int_equal(mail->item_count, i + 1);
-		options.most_api_bytes = mail->items[0].payload.len + mail->shared.len;
+		run.options.most_api_bytes = mail->items[0].payload.len + mail->shared.len;
 		mail_free(&mail);
-		assert_int_equal(
-		    run(&options, "", recipients[i], content.data, content.len, &mail, &refusal),
-		    0);
+		mail = lab_mail("at the limit", &run, content);
 		mail_free(&mail);
-		options.most_api_bytes--;
-		assert_int_equal(
-		    run(&options, "", recipients[i], content.data, content.len, &mail, &refusal),
-		    -1);
+		run.options.most_api_bytes--;
+		assert_int_equal(lab_convert_text(&run, content, &mail, &refusal), -1);
 		assert_int_equal(refusal.code, 552);
+		assert_string_equal(refusal.enhanced, "5.3.4");
 		assert_non_null(strstr(refusal.text, "limit is"));
 	}
-	assert_int_equal(options.most_api_bytes + 1,
+	assert_int_equal(run.options.most_api_bytes + 1,
 	    strlen("{'From':'s@x.e','To':'cy@x.example','Metadata':{'relay-id':'" MAIL_ID "-2'},"
 		   "'Subject':'Subj','Headers':[{'Name':'X-A','Value':'b'}],'TextBody':'text',"
 		   "'Attachments':[{'Name':'n.pdf','ContentType':'application/pdf','Content':"
 		   "'AAAA'}]}"));
-	buf_free(&content);
-}
-
-static void
-test_route_defaults(void **state)
-{
-	struct convert_options options = options_plain();
-	const char content[] = "From: s@x.e\r\nTo: ann@x.example\r\n\r\nx";
-	struct mail *mail = NULL;
-	struct refusal refusal;
-	json_t *json;
-
-	(void)state;
-	options.message_stream = "outbound";
-	options.default_tag = "route-tag";
-	options.track_opens = 0;
-	options.track_links = "None";
-	assert_int_equal(
-	    run(&options, "", "ann@x.example", content, strlen(content), &mail, &refusal), 0);
-	json = item_json(mail, 0);
-	assert_string_equal(json_string_value(json_object_get(json, "MessageStream")), "outbound");
-	assert_string_equal(json_string_value(json_object_get(json, "Tag")), "route-tag");
-	assert_true(json_is_false(json_object_get(json, "TrackOpens")));
-	assert_string_equal(json_string_value(json_object_get(json, "TrackLinks")), "None");
-	json_decref(json);
-	mail_free(&mail);
 }
 
 /* What the items share is made once, and is a memfd when it is large. */
 static void
 test_large_and_many(void **state)
 {
-	const struct convert_options options = options_plain();
+	struct lab_run run = { .options = lab_options() };
 	struct mail *mail = NULL;
 	struct refusal refusal;
 	struct buf content, recipients;
@@ -734,11 +542,11 @@ test_large_and_many(void **state)
 	    2000);
 	for (int i = 0; i < 60; i++)
 		buf_addf(&recipients, "r%d@x.example ", i);
-	assert_int_equal(
-	    run(&options, "", recipients.data, content.data, content.len, &mail, &refusal), 0);
+	run.recipients = recipients.data;
+	assert_int_equal(lab_convert(&run, content.data, content.len, &mail, &refusal), 0);
 	assert_int_equal(mail->item_count, 60);
 	for (size_t i = 0; i < 60; i++) {
-		json_t *json = item_json(mail, i);
+		json_t *json = lab_item(mail, i);
 		char id[ITEM_ID_SIZE];
 
 		item_id(id, MAIL_ID, (unsigned)i + 1);
@@ -762,19 +570,17 @@ test_large_and_many(void **state)
 static void
 test_from_is_cut(void **state)
 {
-	const struct convert_options options = options_plain();
+	const struct lab_run run = { .options = lab_options(), .recipients = "ann@x.example" };
 	struct mail *mail = NULL;
-	struct refusal refusal;
 	struct buf content;
 
 	(void)state;
 	buf_init(&content, SIZE_MAX / 4);
 	buf_adds(&content, "From: \"");
 	repeat(&content, "\u00fc\\\"", 300);
-	buf_adds(&content, "\" <s@x.e>\r\n\r\nx");
-	assert_int_equal(
-	    run(&options, "", "ann@x.example", content.data, content.len, &mail, &refusal), 0);
-	json_t *json = item_json(mail, 0);
+	buf_adds(&content, "\" <s@x.e>\n\nx");
+	mail = lab_mail("cut", &run, content.data);
+	json_t *json = lab_item(mail, 0);
 	const char *from = json_string_value(json_object_get(json, "From"));
 	assert_non_null(strstr(from, "\" <s@x.e>"));
 	assert_in_range(strlen(from), 255, 400);
@@ -789,26 +595,16 @@ test_envelope_is_checked(void **state)
 {
 	static const char *const bad[] = { "postmaster", "\"a b\"@x.example", "ann@X.example",
 		"ann@x.example,eve@x.example", "" };
-	const struct convert_options options = options_plain();
-	const char content[] = "From: s@x.e\r\n\r\nx";
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const struct lab_run run = { .options = lab_options(), .recipients = bad[i] };
 		struct mail *mail = NULL;
 		struct refusal refusal;
 
-		assert_int_equal(
-		    run(&options, "", bad[i], content, strlen(content), &mail, &refusal), -1);
+		assert_int_equal(lab_convert_text(&run, "From: s@x.e\n\nx", &mail, &refusal), -1);
 		assert_int_equal(refusal.code, bad[i][0] == '\0' ? 554 : 553);
 	}
-}
-
-static int
-setup(void **state)
-{
-	(void)state;
-	convert_setup();
-	return 0;
 }
 
 int
@@ -819,11 +615,10 @@ main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_deep_nesting),
 		cmocka_unit_test(test_size_is_counted_exactly),
-		cmocka_unit_test(test_route_defaults),
 		cmocka_unit_test(test_large_and_many),
 		cmocka_unit_test(test_from_is_cut),
 		cmocka_unit_test(test_envelope_is_checked),
 	};
 
-	return cmocka_run_group_tests(tests, setup, NULL);
+	return cmocka_run_group_tests(tests, lab_setup, NULL);
 }
