@@ -43,6 +43,21 @@ TESTS += tests/unit/postmark/search_test
 tests_unit_postmark_search_test_SOURCES = tests/unit/postmark/search_test.c
 tests_unit_postmark_search_test_LDADD = $(postmark_test_libs)
 
+check_PROGRAMS += tests/unit/postmark/mail_head_test
+TESTS += tests/unit/postmark/mail_head_test
+tests_unit_postmark_mail_head_test_SOURCES = tests/unit/postmark/mail_head_test.c
+tests_unit_postmark_mail_head_test_LDADD = $(postmark_test_libs)
+
+check_PROGRAMS += tests/unit/postmark/smtp_talk_test
+TESTS += tests/unit/postmark/smtp_talk_test
+tests_unit_postmark_smtp_talk_test_SOURCES = tests/unit/postmark/smtp_talk_test.c
+tests_unit_postmark_smtp_talk_test_LDADD = $(postmark_test_libs)
+
+check_PROGRAMS += tests/unit/postmark/smtp_verdict_test
+TESTS += tests/unit/postmark/smtp_verdict_test
+tests_unit_postmark_smtp_verdict_test_SOURCES = tests/unit/postmark/smtp_verdict_test.c
+tests_unit_postmark_smtp_verdict_test_LDADD = $(postmark_test_libs)
+
 check_PROGRAMS += tests/unit/postmark/smtp_test
 TESTS += tests/unit/postmark/smtp_test
 tests_unit_postmark_smtp_test_SOURCES = tests/unit/postmark/smtp_test.c \
