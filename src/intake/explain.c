@@ -1,55 +1,30 @@
 /*
- * A mail explained.  The conversion itself does the work, the same as for a mail that comes by
- * SMTP; here is only what stands around it, and the object that tells of it.
+ * A mail explained.  The plan and the conversion do the work, the same as for a mail that comes by
+ * SMTP; here is only what stands around them.
  */
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "config/config.h"
 #include "mail/address.h"
-#include "mail/envelope.h"
 #include "mail/mail.h"
 #include "mail/mime.h"
-#include "mail/refusal.h"
-#include "convert/convert.h"
-#include "convert/guard.h"
-#include "convert/headers.h"
-#include "convert/ledger.h"
 
-#include "intake/explain.h"
+#include "intake/explain_inside.h"
+#include "intake/rules.h"
 
 /* Where the relay-id of a real item begins with the time. */
 static const char stand_in_id[] = "00000000000000000000000000";
-/* For a mail whose header cannot be read: the conversion says why, and needs a recipient for it. */
-static const char stand_in_recipient[] = "nobody@invalid";
 
-struct explanation {
-	const struct convert_options *options;
-	const struct explain_input *input;
-	struct buf content; /* with CRLF line ends, when the input had others */
-	const char *bytes;
-	size_t len;
-	struct envelope envelope;
-	bool from_headers, unreadable;
-	struct strlist warnings;
-	struct convert_facts facts;
-	struct mail *mail;
-	struct refusal refusal;
-};
-
-static void warn(struct explanation *, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void
-warn(struct explanation *e, const char *format, ...)
+void
+explain_warn(struct explanation *e, const char *format, ...)
 {
 	char text[600], safe[600];
 	va_list args;
@@ -75,13 +50,13 @@ content_take(struct explanation *e)
 	for (const char *at = from; (nl = memchr(at, '\r', (size_t)(end - at))) != NULL;
 	     at = nl + 1)
 		bare_cr += nl + 1 == end || nl[1] != '\n';
-	if (bare_cr > 0)
-		warn(e,
+	if (bare_cr > 0 && !e->rules->config->smtp_normalize_line_ends)
+		explain_warn(e,
 		    "The mail has %zu bare CR, which SMTP refuses unless smtp.normalize-line-ends "
 		    "is set.",
 		    bare_cr);
-	if (bare_lf > 0 && crlf > 0)
-		warn(e,
+	if (bare_lf > 0 && crlf > 0 && !e->rules->config->smtp_normalize_line_ends)
+		explain_warn(e,
 		    "The mail mixes line ends: %zu bare LF were made CRLF, which SMTP refuses "
 		    "unless smtp.normalize-line-ends is set.",
 		    bare_lf);
@@ -113,7 +88,7 @@ take_addresses(struct explanation *e, const struct mailbox_list *list)
 	for (size_t i = 0; i < list->count; i++)
 		strlist_add(&e->envelope.recipients, list->boxes[i].address);
 	if (list->unusable > 0)
-		warn(e, "%zu entries of To, Cc and Bcc are no address that Postmark takes.",
+		explain_warn(e, "%zu entries of To, Cc and Bcc are no address that Postmark takes.",
 		    list->unusable);
 }
 
@@ -121,17 +96,13 @@ take_addresses(struct explanation *e, const struct mailbox_list *list)
 static void
 envelope_from_header(struct explanation *e, bool want_reverse_path, bool want_recipients)
 {
-	const struct mime_limits limits = { .depth = e->options->limits.depth,
-		.parts = e->options->limits.parts,
-		.fields = e->options->limits.headers };
 	struct mailbox_list from = { 0 }, to = { 0 };
 	struct mime mime = { 0 };
-	size_t figure;
+	struct refusal refusal;
 
-	if (mime_parse(&mime, e->bytes, e->len, &limits, &figure) != MIME_DONE) {
-		e->unreadable = true;
+	/* The plan will say why not. */
+	if (convert_read(&e->rules->limits, e->bytes, e->len, &mime, &refusal) != 0)
 		goto free_mime;
-	}
 	for (size_t i = 0; i < mime.field_count; i++) {
 		const struct mime_field *field = &mime.fields[i];
 		struct mailbox_list more;
@@ -154,7 +125,7 @@ envelope_from_header(struct explanation *e, bool want_reverse_path, bool want_re
 	}
 	take_addresses(e, &to);
 	if (want_recipients && e->envelope.recipients.count == 0)
-		warn(e, "No recipients were given, and To, Cc and Bcc name none.");
+		explain_warn(e, "No recipients were given, and To, Cc and Bcc name none.");
 
 free_mime:
 	mailbox_list_free(&from);
@@ -179,7 +150,8 @@ envelope_take(struct explanation *e)
 			free(e->envelope.reverse_path);
 			e->envelope.reverse_path = mem_string(canonical);
 		} else {
-			warn(e, "The sender <%.200s>: %s.", given, address_fault_text(fault));
+			explain_warn(
+			    e, "The sender <%.200s>: %s.", given, address_fault_text(fault));
 		}
 	}
 	e->from_headers = input->recipients == NULL || input->recipients->count == 0;
@@ -194,278 +166,136 @@ envelope_take(struct explanation *e)
 		envelope_from_header(e, given[0] == '\0', e->from_headers);
 }
 
-static int
-conversion_ask(struct explanation *e)
+static const char *
+given(const char *text)
 {
-	const struct origin origin = { .listener = "", .client = "", .helo = "", .user = "" };
-	const struct convert_input input = { .envelope = &e->envelope,
-		.origin = &origin,
-		.content = e->bytes,
-		.content_len = e->len,
-		.mail_id = stand_in_id };
-	bool stands_in = e->unreadable && e->from_headers;
-	int result;
-
-	if (stands_in)
-		strlist_add(&e->envelope.recipients, stand_in_recipient);
-	result = convert_mail_with_facts(e->options, &input, &e->facts, &e->mail, &e->refusal);
-	if (stands_in)
-		strlist_free(&e->envelope.recipients);
-	return result;
+	return text != NULL ? text : "";
 }
 
-/* ---- the object -------------------------------------------------------------------------- */
+/* ---- the way of the mail ----------------------------------------------------------------- */
 
-/* Foreign bytes as valid UTF-8. */
 static void
-add_text(struct buf *out, const char *text)
+refuse(struct explanation *e, const struct refusal *refusal)
 {
-	size_t len = strlen(text);
-	char *safe;
+	if (!e->refused)
+		e->refusal = *refusal;
+	e->refused = true;
+}
 
-	if (text_is_utf8(text, len)) {
-		json_add_string(out, text, len);
+/* What a session refuses before anybody looks at the mail. */
+static int
+session_check(const struct explanation *e, struct refusal *refusal_r)
+{
+	uint64_t most = e->rules->config->smtp_message_bytes;
+
+	if (e->len > most) {
+		refusal_set(refusal_r, 552, "5.3.4",
+		    "mail of %zu bytes is over the limit of %" PRIu64 " bytes", e->len, most);
+		return -1;
+	}
+	if (memchr(e->bytes, '\0', e->len) != NULL) {
+		refusal_set(refusal_r, 550, "5.6.0", "the mail contains a NUL byte");
+		return -1;
+	}
+	return 0;
+}
+
+static void
+group_take(struct explanation *e, size_t index)
+{
+	const struct plan_group *group = &e->plan.groups[index];
+	struct explained *told = &e->groups[index];
+	const struct convert_input input =
+	    plan_group_input(&e->plan, group, &e->question, stand_in_id, 0);
+	struct mail *mail = NULL;
+
+	told->refused = convert_mail_with_facts(
+			    &group->options, &input, &told->facts, &mail, &told->refusal) != 0;
+	if (told->refused) {
+		refuse(e, &told->refusal);
 		return;
 	}
-	/* A byte becomes four at most. */
-	safe = mem_new(len * 4 + 1);
-	text_safe(safe, len * 4 + 1, text, len);
-	json_add_string(out, safe, strlen(safe));
-	free(safe);
+	for (size_t i = 0; i < mail->item_count; i++)
+		if (mail->items[i].recipients.count > told->most_recipients)
+			told->most_recipients = mail->items[i].recipients.count;
+	if (!e->refused)
+		explain_tell_items(e, group, told, mail);
+	mail_free(&mail);
 }
 
 static void
-add_text_member(struct buf *out, const char *name, const char *text)
+mail_take(struct explanation *e)
 {
-	json_add_name(out, name);
-	add_text(out, text);
-}
+	struct refusal refusal;
 
-static void
-add_number(struct buf *out, const char *name, uint64_t number)
-{
-	json_add_name(out, name);
-	buf_addf(out, "%" PRIu64, number);
-}
-
-static void
-add_bool(struct buf *out, const char *name, bool yes)
-{
-	json_add_name(out, name);
-	buf_adds(out, yes ? "true" : "false");
-}
-
-static void
-add_list(struct buf *out, const char *name, const struct strlist *list)
-{
-	json_add_name(out, name);
-	buf_addc(out, '[');
-	for (size_t i = 0; i < list->count; i++) {
-		if (i > 0)
-			buf_addc(out, ',');
-		add_text(out, list->items[i]);
+	e->question = (struct plan_input){ .envelope = &e->envelope,
+		.origin = &e->origin,
+		.content = e->bytes,
+		.content_len = e->len };
+	if (session_check(e, &refusal) != 0 ||
+	    plan_make(&e->plan, e->rules, &e->question, &refusal) != 0) {
+		refuse(e, &refusal);
+		return;
 	}
-	buf_addc(out, ']');
-}
-
-static void
-add_envelope(struct buf *out, const struct explanation *e)
-{
-	json_add_name(out, "envelope");
-	buf_addc(out, '{');
-	add_text_member(out, "reverse_path", e->envelope.reverse_path);
-	add_list(out, "recipients", &e->envelope.recipients);
-	add_bool(out, "from_headers", e->from_headers);
-	buf_addc(out, '}');
-}
-
-static void
-add_refusal(struct buf *out, const struct refusal *refusal)
-{
-	json_add_name(out, "refusal");
-	buf_addc(out, '{');
-	add_number(out, "code", (uint64_t)refusal->code);
-	add_text_member(out, "status", refusal->enhanced);
-	add_text_member(out, "text", refusal->text);
-	buf_addc(out, '}');
-}
-
-/* Adds "json":…; false: there is no room for it or it cannot be read. */
-static bool
-add_message(struct buf *out, const struct mail *mail, const struct item *item, size_t most)
-{
-	size_t bytes = item->payload.len + mail->shared.len, start = out->len;
-
-	json_add_name(out, "json");
-	if (bytes <= most && payload_read(&item->payload, out) == 0 &&
-	    payload_read(&mail->shared, out) == 0)
-		return true;
-	out->len = start;
-	json_add_name(out, "json");
-	buf_adds(out, "null");
-	return false;
-}
-
-static void
-add_items(struct buf *out, struct explanation *e)
-{
-	size_t left = e->input->most_bytes, left_out = 0;
-
-	json_add_name(out, "items");
-	buf_addc(out, '[');
-	for (size_t i = 0; e->mail != NULL && i < e->mail->item_count; i++) {
-		const struct item *item = &e->mail->items[i];
-		size_t bytes = item->payload.len + e->mail->shared.len;
-
-		if (i > 0)
-			buf_addc(out, ',');
-		buf_addc(out, '{');
-		add_number(out, "number", item->number);
-		add_list(out, "recipients", &item->recipients);
-		add_text_member(out, "to", e->facts.written[i].to);
-		add_text_member(out, "cc", e->facts.written[i].cc);
-		add_text_member(out, "bcc", e->facts.written[i].bcc);
-		add_number(out, "bytes", bytes);
-		if (add_message(out, e->mail, item, left))
-			left -= bytes;
-		else
-			left_out++;
-		buf_addc(out, '}');
+	if (e->envelope.recipients.count == 0) {
+		refusal_set(&refusal, 554, "5.5.1", "no recipients");
+		refuse(e, &refusal);
 	}
-	buf_addc(out, ']');
-	if (left_out > 0)
-		warn(e,
-		    "The messages of %zu items are not shown whole: they are too large together.",
-		    left_out);
+	e->groups = mem_array(e->plan.group_count, sizeof(e->groups[0]));
+	for (size_t i = 0; i < e->plan.group_count; i++)
+		group_take(e, i);
 }
 
 static void
-add_size(struct buf *out, const char *what, uint64_t figure, uint64_t limit, const char *unit)
+explanation_init(
+    struct explanation *e, const struct rules *rules, const struct explain_input *input)
 {
-	if (out->data[out->len - 1] == '}')
-		buf_addc(out, ',');
-	buf_addc(out, '{');
-	add_text_member(out, "what", what);
-	add_number(out, "bytes", figure);
-	add_number(out, "limit", limit);
-	add_text_member(out, "unit", unit);
-	buf_addc(out, '}');
-}
-
-static void
-add_sizes(struct buf *out, const struct explanation *e)
-{
-	const struct convert_facts *facts = &e->facts;
-	const struct convert_options *options = e->options;
-	size_t most = 0;
-
-	json_add_name(out, "sizes");
-	buf_addc(out, '[');
-	if (facts->largest_bytes > 0)
-		add_size(out, "message", facts->largest_bytes, options->most_api_bytes, "bytes");
-	if (facts->has_parts) {
-		add_size(out, "TextBody", facts->text_bytes, options->most_body_bytes, "bytes");
-		add_size(out, "HtmlBody", facts->html_bytes, options->most_body_bytes, "bytes");
-	}
-	for (size_t i = 0; e->mail != NULL && i < e->mail->item_count; i++)
-		if (e->mail->items[i].recipients.count > most)
-			most = e->mail->items[i].recipients.count;
-	if (most > 0)
-		add_size(out, "recipients", most, options->most_recipients, "recipients");
-	if (facts->has_headers) {
-		add_size(
-		    out, "subject", facts->subject_units, HEADERS_MOST_SUBJECT, "UTF-16 units");
-		add_size(out, "tag", facts->tag_units, HEADERS_MOST_TAG, "UTF-16 units");
-		add_size(out, "metadata", facts->metadata_count, HEADERS_MOST_METADATA, "pairs");
-	}
-	buf_addc(out, ']');
-}
-
-static void
-add_loss(struct buf *out, const char *word, const char *text)
-{
-	if (out->data[out->len - 1] == '}')
-		buf_addc(out, ',');
-	buf_addc(out, '{');
-	add_text_member(out, "word", word);
-	add_text_member(out, "text", text);
-	buf_addc(out, '}');
-}
-
-static void
-add_lost(struct buf *out, const struct ledger *ledger)
-{
-	char text[100];
-
-	json_add_name(out, "lost");
-	buf_addc(out, '[');
-	for (enum ledger_entry i = 0; i < LEDGER_ENTRIES; i++)
-		if (ledger->set & 1U << i)
-			add_loss(out, ledger_word(i), ledger_sentence(i));
-	if (ledger->undecodable > 0) {
-		snprintf(text, sizeof(text),
-		    "%zu sequences of the text are not in its charset and became U+FFFD.",
-		    ledger->undecodable);
-		add_loss(out, "undecodable", text);
-	}
-	buf_addc(out, ']');
-}
-
-static void
-explanation_print(struct explanation *e, bool ok, struct buf *out)
-{
-	buf_addc(out, '{');
-	add_bool(out, "ok", ok);
-	if (!ok)
-		add_refusal(out, &e->refusal);
-	add_envelope(out, e);
-	add_text_member(out, "route", e->options->route);
-	if (e->facts.has_headers) {
-		add_text_member(out, "subject", e->facts.subject);
-		add_text_member(out, "message_id", e->facts.message_id);
-		add_text_member(out, "from", e->facts.from);
-	}
-	add_items(out, e);
-	add_sizes(out, e);
-	if (e->facts.has_parts)
-		add_number(out, "attachments", e->facts.attachment_count);
-	add_number(out, "content_bytes", e->len);
-	add_lost(out, &e->facts.ledger);
-	add_list(out, "warnings", &e->warnings);
-	buf_addc(out, '}');
+	*e = (struct explanation){ .rules = rules,
+		.input = input,
+		.bytes = "",
+		.len = input->content_len,
+		.origin = { .listener = given(input->listener),
+		    .client = given(input->client),
+		    .helo = "",
+		    .user = given(input->user) } };
+	buf_init(&e->items, SIZE_MAX / 4);
 }
 
 static void
 explanation_free(struct explanation *e)
 {
-	mail_free(&e->mail);
-	convert_facts_free(&e->facts);
+	for (size_t i = 0; e->groups != NULL && i < e->plan.group_count; i++)
+		convert_facts_free(&e->groups[i].facts);
+	free(e->groups);
+	plan_free(&e->plan);
 	strlist_free(&e->warnings);
 	envelope_free(&e->envelope);
+	buf_free(&e->items);
 	buf_free(&e->content);
 }
 
 void
-explain(const struct convert_options *options, const struct explain_input *input, struct buf *out)
+explain(const struct rules *rules, const struct explain_input *input, struct buf *out)
 {
-	struct explanation e = { .options = options, .input = input };
+	struct explanation e;
 
+	explanation_init(&e, rules, input);
 	content_take(&e);
 	envelope_take(&e);
-	explanation_print(&e, conversion_ask(&e) == 0, out);
+	mail_take(&e);
+	explain_hints(&e);
+	explain_tell(&e, out);
 	explanation_free(&e);
 }
 
 void
-explain_refused(const struct convert_options *options, const struct explain_input *input,
+explain_refused(const struct rules *rules, const struct explain_input *input,
     const struct refusal *refusal, struct buf *out)
 {
-	struct explanation e = { .options = options,
-		.input = input,
-		.bytes = "",
-		.len = input->content_len,
-		.refusal = *refusal };
+	struct explanation e;
 
+	explanation_init(&e, rules, input);
+	refuse(&e, refusal);
 	envelope_init(&e.envelope);
 	if (input->reverse_path != NULL) {
 		free(e.envelope.reverse_path);
@@ -473,6 +303,6 @@ explain_refused(const struct convert_options *options, const struct explain_inpu
 	}
 	if (input->recipients != NULL)
 		strlist_copy(&e.envelope.recipients, input->recipients);
-	explanation_print(&e, false, out);
+	explain_tell(&e, out);
 	explanation_free(&e);
 }

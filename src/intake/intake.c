@@ -1,5 +1,5 @@
 /*
- * From a received mail to the answer its client gets.
+ * From a received mail to the answer its client gets: plan.c says what becomes of it.
  *
  * A mail that was sent to the core is in the table until the core has answered, also when its
  * client has gone: the core may have stored it, or may die and be asked again.  Only the mail's
@@ -31,6 +31,8 @@
 
 #include "intake/explain.h"
 #include "intake/intake.h"
+#include "intake/plan.h"
+#include "intake/rules.h"
 
 #define TABLE_SLOTS    1024U /* a power of two */
 #define SWEEP_MS       1000
@@ -54,7 +56,7 @@ struct pending {
 
 struct intake {
 	struct loop *loop;
-	const struct convert_options *convert;
+	const struct rules *rules;
 	uint64_t most_memory_bytes;
 	int64_t most_wait_ms;
 
@@ -77,7 +79,7 @@ intake_new(const struct intake_params *params)
 	struct intake *in = mem_new(sizeof(*in));
 
 	in->loop = params->loop;
-	in->convert = params->convert;
+	in->rules = params->rules;
 	in->most_memory_bytes = params->most_memory_bytes;
 	in->most_wait_ms = params->most_wait_ms;
 	in->next_serial = 1;
@@ -86,9 +88,9 @@ intake_new(const struct intake_params *params)
 }
 
 void
-intake_reload(struct intake *in, const struct convert_options *options)
+intake_reload(struct intake *in, const struct rules *rules)
 {
-	in->convert = options;
+	in->rules = rules;
 }
 
 size_t
@@ -186,29 +188,49 @@ answer(struct smtp_session *session, const struct refusal *refusal)
 }
 
 static void
-finish(struct intake *in, struct pending *p, const struct refusal *refusal)
+log_accepted(const struct mail *mail, int64_t ms, bool client_gone)
+{
+	log_info("accepted", log_str("mail", mail->id), log_str("client", mail->client),
+	    log_str("from", mail->reverse_path), log_str("route", mail->route),
+	    log_num("items", (int64_t)mail->item_count),
+	    log_num("bytes", (int64_t)mail->content_bytes),
+	    log_str("message_id", mail->message_id[0] != '\0' ? mail->message_id : NULL),
+	    log_str("ledger", mail->ledger[0] != '\0' ? mail->ledger : NULL),
+	    log_str("captured", mail->captured ? "yes" : NULL), log_num("ms", ms),
+	    log_str("client_gone", client_gone ? "yes" : NULL));
+}
+
+/* As many ids as a reply has room for; the log has them all. */
+static void
+print_ids(char *out, size_t size, const struct mail *mail)
+{
+	size_t len = (size_t)snprintf(out, size, "queued as %s", mail->id);
+
+	for (mail = mail->next; mail != NULL && len + ULID_SIZE + 2 < size; mail = mail->next)
+		len += (size_t)snprintf(out + len, size - len, ", %s", mail->id);
+}
+
+/* told: what Postmark said, where the route waits for that; NULL or "": nothing. */
+static void
+finish(struct intake *in, struct pending *p, const struct refusal *refusal, const char *told)
 {
 	struct smtp_session *session = p->session;
-	const struct mail *mail = p->mail;
 	int64_t ms = clock_mono_ms() - p->received_ms;
-	char text[64];
+	char text[400];
 
 	if (refusal == NULL) {
-		log_info("accepted", log_str("mail", mail->id), log_str("client", mail->client),
-		    log_str("from", mail->reverse_path),
-		    log_num("items", (int64_t)mail->item_count),
-		    log_num("bytes", (int64_t)mail->content_bytes),
-		    log_str("message_id", mail->message_id[0] != '\0' ? mail->message_id : NULL),
-		    log_str("ledger", mail->ledger[0] != '\0' ? mail->ledger : NULL),
-		    log_num("ms", ms), log_str("client_gone", session == NULL ? "yes" : NULL));
+		for (const struct mail *mail = p->mail; mail != NULL; mail = mail->next)
+			log_accepted(mail, ms, session == NULL);
 	} else if (session == NULL) {
 		/* What a client is told, its session logs. */
-		log_warning("not-stored", log_str("mail", mail->id),
-		    log_str("client", mail->client), log_str("from", mail->reverse_path),
+		log_warning("not-stored", log_str("mail", p->mail->id),
+		    log_str("client", p->mail->client), log_str("from", p->mail->reverse_path),
 		    log_num("code", refusal->code), log_str("why", refusal->text),
 		    log_num("ms", ms));
 	}
-	snprintf(text, sizeof(text), "queued as %s", mail->id);
+	print_ids(text, told != NULL && told[0] != '\0' ? sizeof(text) / 2 : sizeof(text), p->mail);
+	if (told != NULL && told[0] != '\0')
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "; %s", told);
 	pending_remove(in, p);
 	if (session == NULL)
 		return;
@@ -234,7 +256,7 @@ sweep(void *ctx)
 
 		refusal_set(&refusal, 451, "4.3.0", "the spool did not answer in %" PRId64 " s",
 		    in->most_wait_ms / 1000);
-		finish(in, in->oldest, &refusal);
+		finish(in, in->oldest, &refusal, NULL);
 	}
 	if (in->waiting > 0)
 		loop_timer_set(in->sweep, SWEEP_MS);
@@ -246,29 +268,33 @@ sweep(void *ctx)
 static int
 ask(struct intake *in, const struct pending *p, struct refusal *refusal_r)
 {
+	size_t items = 0;
+
 	if (in->peer == NULL) /* intake_connect() will ask */
 		return 0;
 	if (peer_commit(in->peer, p->serial, p->mail) == 0)
 		return 0;
+	for (const struct mail *mail = p->mail; mail != NULL; mail = mail->next)
+		items += mail->item_count;
 	refusal_set(refusal_r, 552, "5.3.4",
 	    "this mail makes %zu messages of together more than %u bytes: send it to fewer "
 	    "recipients at once",
-	    p->mail->item_count, FRAME_MOST_BODY);
+	    items, FRAME_MOST_BODY);
 	return -1;
 }
 
 static int
 on_committed(struct intake *in, const struct frame_head *head, const char *body)
 {
-	struct refusal refusal;
+	struct refusal answer;
 	struct pending *p;
 	bool stored;
 
-	if (frame_committed_read(body, head->body_bytes, &stored, &refusal) != 0)
+	if (frame_committed_read(body, head->body_bytes, &stored, &answer) != 0)
 		return -1;
 	p = pending_find(in, head->serial);
 	if (p != NULL)
-		finish(in, p, stored ? NULL : &refusal);
+		finish(in, p, stored ? NULL : &answer, answer.text);
 	else if (stored) /* given up by sweep(): its client was told to come again */
 		log_warning("stored-late", log_str("why", "a mail that was answered 451 is stored "
 							  "after all, and may come twice"));
@@ -301,12 +327,12 @@ explain_content(struct intake *in, struct explain_input *input, int fd, struct b
 		refusal_set(&refusal, 552, "5.3.4",
 		    "the mail has %zu bytes, and more than %u are not looked at",
 		    input->content_len, FRAME_MOST_PAYLOAD);
-		explain_refused(in->convert, input, &refusal, out);
+		explain_refused(in->rules, input, &refusal, out);
 		return;
 	}
 	if (!on_memory(in, (int64_t)memory)) {
 		refusal_set(&refusal, 452, "4.3.1", "too many mails at once, try again later");
-		explain_refused(in->convert, input, &refusal, out);
+		explain_refused(in->rules, input, &refusal, out);
 		return;
 	}
 	input->content = "";
@@ -317,9 +343,9 @@ explain_content(struct intake *in, struct explain_input *input, int fd, struct b
 	}
 	if (input->content_len > 0 && content == MAP_FAILED) {
 		refusal_set(&refusal, 451, "4.3.0", "the mail cannot be read: %s", strerror(errno));
-		explain_refused(in->convert, input, &refusal, out);
+		explain_refused(in->rules, input, &refusal, out);
 	} else {
-		explain(in->convert, input, out);
+		explain(in->rules, input, out);
 	}
 	if (content != MAP_FAILED)
 		munmap(content, input->content_len);
@@ -340,6 +366,9 @@ on_explain(struct intake *in, const struct frame_head *head, const char *body, i
 		return -1;
 	input.reverse_path = question.reverse_path;
 	input.recipients = &question.recipients;
+	input.listener = question.listener;
+	input.client = question.client;
+	input.user = question.user;
 	input.content_len = content_bytes;
 	buf_init(&out, SIZE_MAX / 4);
 	explain_content(in, &input, fd, &out);
@@ -349,7 +378,7 @@ on_explain(struct intake *in, const struct frame_head *head, const char *body, i
 		    &refusal, 552, "5.3.4", "there is too much to tell, ask for fewer recipients");
 		input.recipients = NULL;
 		buf_clear(&out);
-		explain_refused(in->convert, &input, &refusal, &out);
+		explain_refused(in->rules, &input, &refusal, &out);
 		peer_explained(in->peer, head->serial, out.data, out.len);
 	}
 	buf_free(&out);
@@ -394,7 +423,7 @@ intake_connect(struct intake *in, int channel_fd)
 	for (struct pending *p = in->oldest; p != NULL; p = next) {
 		next = p->newer;
 		if (ask(in, p, &refusal) != 0)
-			finish(in, p, &refusal);
+			finish(in, p, &refusal, NULL);
 	}
 }
 
@@ -451,29 +480,41 @@ on_recipient(void *ctx, struct smtp_session *session, const struct envelope *env
 	return SMTP_YES;
 }
 
+/* NULL and *refusal_r: it is not taken. */
+static struct mail *
+mail_of(struct intake *in, struct smtp_session *session, const struct envelope *envelope,
+    const struct buf *content, struct refusal *refusal_r)
+{
+	const struct plan_input input = { .envelope = envelope,
+		.origin = smtp_session_origin(session),
+		.content = content->data != NULL ? content->data : "",
+		.content_len = content->len };
+	struct mail *mail = NULL;
+	struct plan plan;
+
+	if (plan_make(&plan, in->rules, &input, refusal_r) == 0 &&
+	    plan_convert(&plan, &input, clock_wall_ms(), ulid_make, &mail, refusal_r) != 0)
+		mail = NULL;
+	plan_free(&plan);
+	return mail;
+}
+
 static enum smtp_now
 on_message(void *ctx, struct smtp_session *session, const struct envelope *envelope,
     struct buf *content, struct smtp_reply *reply)
 {
 	struct intake *in = ctx;
-	char id[ULID_SIZE];
-	struct convert_input input = { .envelope = envelope,
-		.origin = smtp_session_origin(session),
-		.content = content->data != NULL ? content->data : "",
-		.content_len = content->len,
-		.mail_id = id,
-		.accepted_ms = clock_wall_ms() };
 	static struct refusal
 	    refusal; /* lives as long as *reply: until the session has printed it */
-	struct mail *mail;
+	struct mail *mail = mail_of(in, session, envelope, content, &refusal);
 	struct pending *p;
 	size_t len;
 
-	ulid_make(id, input.accepted_ms);
-	if (convert_mail(in->convert, &input, &mail, &refusal) != 0)
+	if (mail == NULL)
 		goto refuse;
 	free(buf_take(content, &len)); /* the items hold all of it */
-	clean_record(mail);
+	for (struct mail *each = mail; each != NULL; each = each->next)
+		clean_record(each);
 	p = pending_add(in, mail, session);
 	if (ask(in, p, &refusal) == 0)
 		return SMTP_LATER;

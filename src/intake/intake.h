@@ -4,10 +4,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "convert/convert.h"
 #include "smtp/session.h"
 
 struct loop;
+struct rules;
 
 /*
  * What a front does with a received mail: converts it, asks the core to store it, and tells the
@@ -19,14 +19,14 @@ struct intake;
 
 struct intake_params {
 	struct loop *loop;
-	const struct convert_options *convert; /* lent for life, or until intake_reload() */
-	uint64_t most_memory_bytes;            /* of contents and mails at once: 452 beyond */
-	int64_t most_wait_ms; /* for the core: 451 beyond, and the mail is forgotten here */
+	const struct rules *rules;  /* lent for life, or until intake_reload() */
+	uint64_t most_memory_bytes; /* of contents and mails at once: 452 beyond */
+	int64_t most_wait_ms;       /* for the core: 451 beyond, and the mail is forgotten here */
 };
 
 struct intake *intake_new(const struct intake_params *);
 void intake_free(struct intake **);
-void intake_reload(struct intake *, const struct convert_options *);
+void intake_reload(struct intake *, const struct rules *);
 
 /* For struct smtp_listener_params; ctx is the intake. */
 extern const struct smtp_hooks intake_smtp_hooks;

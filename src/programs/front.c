@@ -17,6 +17,7 @@
 #include "smtp/session.h"
 #include "convert/convert.h"
 #include "intake/intake.h"
+#include "intake/rules.h"
 
 #include "programs/front.h"
 #include "programs/handover.h"
@@ -29,7 +30,7 @@ struct front_settings {
 	struct config *config;
 	char hostname[256];
 	struct smtp_limits limits;
-	struct convert_options convert;
+	struct rules *rules;
 };
 
 struct front {
@@ -44,8 +45,17 @@ struct front {
 	bool draining;
 };
 
+static void
+settings_free(struct front_settings *s)
+{
+	rules_free(&s->rules);
+	config_free(&s->config);
+	free(s);
+}
+
+/* Takes the configuration.  NULL and why: it cannot be used. */
 static struct front_settings *
-settings_new(struct config *config)
+settings_new(struct config *config, char *why, size_t why_size)
 {
 	struct front_settings *s = mem_new(sizeof(*s));
 
@@ -68,28 +78,12 @@ settings_new(struct config *config)
 		.message_timeout_ms = config->smtp_message_timeout_ms,
 		.session_timeout_ms = config->smtp_session_timeout_ms,
 	};
-	s->convert = (struct convert_options){
-		.route = "default",
-		.message_stream = config->postmark.message_stream,
-		.default_tag = config->tag,
-		.track_opens = config->track_opens,
-		.track_links = config->track_links,
-		.most_api_bytes = 10485760, /* Postmark: 10 MB a message, after base64 */
-		.most_body_bytes = 5242880, /* Postmark: 5 MB for TextBody and for HtmlBody */
-		.most_recipients = 50,
-		.controls = CONTROLS_ALL,
-		.limits = { .depth = config->mime_depth,
-		    .parts = config->mime_parts,
-		    .headers = config->mime_headers },
-	};
+	s->rules = rules_new(config, why, why_size);
+	if (s->rules == NULL) {
+		settings_free(s);
+		return NULL;
+	}
 	return s;
-}
-
-static void
-settings_free(struct front_settings *s)
-{
-	config_free(&s->config);
-	free(s);
 }
 
 /* --- the end ------------------------------------------------------------------------------ */
@@ -141,12 +135,16 @@ reload(struct front *f, int fd)
 		log_error("reload-failed", log_str("why", why));
 		return;
 	}
-	settings = settings_new(config);
+	settings = settings_new(config, why, sizeof(why));
+	if (settings == NULL) {
+		log_error("reload-failed", log_str("why", why));
+		return;
+	}
 	if (smtp_listener_reload(f->listener, &settings->limits, &config->allow) != 0) {
 		settings_free(settings);
 		return;
 	}
-	intake_reload(f->intake, &settings->convert);
+	intake_reload(f->intake, settings->rules);
 	log_set_level(config->log_level);
 	settings_free(f->settings); /* nobody reads it any more */
 	f->settings = settings;
@@ -247,15 +245,19 @@ front_main(unsigned number)
 		return EX_CONFIG;
 	}
 	log_setup(f.name, config->log_level, config->log_format, STDERR_FILENO);
-	f.settings = settings_new(config);
+	convert_setup();
+	f.settings = settings_new(config, why, sizeof(why));
+	if (f.settings == NULL) {
+		fprintf(stderr, "%s\n", why);
+		return EX_CONFIG;
+	}
 	f.loop = loop_new();
 	if (f.loop == NULL) {
 		log_error("loop", log_str("why", "no event base"));
 		goto free_settings;
 	}
-	convert_setup();
 	f.intake = intake_new(&(struct intake_params){ .loop = f.loop,
-	    .convert = &f.settings->convert,
+	    .rules = f.settings->rules,
 	    .most_memory_bytes = config->smtp_memory_bytes,
 	    .most_wait_ms = CORE_WAIT_MS });
 	f.drain_look = loop_timer_new(f.loop, drain_look, &f);

@@ -14,22 +14,35 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "config/config.h"
 #include "mail/refusal.h"
 #include "convert/convert.h"
 #include "intake/explain.h"
+#include "intake/rules.h"
 
-static const struct convert_options options = {
-	.route = "default",
-	.message_stream = "outbound",
-	.default_tag = "",
-	.track_opens = -1,
-	.track_links = "",
-	.most_api_bytes = 10485760,
-	.most_body_bytes = 5242880,
-	.most_recipients = 50,
-	.controls = CONTROLS_ALL,
-	.limits = { .depth = 100, .parts = 1000, .headers = 100 },
+/* Who asks, and under which settings; what is NULL is not given. */
+struct asking {
+	const char *settings, *from, *to; /* to: apart by a space */
+	const char *listener, *client, *user;
 };
+
+static struct rules *
+rules_of(const char *settings, struct config **config_r)
+{
+	struct rules *rules;
+	struct buf about;
+	char why[400];
+
+	buf_init(&about, 10000);
+	*config_r = config_parse(settings, strlen(settings), "test", &about);
+	if (*config_r == NULL)
+		fail_msg("%s", about.data);
+	buf_free(&about);
+	rules = rules_new(*config_r, why, sizeof(why));
+	if (rules == NULL)
+		fail_msg("%s", why);
+	return rules;
+}
 
 static json_t *
 told(struct buf *out)
@@ -45,19 +58,23 @@ told(struct buf *out)
 	return object;
 }
 
-/* recipients: apart by a space; NULL: none given. */
 static json_t *
-ask(const char *reverse_path, const char *recipients, const char *content, size_t len, size_t most)
+ask_as(const struct asking *as, const char *content, size_t len, size_t most)
 {
 	struct strlist list = { 0 };
-	const struct explain_input input = { .reverse_path = reverse_path,
+	const struct explain_input input = { .reverse_path = as->from,
 		.recipients = &list,
+		.listener = as->listener,
+		.client = as->client,
+		.user = as->user,
 		.content = content,
 		.content_len = len,
 		.most_bytes = most };
+	struct config *config;
+	struct rules *rules = rules_of(as->settings != NULL ? as->settings : "", &config);
 	struct buf out;
 
-	for (const char *at = recipients; at != NULL && *at != '\0';) {
+	for (const char *at = as->to; at != NULL && *at != '\0';) {
 		size_t word = strcspn(at, " ");
 
 		strlist_add_bytes(&list, at, word);
@@ -65,9 +82,19 @@ ask(const char *reverse_path, const char *recipients, const char *content, size_
 		at += strspn(at, " ");
 	}
 	buf_init(&out, SIZE_MAX / 4);
-	explain(&options, &input, &out);
+	explain(rules, &input, &out);
 	strlist_free(&list);
+	rules_free(&rules);
+	config_free(&config);
 	return told(&out);
+}
+
+static json_t *
+ask(const char *from, const char *to, const char *content, size_t len, size_t most)
+{
+	const struct asking as = { .from = from, .to = to };
+
+	return ask_as(&as, content, len, most);
 }
 
 /* "items.0.to" */
@@ -99,9 +126,27 @@ size_of(json_t *object, const char *what)
 	return NULL;
 }
 
+#define ID    "Message-ID: <1@a.example>\r\n"
 #define PLAIN "From: Ann <ann@a.example>\r\nTo: bob@b.example\r\nSubject: Gr=?utf-8?Q?=C3=BC?=\r\n"
 
-/* A mail, how it is asked for, and what the object says at a path, as JSON. */
+/* What the object says at a path, as JSON; NULL: nothing. */
+static void
+check(const struct asking *as, const char *reason, const char *content, const char *path,
+    const char *expected)
+{
+	json_t *object = ask_as(as, content, strlen(content), 1 << 20);
+	json_t *found = member(object, path);
+	char *text = found == NULL ? NULL : json_dumps(found, JSON_ENCODE_ANY | JSON_COMPACT);
+
+	if ((text == NULL) != (expected == NULL) || (text != NULL && strcmp(text, expected) != 0)) {
+		print_error("%s\n", json_dumps(object, JSON_COMPACT));
+		fail_msg("%s: %s", reason, text);
+	}
+	free(text);
+	json_decref(object);
+}
+
+/* A mail, how it is asked for, and what the object says of it. */
 static void
 test_table(void **state)
 {
@@ -132,7 +177,8 @@ test_table(void **state)
 		{ "bare LF, the body", NULL, NULL, "From: a@a.example\nTo: b@b.example\n\na\n\nb",
 		    "items.0.json.TextBody", "\"a\\n\\nb\"" },
 		{ "bare LF needs no warning", NULL, NULL,
-		    "From: a@a.example\nTo: b@b.example\n\nhi\n", "warnings", "[]" },
+		    "From: a@a.example\nTo: b@b.example\nMessage-ID: <1@a.example>\n\nhi\n",
+		    "warnings", "[]" },
 		{ "mixed line ends do", NULL, NULL, PLAIN "\nhi\r\n", "warnings.0",
 		    "\"The mail mixes line ends: 1 bare LF were made CRLF, which SMTP refuses "
 		    "unless smtp.normalize-line-ends is set.\"" },
@@ -195,20 +241,316 @@ test_table(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		json_t *object = ask(cases[i].from, cases[i].to, cases[i].content,
-		    strlen(cases[i].content), 1 << 20);
-		json_t *found = member(object, cases[i].path);
-		char *text =
-		    found == NULL ? NULL : json_dumps(found, JSON_ENCODE_ANY | JSON_COMPACT);
+		const struct asking as = { .from = cases[i].from, .to = cases[i].to };
 
-		if ((text == NULL) != (cases[i].expected == NULL) ||
-		    (text != NULL && strcmp(text, cases[i].expected) != 0)) {
-			char *whole = json_dumps(object, JSON_INDENT(1));
-			fail_msg("%s: %s in %s", cases[i].reason, text, whole);
-		}
-		free(text);
-		json_decref(object);
+		check(&as, cases[i].reason, cases[i].content, cases[i].path, cases[i].expected);
 	}
+}
+
+#define SIGNED                                                                                     \
+	"From: ann@a.example\r\nTo: bob@b.example\r\nBcc: carl@c.example\r\n" ID                   \
+	"Subject: signed\r\nContent-Type: multipart/signed; boundary=b;\r\n"                       \
+	" protocol=\"application/pkcs7-signature\"; micalg=sha-256\r\n\r\n--b\r\n"                 \
+	"Content-Type: text/plain\r\n\r\nhi\r\n--b\r\nContent-Type: application/pkcs7-signature;"  \
+	" name=smime.p7s\r\nContent-Transfer-Encoding: base64\r\n\r\nQUJD\r\n--b--\r\n"
+
+#define HTML(body)                                                                                 \
+	PLAIN ID "Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\n"                      \
+		 "Content-Type: text/html\r\n\r\n" body "\r\n--b\r\nContent-Type: image/png\r\n"   \
+		 "Content-ID: <logo@a>\r\nContent-Disposition: inline; filename=l.png\r\n"         \
+		 "Content-Transfer-Encoding: base64\r\n\r\nQUJD\r\n--b--\r\n"
+
+#define ROUTE_INVOICES                                                                             \
+	"route invoices {\n envelope-to = @b.example\n tag = money\n"                              \
+	" message-stream = bills\n}\n"
+
+/* Settings, mails, and where they go. */
+static void
+test_routes(void **state)
+{
+	static const struct {
+		const char *reason;
+		struct asking as;
+		const char *content, *path, *expected;
+	} cases[] = {
+		{ "the default has a name", { .settings = ROUTE_INVOICES, .to = "x@c.example" },
+		    PLAIN ID "\r\nhi", "routes.0.name", "\"default\"" },
+		{ "and the reasons why it is not an earlier one",
+		    { .settings = ROUTE_INVOICES, .to = "x@c.example" }, PLAIN ID "\r\nhi",
+		    "routes.0.why_not",
+		    "[{\"route\":\"invoices\",\"recipient\":\"x@c.example\",\"why\":"
+		    "\"envelope-to: x@c.example is not @b.example\"}]" },
+		{ "the route that it takes", { .settings = ROUTE_INVOICES }, PLAIN ID "\r\nhi",
+		    "route", "\"invoices\"" },
+		{ "nothing is earlier than the first", { .settings = ROUTE_INVOICES },
+		    PLAIN ID "\r\nhi", "routes.0.why_not", "[]" },
+		{ "tag of the route", { .settings = ROUTE_INVOICES }, PLAIN ID "\r\nhi",
+		    "routes.0.tag", "\"money\"" },
+		{ "tag of the mail", { .settings = ROUTE_INVOICES },
+		    PLAIN ID "X-PM-Tag: mine\r\n\r\nhi", "routes.0.tag", "\"mine\"" },
+		{ "stream", { .settings = ROUTE_INVOICES }, PLAIN ID "\r\nhi", "routes.0.stream",
+		    "\"bills\"" },
+		{ "stream in the message", { .settings = ROUTE_INVOICES }, PLAIN ID "\r\nhi",
+		    "items.0.json.MessageStream", "\"bills\"" },
+		{ "two routes, two groups, in the recipients' order",
+		    { .settings = ROUTE_INVOICES, .to = "x@c.example y@b.example z@c.example" },
+		    PLAIN ID "\r\nhi", "routes.0.recipients", "[\"x@c.example\",\"z@c.example\"]" },
+		{ "the other group",
+		    { .settings = ROUTE_INVOICES, .to = "x@c.example y@b.example z@c.example" },
+		    PLAIN ID "\r\nhi", "routes.1.recipients", "[\"y@b.example\"]" },
+		{ "each item has its route",
+		    { .settings = ROUTE_INVOICES, .to = "x@c.example y@b.example" },
+		    PLAIN ID "\r\nhi", "items.1.route", "\"invoices\"" },
+		{ "the kind", { .to = "x@c.example" }, PLAIN ID "\r\nhi", "items.0.kind",
+		    "\"email\"" },
+		{ "a reason that is the same for all is told once",
+		    { .settings = "route shop {\n user = shop\n}\n",
+			.to = "x@c.example y@c.example" },
+		    PLAIN ID "\r\nhi", "routes.0.why_not",
+		    "[{\"route\":\"shop\",\"recipient\":\"x@c.example\",\"why\":"
+		    "\"user: a client without AUTH is not shop\"}]" },
+		{ "user", { .settings = "route shop {\n user = shop\n}\n", .user = "shop" },
+		    PLAIN ID "\r\nhi", "route", "\"shop\"" },
+		{ "who brings it", { .client = "192.0.2.1", .user = "shop" }, PLAIN ID "\r\nhi",
+		    "origin", "{\"listener\":\"\",\"client\":\"192.0.2.1\",\"user\":\"shop\"}" },
+		{ "client",
+		    { .settings = "route lan {\n client = 192.0.2.0/24\n}\n",
+			.client = "192.0.2.1" },
+		    PLAIN ID "\r\nhi", "route", "\"lan\"" },
+		{ "no client, but a route asks for it",
+		    { .settings = "route lan {\n client = 192.0.2.0/24\n}\n" }, PLAIN ID "\r\nhi",
+		    "warnings",
+		    "[\"Routes ask for the client, and none was given: they do not match.\"]" },
+		{ "listener",
+		    { .settings = "smtp {\n listen = 127.0.0.1:2525\n}\nroute in {\n"
+				  " listener = 127.0.0.1:2525\n}\n",
+			.listener = "127.0.0.1:2525" },
+		    PLAIN ID "\r\nhi", "route", "\"in\"" },
+		{ "staging", { .settings = "route s {\n redirect-to = t@t.example\n}\n" },
+		    PLAIN ID "\r\nhi", "routes.0.fate", "\"redirected\"" },
+		{ "who gets it", { .settings = "route s {\n redirect-to = T@T.example\n}\n" },
+		    PLAIN ID "\r\nhi", "routes.0.redirected_to", "[\"T@t.example\"]" },
+		{ "whom it was for", { .settings = "route s {\n redirect-to = t@t.example\n}\n" },
+		    PLAIN ID "\r\nhi", "routes.0.recipients", "[\"bob@b.example\"]" },
+		{ "and the message", { .settings = "route s {\n redirect-to = t@t.example\n}\n" },
+		    PLAIN ID "\r\nhi", "items.0.json.To", "\"t@t.example\"" },
+		{ "captured", { .settings = "route s {\n capture = yes\n}\n" }, PLAIN ID "\r\nhi",
+		    "routes.0.fate", "\"captured\"" },
+		{ "two fates of one route",
+		    { .settings = "route s {\n allow-recipients = @b.example\n}\n",
+			.to = "x@b.example y@c.example" },
+		    PLAIN ID "\r\nhi", "routes.1.fate", "\"captured\"" },
+		{ "the sandbox", { .settings = "route s {\n sandbox = yes\n}\n" },
+		    PLAIN ID "\r\nhi", "routes.0.sandbox", "true" },
+		{ "connection", { .settings = ROUTE_INVOICES }, PLAIN ID "\r\nhi",
+		    "routes.0.connection", "\"default\"" },
+		{ "reply", { .settings = "route s {\n reply = postmark\n}\n" }, PLAIN ID "\r\nhi",
+		    "routes.0.reply", "\"postmark\"" },
+		{ "policies", { .settings = "" }, SIGNED, "routes.0.policies.2",
+		    "{\"word\":\"signed\",\"policy\":\"convert\",\"applies\":true}" },
+		{ "of which some do not apply", { .settings = "" }, SIGNED, "routes.0.policies.3",
+		    "{\"word\":\"encrypted\",\"policy\":\"convert\",\"applies\":false}" },
+		{ "a policy that refuses", { .settings = "route s {\n on-signed = reject\n}\n" },
+		    SIGNED, "routes.0.refusal.status", "\"5.6.1\"" },
+		{ "refuses the mail", { .settings = "route s {\n on-signed = reject\n}\n" }, SIGNED,
+		    "refusal.code", "554" },
+		{ "of all routes",
+		    { .settings =
+			    "route s {\n envelope-to = @b.example\n on-signed = reject\n}\n" },
+		    SIGNED, "items", "[]" },
+		{ "though another would take it",
+		    { .settings =
+			    "route s {\n envelope-to = @c.example\n on-signed = reject\n}\n" },
+		    SIGNED, "routes.0.refusal", NULL },
+		{ "by SMTP", { .settings = "route s {\n on-signed = smtp\n}\n" }, SIGNED,
+		    "items.0.kind", "\"smtp\"" },
+		{ "because of", { .settings = "route s {\n on-signed = smtp\n}\n" }, SIGNED,
+		    "routes.0.because", "\"signed\"" },
+		{ "the way", { .settings = "route s {\n on-signed = smtp\n}\n" }, SIGNED,
+		    "routes.0.way", "\"smtp\"" },
+		{ "the policy that decided", { .settings = "route s {\n on-signed = smtp\n}\n" },
+		    SIGNED, "routes.0.policies.2",
+		    "{\"word\":\"signed\",\"policy\":\"smtp\",\"applies\":true}" },
+		{ "nothing is lost", { .settings = "route s {\n on-signed = smtp\n}\n" }, SIGNED,
+		    "lost", "[]" },
+		{ "there is no JSON", { .settings = "route s {\n on-signed = smtp\n}\n" }, SIGNED,
+		    "items.0.json", "null" },
+		{ "what is put in front",
+		    { .settings = "route s {\n on-signed = smtp\n tag = t\n"
+				  " message-stream = m\n}\n" },
+		    SIGNED, "items.0.head",
+		    "\"X-PM-Metadata-relay-id: 00000000000000000000000000-1\\r\\n"
+		    "X-PM-Message-Stream: m\\r\\nX-PM-Tag: t\\r\\nX-PM-KeepID: true\\r\\n\"" },
+		{ "what is taken out", { .settings = "route s {\n on-signed = smtp\n}\n" }, SIGNED,
+		    "items.0.removed", "[\"Bcc\"]" },
+		{ "a template", { .settings = "route s {\n template = welcome\n}\n" },
+		    PLAIN ID "\r\nhi", "routes.0.template", "\"welcome\"" },
+		{ "its item", { .settings = "route s {\n template = welcome\n}\n" },
+		    PLAIN ID "\r\nhi", "items.0.kind", "\"template\"" },
+		{ "its model",
+		    { .settings = "route s {\n template = welcome\n"
+				  " template-match = \"text: (?<who>\\\\w+)\"\n}\n" },
+		    PLAIN ID "\r\nAnn", "items.0.json.TemplateModel", "{\"who\":\"Ann\"}" },
+		{ "no template", { .settings = "" }, PLAIN ID "\r\nhi", "routes.0.template",
+		    "null" },
+		{ "From rewritten",
+		    { .settings = "route s {\n from = us@us.example\n from-rewrite = force\n}\n" },
+		    PLAIN ID "\r\nhi", "routes.0.from", "\"us@us.example\"" },
+		{ "the limit of sessions", { .settings = "smtp {\n message-size = 2048\n}\n" },
+		    PLAIN ID "\r\nhi", "sizes.7.limit", "2048" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check(&cases[i].as, cases[i].reason, cases[i].content, cases[i].path,
+		    cases[i].expected);
+}
+
+/* What is not refused, and should be known. */
+static void
+test_warnings(void **state)
+{
+	static const struct {
+		const char *reason;
+		struct asking as;
+		const char *content, *expected;
+	} cases[] = {
+		{ "nothing", { .from = NULL }, PLAIN ID "\r\nhi", "[]" },
+		{ "no Message-ID", { .from = NULL }, PLAIN "\r\nhi",
+		    "[\"There is no Message-ID: Postmark makes one of its own.\"]" },
+		{ "addresses that nobody sends to", { .to = "x@x.example" }, PLAIN ID "\r\nhi",
+		    "[\"To and Cc have 1 addresses that are not in the envelope, and no message "
+		    "shows them: bob@b.example.\"]" },
+		{ "not of a mail that stays as it is",
+		    { .settings = "route s {\n on-signed = smtp\n}\n", .to = "x@x.example" },
+		    SIGNED, "[]" },
+		{ "an author without leave",
+		    { .settings =
+			    "route s {\n from = us@us.example\n from-authorised = @us.example\n"
+			    " from-rewrite = if-unauthorised\n}\n" },
+		    PLAIN ID "\r\nhi",
+		    "[\"From ann@a.example is not in from-authorised of the route s, and the "
+		    "route's own address takes its place.\"]" },
+		{ "one with leave",
+		    { .settings =
+			    "route s {\n from = us@us.example\n from-authorised = @A.example\n"
+			    " from-rewrite = if-unauthorised\n}\n" },
+		    PLAIN ID "\r\nhi", "[]" },
+		{ "a wrong charset", { .from = NULL },
+		    PLAIN ID "Content-Type: text/plain; charset=utf-8\r\n\r\na\xff z\r\n",
+		    "[\"The text is not in the charset it claims: what 1 of its sequences meant is "
+		    "lost.\"]" },
+		{ "an image that is shown", { .from = NULL }, HTML("<img src=\"cid:logo@a\">"),
+		    "[]" },
+		{ "the same as a URL writes it", { .from = NULL }, HTML("<img src='CID:logo%40a'>"),
+		    "[]" },
+		{ "an image that is not", { .from = NULL }, HTML("<p>hi</p>"),
+		    "[\"The HTML does not show 1 of the inline images: logo@a.\"]" },
+		{ "an image that is missing", { .from = NULL },
+		    HTML("<img src=cid:logo@a><img src=cid:else>"),
+		    "[\"The HTML wants 1 images that no part has: cid:else.\"]" },
+		{ "no cid but acid: of a word", { .from = NULL },
+		    HTML("<img src=cid:logo@a> acid:rain"), "[]" },
+		{ "near the limit of a session",
+		    { .settings = "smtp {\n message-size = 1024\n}\n" },
+		    PLAIN ID
+		    "\r\n"
+		    "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
+		    "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
+		    "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
+		    "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
+		    "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
+		    "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
+		    "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
+		    "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
+		    "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
+		    "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
+		    "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
+		    "0123456789012345678901234567890123456789012345678901234567890123456789\r\n",
+		    "[\"mail is near its limit: 970 of 1024 bytes; a little more of it would be "
+		    "refused.\"]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check(
+		    &cases[i].as, cases[i].reason, cases[i].content, "warnings", cases[i].expected);
+}
+
+static void
+test_warning_of_recipients(void **state)
+{
+	struct asking as = { .settings = "smtp {\n recipients = 100\n}\n" };
+	struct buf recipients;
+	json_t *object;
+
+	(void)state;
+	buf_init(&recipients, 10000);
+	for (unsigned i = 0; i < 101; i++)
+		buf_addf(&recipients, "r%u@b.example ", i);
+	as.to = recipients.data;
+	object = ask_as(&as, "From: a@a.example\r\n" ID "\r\nhi", strlen(ID) + 25, 1 << 20);
+	assert_string_equal(json_string_value(member(object, "warnings.0")),
+	    "A transaction of SMTP has at most 100 recipients (smtp.recipients): a client has to "
+	    "send this mail in several.");
+	json_decref(object);
+	buf_free(&recipients);
+}
+
+/* What a session does not let in at all. */
+static void
+test_session_limits(void **state)
+{
+	const struct asking small = { .settings = "smtp {\n message-size = 1024\n}\n" };
+	const struct asking any = { .settings = "" };
+	char content[1200] = "From: a@a.example\r\nTo: b@b.example\r\n\r\n";
+	json_t *object;
+
+	(void)state;
+	memset(content + strlen(content), 'x', 1025 - strlen(content));
+	object = ask_as(&small, content, 1025, 1 << 20);
+	assert_int_equal(json_integer_value(member(object, "refusal.code")), 552);
+	assert_string_equal(json_string_value(member(object, "refusal.text")),
+	    "mail of 1025 bytes is over the limit of 1024 bytes");
+	assert_int_equal(json_array_size(member(object, "routes")), 0);
+	json_decref(object);
+
+	content[600] = '\0';
+	object = ask_as(&any, content, 1025, 1 << 20);
+	assert_string_equal(
+	    json_string_value(member(object, "refusal.text")), "the mail contains a NUL byte");
+	json_decref(object);
+}
+
+/* A mail by SMTP to so many that it makes several items, and with a payload that is a file. */
+static void
+test_smtp_items(void **state)
+{
+	const struct asking as = { .settings = "route s {\n on-sender = smtp\n}\n" };
+	struct buf content;
+	json_t *object;
+
+	(void)state;
+	buf_init(&content, 1 << 20);
+	buf_adds(&content, "From: a@a.example\r\nSender: s@a.example\r\nX-PM-Tag: t\r\nTo: ");
+	for (unsigned i = 1; i <= 60; i++)
+		buf_addf(&content, "%sr%u@b.example", i == 1 ? "" : ",\r\n ", i);
+	buf_adds(&content, "\r\n" ID "Subject: many\r\n\r\n");
+	for (unsigned i = 0; i < 20000; i++)
+		buf_adds(&content, "hello hello\r\n");
+	object = ask_as(&as, content.data, content.len, 1 << 20);
+	assert_int_equal(json_array_size(member(object, "items")), 2);
+	assert_string_equal(json_string_value(member(object, "items.1.head")),
+	    "X-PM-Metadata-relay-id: 00000000000000000000000000-2\r\n"
+	    "X-PM-Message-Stream: outbound\r\nX-PM-Tag: t\r\nX-PM-KeepID: true\r\n");
+	assert_string_equal(json_string_value(member(object, "items.0.removed.0")), "X-PM-Tag");
+	assert_true(json_integer_value(member(object, "items.0.bytes")) > 260000);
+	assert_int_equal(json_integer_value(size_of(object, "SMTP message")),
+	    json_integer_value(member(object, "items.0.bytes")));
+	assert_null(size_of(object, "message"));
+	assert_null(size_of(object, "TextBody"));
+	json_decref(object);
+	buf_free(&content);
 }
 
 static void
@@ -328,7 +670,7 @@ test_unreadable_header(void **state)
 	(void)state;
 	buf_init(&content, 1 << 20);
 	buf_adds(&content, "From: a@a.example\r\nTo: b@b.example\r\n");
-	for (unsigned i = 0; i < 100; i++)
+	for (unsigned i = 0; i < 1000; i++)
 		buf_addf(&content, "X-%u: x\r\n", i);
 	buf_adds(&content, "\r\nhi\r\n");
 	object = ask(NULL, NULL, content.data, content.len, 1 << 20);
@@ -336,7 +678,9 @@ test_unreadable_header(void **state)
 	assert_string_equal(json_string_value(member(object, "refusal.status")), "5.6.0");
 	assert_int_equal(json_array_size(member(object, "envelope.recipients")), 0);
 	assert_null(member(object, "subject"));
-	assert_int_equal(json_array_size(member(object, "sizes")), 0);
+	assert_int_equal(json_array_size(member(object, "sizes")), 1);
+	assert_non_null(size_of(object, "mail"));
+	assert_int_equal(json_array_size(member(object, "routes")), 0);
 	json_decref(object);
 	buf_free(&content);
 }
@@ -345,6 +689,8 @@ static void
 test_not_looked_at(void **state)
 {
 	const struct explain_input input = { .reverse_path = "a@a.example", .content_len = 7 };
+	struct config *config;
+	struct rules *rules = rules_of("", &config);
 	struct refusal refusal;
 	struct buf out;
 	json_t *object;
@@ -352,7 +698,9 @@ test_not_looked_at(void **state)
 	(void)state;
 	refusal_set(&refusal, 452, "4.3.1", "later");
 	buf_init(&out, 10000);
-	explain_refused(&options, &input, &refusal, &out);
+	explain_refused(rules, &input, &refusal, &out);
+	rules_free(&rules);
+	config_free(&config);
 	object = told(&out);
 	assert_int_equal(json_integer_value(member(object, "refusal.code")), 452);
 	assert_string_equal(
@@ -367,6 +715,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_warning_of_recipients),
+		cmocka_unit_test(test_session_limits),
+		cmocka_unit_test(test_smtp_items),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_many_recipients),
 		cmocka_unit_test(test_many_blind),

@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "config/config.h"
 #include "mail/mail.h"
 #include "mail/refusal.h"
 #include "channel/frame.h"
@@ -26,19 +27,7 @@
 #include "convert/convert.h"
 #include "smtp/session.h"
 #include "intake/intake.h"
-
-static const struct convert_options options = {
-	.route = "default",
-	.message_stream = "outbound",
-	.default_tag = "",
-	.track_opens = -1,
-	.track_links = "",
-	.most_api_bytes = 10485760,
-	.most_body_bytes = 5242880,
-	.most_recipients = 50,
-	.controls = CONTROLS_ALL,
-	.limits = { .depth = 100, .parts = 1000, .headers = 1000 },
-};
+#include "intake/rules.h"
 
 static const struct smtp_limits limits = { .hostname = "relay.example",
 	.most_message_bytes = 1 << 20,
@@ -54,6 +43,8 @@ static const struct smtp_limits limits = { .hostname = "relay.example",
 
 struct stage {
 	struct loop *loop;
+	struct config *config;
+	struct rules *rules;
 	struct intake *intake;
 	struct smtp_session *session;
 	int client; /* our end of the SMTP connection */
@@ -61,6 +52,7 @@ struct stage {
 	const struct refusal *says; /* NULL: stored */
 	bool silent;                /* the core does not answer */
 	unsigned commits;
+	struct mail *kept; /* of the last commit */
 	unsigned explained;
 	struct buf object; /* of the last explanation */
 	char ids[8][ULID_SIZE];
@@ -95,7 +87,8 @@ core_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 	if (mail == NULL)
 		fail_msg("%s", why);
 	memcpy(stage->ids[stage->commits++ % 8], mail->id, ULID_SIZE);
-	mail_free(&mail);
+	mail_free(&stage->kept);
+	stage->kept = mail;
 	if (stage->silent)
 		loop_stop(stage->loop);
 	else
@@ -135,16 +128,26 @@ too_long(void *ctx)
 }
 
 static void
-stage_begin(struct stage *stage, int64_t most_wait_ms)
+stage_begin_with(struct stage *stage, int64_t most_wait_ms, const char *settings)
 {
+	struct buf about;
+	char why[400];
 	int ends[2];
 
 	*stage = (struct stage){ .loop = loop_new() };
+	buf_init(&about, 10000);
+	stage->config = config_parse(settings, strlen(settings), "test", &about);
+	if (stage->config == NULL)
+		fail_msg("%s", about.data);
+	buf_free(&about);
+	stage->rules = rules_new(stage->config, why, sizeof(why));
+	if (stage->rules == NULL)
+		fail_msg("%s", why);
 	buf_init(&stage->read, 65536);
 	stage->limit = loop_timer_new(stage->loop, too_long, stage);
 	loop_timer_set(stage->limit, 10000);
 	stage->intake = intake_new(&(struct intake_params){ .loop = stage->loop,
-	    .convert = &options,
+	    .rules = stage->rules,
 	    .most_memory_bytes = 1 << 20,
 	    .most_wait_ms = most_wait_ms });
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
@@ -160,12 +163,21 @@ stage_begin(struct stage *stage, int64_t most_wait_ms)
 }
 
 static void
+stage_begin(struct stage *stage, int64_t most_wait_ms)
+{
+	stage_begin_with(stage, most_wait_ms, "");
+}
+
+static void
 stage_end(struct stage *stage)
 {
 	if (stage->session != NULL)
 		smtp_session_kill(stage->session);
 	peer_free(&stage->core);
 	intake_free(&stage->intake);
+	rules_free(&stage->rules);
+	config_free(&stage->config);
+	mail_free(&stage->kept);
 	loop_timer_free(&stage->limit);
 	close(stage->client);
 	buf_free(&stage->read);
@@ -242,6 +254,83 @@ test_stored(void **state)
 	assert_int_equal(stage.commits, 1);
 	assert_non_null(strstr(stage.read.data, stage.ids[0]));
 	assert_int_equal(intake_waiting(stage.intake), 0);
+	stage_end(&stage);
+}
+
+/* Recipients of one transaction by two routes and by none: mails with ids of their own, told to
+ * the client and committed together. */
+static void
+test_routes(void **state)
+{
+	static const char settings[] =
+	    "route invoices {\n envelope-to = @b.example\n tag = money\n}\n"
+	    "route staging {\n envelope-to = s@c.example\n"
+	    " redirect-to = Test@D.example\n}\n";
+	struct stage stage;
+	const struct mail *second, *third;
+
+	(void)state;
+	stage_begin_with(&stage, 10000, settings);
+	core_start(&stage);
+	say(&stage, "EHLO client.example\r\nMAIL FROM:<a@a.example>\r\n"
+		    "RCPT TO:<x@c.example>\r\nRCPT TO:<y@b.example>\r\n"
+		    "RCPT TO:<s@c.example>\r\nRCPT TO:<z@b.example>\r\nDATA\r\n");
+	hear(&stage, "354 ");
+	say(&stage, content);
+	say(&stage, "QUIT\r\n");
+	hear(&stage, "\r\n221 ");
+	assert_int_equal(stage.commits, 1);
+	assert_string_equal(stage.kept->route, "default");
+	assert_string_equal(stage.kept->items[0].recipients.items[0], "x@c.example");
+	second = stage.kept->next;
+	assert_string_equal(second->route, "invoices");
+	assert_int_equal(second->items[0].recipients.count + second->item_count, 3);
+	third = second->next;
+	assert_string_equal(third->route, "staging");
+	assert_string_equal(third->items[0].recipients.items[0], "Test@d.example");
+	assert_null(third->next);
+	for (const struct mail *each = stage.kept; each != NULL; each = each->next)
+		assert_non_null(strstr(stage.read.data, each->id));
+	stage.session = NULL; /* it ended with QUIT */
+	stage_end(&stage);
+}
+
+/* What Postmark said reaches the client of a route that waits for it. */
+static void
+test_told(void **state)
+{
+	struct refusal told;
+	struct stage stage;
+
+	(void)state;
+	refusal_set(&told, 250, "2.0.0", "Postmark has it");
+	stage_begin_with(&stage, 10000, "route wait {\n reply = postmark\n}\n");
+	stage.says = &told;
+	core_start(&stage);
+	hand_in(&stage);
+	hear(&stage, "; Postmark has it\r\n");
+	assert_int_equal(stage.kept->reply, REPLY_POSTMARK);
+	assert_int_equal(intake_waiting(stage.intake), 0);
+	stage_end(&stage);
+}
+
+/* One route refuses the mail: nobody gets it. */
+static void
+test_one_route_refuses(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_begin_with(&stage, 10000,
+	    "route strict {\n envelope-to = @d.example\n template = welcome\n"
+	    " template-match = \"subject: no such subject\"\n template-otherwise = refuse\n}\n");
+	core_start(&stage);
+	say(&stage, "EHLO client.example\r\nMAIL FROM:<a@a.example>\r\n"
+		    "RCPT TO:<x@c.example>\r\nRCPT TO:<y@d.example>\r\nDATA\r\n");
+	hear(&stage, "354 ");
+	say(&stage, content);
+	hear(&stage, "554 ");
+	assert_int_equal(stage.commits, 0);
 	stage_end(&stage);
 }
 
@@ -467,6 +556,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stored),
+		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_one_route_refuses),
 		cmocka_unit_test(test_spool_full),
 		cmocka_unit_test(test_refused_before_the_core),
 		cmocka_unit_test(test_core_dies),
