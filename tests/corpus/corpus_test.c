@@ -31,7 +31,6 @@
  * test fails then.
  */
 static const char *const known_failures[] = {
-	"nodemailer-watch-html",
 	NULL,
 };
 
