@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "config/options.h"
 #include "config/parse.h"
+#include "config/route_value.h"
 #include "config/values.h"
 
 static void complain(const struct check *, const struct option_place *, const char *name,
@@ -161,6 +162,50 @@ check_route_metadata(const struct check *c, const struct option_place *place, co
 	}
 }
 
+static bool
+is_within(const char *inner, const char *outer)
+{
+	size_t len = strlen(outer);
+
+	return strncmp(inner, outer, len) == 0 && inner[len] == '.';
+}
+
+/* A name may come twice, the later one counts; but not as a text and a list or an object. */
+static void
+check_route_model(const struct check *c, const struct option_place *place, const struct route *r)
+{
+	struct strlist names = { 0 }, texts = { 0 };
+	size_t lists, matches;
+
+	for (size_t i = 0; i < r->template_match.count; i++)
+		route_value_match_names(r->template_match.items[i], &names, &texts);
+	lists = names.count;
+	for (size_t i = 0; i < texts.count; i++)
+		strlist_add(&names, texts.items[i]);
+	matches = names.count;
+	for (size_t i = 0; i < r->template_model.count; i++)
+		strlist_add_bytes(
+		    &names, r->template_model.items[i], strcspn(r->template_model.items[i], "="));
+
+	for (size_t i = 0; i < names.count; i++) {
+		const char *option = i < matches ? "template-match" : "template-model";
+		const char *name = names.items[i], *other;
+
+		for (size_t j = 0; j < i; j++) {
+			other = names.items[j];
+			if (strcmp(name, other) == 0 && j < lists)
+				complain(c, place, option, "found %s a second time, wanted it once",
+				    name);
+			else if (is_within(name, other) || is_within(other, name))
+				complain(c, place, option,
+				    "found %s and %s, wanted one of them: one is within the other",
+				    other, name);
+		}
+	}
+	strlist_free(&names);
+	strlist_free(&texts);
+}
+
 static void
 check_route_staging(const struct check *c, const struct option_place *place, const struct route *r)
 {
@@ -206,6 +251,7 @@ check_route(const struct check *c, const struct option_place *place, const struc
 		complain(c, place, "template-model", "found no template, wanted it");
 	check_route_listener(c, place, r);
 	check_route_metadata(c, place, r);
+	check_route_model(c, place, r);
 	check_route_staging(c, place, r);
 }
 

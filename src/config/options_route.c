@@ -121,7 +121,7 @@ static const struct option_row rows[] = {
 	FIDELITY("on-sender", on_sender, "convert",
 	    "A Sender header beside From.  Converted it is lost."),
 
-	{ SECTION, "template", OPTION_STRING, RELOAD_LIVE, AT(template), .preset = "", .most = 100,
+	{ SECTION, "template", OPTION_STRING, RELOAD_LIVE, AT(template), .preset = "", .most = 255,
 	    .right = route_value_is_template, .wanted = "the alias or the ID of a template",
 	    .text = "Template of Postmark that takes the place of subject and bodies." },
 	{ SECTION, "template-match", OPTION_LIST, RELOAD_LIVE, AT(template_match), .preset = "",

@@ -2,10 +2,12 @@
  * What the values of a route look like.  Pure.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/pattern.h"
+#include "base/strlist.h"
 #include "base/text.h"
 
 #include "config/route_value.h"
@@ -18,6 +20,7 @@
 #define MOST_ADDRESS_BYTES 256 /* RFC 5321 4.5.3.1: a path */
 #define MOST_LOCAL_BYTES   64
 #define MOST_FROM_BYTES    500
+#define MOST_ALIAS_BYTES   255
 #define MOST_NAME_BYTES    100  /* of a header field, of a name in a model */
 #define MOST_RULE_BYTES    4000 /* with its pattern */
 
@@ -99,19 +102,26 @@ route_value_is_address(const char *value, size_t len)
 	       memmem(at + 1, domain, "..", 2) == NULL;
 }
 
+/* RFC 5322 2.2; 0: there is none. */
+static size_t
+field_name_len(const char *text)
+{
+	size_t len = 0;
+
+	while (text[len] > ' ' && text[len] <= '~' && text[len] != ':')
+		len++;
+	return len > MOST_NAME_BYTES ? 0 : len;
+}
+
 bool
 route_value_split_header(const char *value, size_t *name_len_r, const char **pattern_r)
 {
-	size_t len = strcspn(value, ":");
+	size_t len = field_name_len(value);
 
 	*name_len_r = len;
 	*pattern_r = value + len;
-	if (value[len] != ':' || len == 0 || len > MOST_NAME_BYTES)
+	if (len == 0 || value[len] != ':')
 		return false;
-	/* RFC 5322 2.2 */
-	for (size_t i = 0; i < len; i++)
-		if (value[i] <= ' ' || value[i] > '~')
-			return false;
 	*pattern_r += 1 + strspn(value + len + 1, " ");
 	return true;
 }
@@ -237,7 +247,12 @@ route_value_is_from(const char *value, size_t len)
 bool
 route_value_is_template(const char *value, size_t len)
 {
-	return len == 0 || (len <= MOST_NAME_BYTES && all_of(value, len, "_-."));
+	uint64_t id;
+
+	if (len == 0 || text_number(value, len, 1, INT64_MAX, &id) == 0)
+		return true;
+	return len <= MOST_ALIAS_BYTES && all_of(value, len, "_-.") && all_of(value, 1, "") &&
+	       (value[0] < '0' || value[0] > '9');
 }
 
 /* A name in a model; dots part those of objects within objects. */
@@ -257,8 +272,8 @@ source_len(const char *text)
 	size_t len = strcspn(text, ":"), name;
 
 	if (same_word(text, len, "header") && text[len] == ':') {
-		name = strcspn(text + len + 1, ": ");
-		return name == 0 || name > MOST_NAME_BYTES ? 0 : len + 1 + name;
+		name = field_name_len(text + len + 1);
+		return name == 0 ? 0 : len + 1 + name;
 	}
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (same_word(text, len, words[i]))
@@ -266,55 +281,98 @@ source_len(const char *text)
 	return 0;
 }
 
-/* The pattern of "each NAME: SOURCE: pattern"; NULL and why: it is none. */
+/* "each NAME: SOURCE: pattern", or without each. */
+struct match {
+	const char *each; /* NULL: without */
+	size_t each_len;
+	const char *pattern;
+};
+
+/* NULL, or what is wrong. */
 static const char *
-match_pattern(const char *value, const char **why)
+read_match(const char *value, struct match *match_r)
 {
 	size_t len;
 
+	*match_r = (struct match){ .each = NULL };
 	if (strncmp(value, "each ", 5) == 0) {
-		value += 5;
+		value += 5 + strspn(value + 5, " ");
 		len = strcspn(value, ":");
-		*why = "each needs a name of letters, digits, '_', '-' and '.'";
 		if (value[len] != ':' || !is_model_name(value, len))
-			return NULL;
+			return "each needs a name of letters, digits, '_', '-' and '.'";
+		match_r->each = value;
+		match_r->each_len = len;
 		value += len + 1;
 		value += strspn(value, " ");
 	}
 	len = source_len(value);
-	*why = "a SOURCE is subject, from, from-name, from-address, to, cc, reply-to, date, "
-	       "message-id, text, html or header:NAME";
 	if (len == 0 || value[len] != ':')
-		return NULL;
+		return "a SOURCE is subject, from, from-name, from-address, to, cc, reply-to, "
+		       "date, message-id, text, html or header:NAME";
 	value += len + 1;
-	return value + strspn(value, " ");
+	match_r->pattern = value + strspn(value, " ");
+	return match_r->pattern[0] == '\0' ? "there is no pattern" : NULL;
+}
+
+/* Empty, or what is wrong. */
+static void
+check_match(const char *value, size_t len, char *why, size_t why_size)
+{
+	struct match match;
+	struct pattern *pattern;
+	const char *wrong;
+
+	why[0] = '\0';
+	if (len > MOST_RULE_BYTES) {
+		snprintf(why, why_size, "at most %d bytes", MOST_RULE_BYTES);
+		return;
+	}
+	wrong = read_match(value, &match);
+	if (wrong != NULL) {
+		snprintf(why, why_size, "%s", wrong);
+		return;
+	}
+	pattern = pattern_new(match.pattern, strlen(match.pattern), true, why, why_size);
+	if (pattern != NULL && match.each != NULL && pattern_name_count(pattern) == 0)
+		snprintf(why, why_size, "each needs a pattern with a named group, (?<name>...)");
+	pattern_free(&pattern);
 }
 
 bool
 route_value_is_match(const char *value, size_t len)
 {
-	const char *what, *pattern;
-	char why[200];
+	char why[300];
 
-	pattern = len > MOST_RULE_BYTES ? NULL : match_pattern(value, &what);
-	return pattern != NULL && compiles(pattern, why, sizeof(why));
+	check_match(value, len, why, sizeof(why));
+	return why[0] == '\0';
 }
 
 void
 route_value_explain_match(const char *value, size_t len, struct buf *out)
 {
-	const char *what, *pattern;
+	char why[300];
+
+	check_match(value, len, why, sizeof(why));
+	buf_adds(out, why);
+}
+
+void
+route_value_match_names(const char *value, struct strlist *lists, struct strlist *texts)
+{
+	struct match match;
+	struct pattern *pattern;
 	char why[200];
 
-	if (len > MOST_RULE_BYTES) {
-		buf_addf(out, "at most %d bytes", MOST_RULE_BYTES);
+	if (read_match(value, &match) != NULL)
+		return;
+	if (match.each != NULL) {
+		strlist_add_bytes(lists, match.each, match.each_len);
 		return;
 	}
-	pattern = match_pattern(value, &what);
-	if (pattern == NULL)
-		buf_adds(out, what);
-	else if (!compiles(pattern, why, sizeof(why)))
-		buf_adds(out, why);
+	pattern = pattern_new(match.pattern, strlen(match.pattern), true, why, sizeof(why));
+	for (size_t i = 0; pattern != NULL && i < pattern_name_count(pattern); i++)
+		strlist_add(texts, pattern_name(pattern, i));
+	pattern_free(&pattern);
 }
 
 bool

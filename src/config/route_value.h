@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 struct buf;
+struct strlist;
 
 /*
  * What the values of a route look like.  A value is len bytes of printable UTF-8 followed by a
@@ -27,6 +28,9 @@ void route_value_explain_match(const char *value, size_t len, struct buf *out);
 bool route_value_is_model(const char *value, size_t len); /* "name=SOURCE" */
 void route_value_explain_glob(const char *value, size_t len, struct buf *out);
 
+/* The names that a right value of template-match puts into the model, added: that of a list, of
+ * each, or of texts. */
+void route_value_match_names(const char *value, struct strlist *lists, struct strlist *texts);
 /* The parts of a "Name: pattern".  False: it is none; whether the pattern compiles is not asked. */
 bool route_value_split_header(const char *value, size_t *name_len_r, const char **pattern_r);
 

@@ -113,11 +113,20 @@ static const struct {
 	{ "on-date", "drop", "convert, reject or smtp" },
 	{ "template", "welcome-1", NULL },
 	{ "template", "12345", NULL },
+	{ "template", "9223372036854775807", NULL },
+	{ "template", "9223372036854775808", "the alias or the ID of a template" },
+	{ "template", "0", "the alias or the ID of a template" },
+	{ "template", "1a", "the alias or the ID of a template" },
 	{ "template", "my template", "the alias or the ID of a template" },
 	{ "template-match", "subject: ^Order (?<no>\\d+)$", NULL },
 	{ "template-match", "header:X-Job: x", NULL },
 	{ "template-match", "each lines: text: (?<l>.+)", NULL },
-	{ "template-match", "each a.b:html:x", NULL },
+	{ "template-match", "each a.b:html:(?<x>y)", NULL },
+	{ "template-match", "each  a:html: (?<x>y)", NULL },
+	{ "template-match", "each a: html: y",
+	    ": each needs a pattern with a named group, (?<name>...)" },
+	{ "template-match", "subject:", ": there is no pattern" },
+	{ "template-match", "header:B\xc3\xbc: x", "html or header:NAME" },
 	{ "template-match", "subject", "html or header:NAME" },
 	{ "template-match", "body: x", "html or header:NAME" },
 	{ "template-match", "Subject: x", "html or header:NAME" },
@@ -265,7 +274,7 @@ test_all(void **state)
 	    "  track-links = HtmlOnly metadata = {\"a=b c\", \"d=\"} header-controls = {}\n"
 	    "  from = \"\\\"A, B\\\" <a@b.example>\" from-rewrite = force\n"
 	    "  from-authorised = \"@b.example\" on-signed = smtp on-tnef = reject\n"
-	    "  template = t template-match = {'subject: \\w', 'each x: text: \\d'}\n"
+	    "  template = t template-match = {'subject: \\w', 'each x: text: (?<d>\\d)'}\n"
 	    "  template-model = \"a.b=literal:x y\" template-inline-css = no\n"
 	    "  template-otherwise = refuse reply = postmark reply-timeout = 5s\n"
 	    "  redirect-to = {\"a@b.example\"} allow-recipients = {\"@c.example\"}\n"
@@ -283,7 +292,7 @@ test_all(void **state)
 	assert_string_equal(c->routes[1].name, "a");
 	assert_string_equal(c->routes[0].header.items[0], "Subject: (\\d+)\\x");
 	assert_string_equal(c->routes[1].from, "\"A, B\" <a@b.example>");
-	assert_string_equal(c->routes[1].template_match.items[1], "each x: text: \\d");
+	assert_string_equal(c->routes[1].template_match.items[1], "each x: text: (?<d>\\d)");
 	assert_int_equal(c->routes[1].controls.count, 0);
 	assert_int_equal(c->routes[1].on_signed, FIDELITY_SMTP);
 	assert_int_equal(c->routes[1].on_tnef, FIDELITY_REJECT);
@@ -346,6 +355,15 @@ test_refused(void **state)
 		    "route a { template-match = \"text: x\"\n template-model = \"a=to\" }",
 		    "test.conf:1: route.a.template-match: found no template, wanted it\n"
 		    "test.conf:2: route.a.template-model: found no template, wanted it\n" },
+		{ "a list that is a text as well",
+		    "route a { template = t template-match = {\"each l: text: (?<x>.)\",\n"
+		    "\"text: (?<l>.)\", \"each m.n: text: (?<x>.)\"}\n template-model = {\"m=to\", "
+		    "\"l=to\", \"o=to\", \"o=cc\"} }",
+		    "test.conf:1: route.a.template-match: found l a second time, wanted it once\n"
+		    "test.conf:3: route.a.template-model: found m.n and m, wanted one of them: one "
+		    "is within the other\n"
+		    "test.conf:3: route.a.template-model: found l a second time, wanted it "
+		    "once\n" },
 		{ "a key twice", "route a { metadata = {\"a=1\", \"ab=2\", \"A=3\"} }",
 		    "test.conf:1: route.a.metadata: found A twice\n" },
 		{ "ten keys",
