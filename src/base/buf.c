@@ -17,7 +17,7 @@
  * A page of a memfd that is reached through a mapping costs a fault, about twice of what write(2)
  * takes to fill it from memory that is warm already (doc/performance.md).  So a shared buffer
  * grows on the heap up to this size and is written out once; a larger one grows in the mapping,
- * lest there be two copies of it.
+ * lest there be two copies of it, unless it is spilled.
  */
 #define MOST_ON_HEAP ((size_t)4 * 1024 * 1024)
 
@@ -25,7 +25,13 @@
 static bool
 is_mapped(const struct buf *buf)
 {
-	return buf->shared && buf->fd >= 0;
+	return buf->shared && buf->fd >= 0 && buf->spilled == 0;
+}
+
+size_t
+buf_total(const struct buf *buf)
+{
+	return buf->spilled + buf->len;
 }
 
 static size_t
@@ -102,7 +108,7 @@ grow(struct buf *buf, size_t need)
 		remap(buf, round_to_page(room));
 		return;
 	}
-	if (buf->shared && room > MOST_ON_HEAP) {
+	if (buf->shared && buf->spilled == 0 && room > MOST_ON_HEAP) {
 		move_to_memfd(buf, round_to_page(room));
 		if (is_mapped(buf))
 			return;
@@ -136,14 +142,22 @@ buf_free(struct buf *buf)
 	if (is_mapped(buf)) {
 		munmap(buf->data, buf->room);
 		close(buf->fd);
-	} else
+	} else {
 		free(buf->data);
+		if (buf->spilled > 0)
+			close(buf->fd);
+	}
 	buf_reset(buf);
 }
 
 void
 buf_clear(struct buf *buf)
 {
+	if (buf->spilled > 0) {
+		close(buf->fd);
+		buf->fd = -1;
+		buf->spilled = 0;
+	}
 	buf->len = 0;
 	buf->over = false;
 	if (buf->data != NULL)
@@ -153,7 +167,8 @@ buf_clear(struct buf *buf)
 char *
 buf_reserve(struct buf *buf, size_t len)
 {
-	if (len > buf->most || buf->len > buf->most - len || len >= SIZE_MAX / 2 - buf->len) {
+	if (len > buf->most || buf_total(buf) > buf->most - len ||
+	    len >= SIZE_MAX / 2 - buf_total(buf)) {
 		buf->over = true;
 		return NULL;
 	}
@@ -243,27 +258,47 @@ buf_take(struct buf *buf, size_t *len_r)
 	return data;
 }
 
+static int
+write_all(int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, bytes, len);
+
+		if (n > 0) {
+			bytes += n;
+			len -= (size_t)n;
+		} else if (errno != EINTR) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void
+buf_spill(struct buf *buf)
+{
+	if (!buf->shared || buf->len == 0 || is_mapped(buf))
+		return;
+	if (buf->spilled == 0)
+		buf->fd = memfd_make();
+	if (buf->fd < 0)
+		return;
+	if (write_all(buf->fd, buf->data, buf->len) != 0)
+		mem_exhausted(buf->len);
+	buf->spilled += buf->len;
+	buf->len = 0;
+	buf->data[0] = '\0';
+}
+
 /* The memfd of a buffer that is still on the heap. */
 static int
 write_out(const struct buf *buf)
 {
-	int fd = memfd_make();
-	size_t done = 0;
+	int fd = buf->spilled > 0 ? buf->fd : memfd_make();
 	int failure;
 
-	if (fd < 0)
-		return -1;
-	while (done < buf->len) {
-		ssize_t n = write(fd, buf->data + done, buf->len - done);
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (errno != EINTR)
-			goto close_fd;
-	}
-	return fd;
-
-close_fd:
+	if (fd < 0 || write_all(fd, buf->data, buf->len) == 0)
+		return fd;
 	failure = errno;
 	close(fd);
 	errno = failure;
@@ -274,7 +309,7 @@ int
 buf_take_fd(struct buf *buf, size_t *len_r)
 {
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-	size_t len = buf->len;
+	size_t len = buf_total(buf);
 	int failure = 0;
 	int fd;
 

@@ -14,18 +14,26 @@
 struct buf {
 	char *data;
 	size_t len;
-	size_t room; /* bytes allocated */
-	size_t most; /* ceiling of len */
-	bool over;   /* something did not fit */
-	bool shared; /* to be taken by buf_take_fd() */
-	int fd;	     /* the memfd that data maps, else -1 */
+	size_t room;    /* bytes allocated */
+	size_t most;    /* ceiling of len */
+	bool over;      /* something did not fit */
+	bool shared;    /* to be taken by buf_take_fd() */
+	int fd;         /* the memfd that data maps or was spilled into, else -1 */
+	size_t spilled; /* bytes that are in the memfd alone, before those of data */
 };
 
 void buf_init(struct buf *, size_t most);
 /* expected_bytes: sizes the first allocation; growing beyond it works and costs a move. */
 void buf_init_shared(struct buf *, size_t most, size_t expected_bytes);
-void buf_free(struct buf *); /* safe to call twice, and on a zeroed struct */
-void buf_clear(struct buf *); /* keeps the memory */
+/*
+ * What a shared buffer holds goes into its memfd, and data and len are of what comes after: for
+ * something long that nobody looks back on.  The ceiling counts all.  Without descriptors, or where
+ * data maps the memfd already, nothing happens.
+ */
+void buf_spill(struct buf *);
+size_t buf_total(const struct buf *); /* bytes added, wherever they are */
+void buf_free(struct buf *);          /* safe to call twice, and on a zeroed struct */
+void buf_clear(struct buf *);         /* keeps the memory */
 
 void buf_add(struct buf *, const void *bytes, size_t len);
 void buf_addc(struct buf *, char);

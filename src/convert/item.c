@@ -21,6 +21,9 @@
 #include "convert/template.h"
 #include "convert/item.h"
 
+/* The first allocation for a payload. */
+#define MOST_EXPECTED ((size_t)256 * 1024)
+
 static void
 add_member(struct buf *out, const char *name, const char *value)
 {
@@ -207,21 +210,30 @@ refuse_size(const struct item_input *input, size_t bytes, struct refusal *refusa
 	return -1;
 }
 
+/* Large attachments are spilled as they are written, and bodies that are large are few. */
+static size_t
+expected_bytes(const struct item_input *input)
+{
+	return input->content_len < MOST_EXPECTED ? input->content_len + 2048 : MOST_EXPECTED;
+}
+
 static int
 make_only_item(const struct item_input *input, struct mail *mail, const struct guard_item *written,
     size_t most, struct refusal *refusal_r)
 {
 	struct buf out;
 	char id[ITEM_ID_SIZE];
+	size_t bytes;
 	int result = -1;
 
-	payload_begin(&out, most, input->content_len + 2048);
+	payload_begin(&out, most, expected_bytes(input));
 	item_id(id, mail->id, mail->items[0].number);
 	add_head(&out, input, written, id);
 	add_tail(&out, input);
-	note_size(input, out.over ? out.most : out.len);
-	if (out.over || out.len > input->options->most_api_bytes)
-		refuse_size(input, out.over ? out.most : out.len, refusal_r);
+	bytes = out.over ? out.most : buf_total(&out);
+	note_size(input, bytes);
+	if (out.over || bytes > input->options->most_api_bytes)
+		refuse_size(input, bytes, refusal_r);
 	else
 		result = payload_settle(&mail->items[0].payload, &out, refusal_r);
 	buf_free(&out);
@@ -257,10 +269,10 @@ make_several_items(const struct item_input *input, struct mail *mail,
 	size_t tail_bytes;
 	int result = -1;
 
-	payload_begin(&tail, most, input->content_len + 2048);
+	payload_begin(&tail, most, expected_bytes(input));
 	buf_addc(&tail, ',');
 	add_tail(&tail, input);
-	tail_bytes = tail.over ? tail.most : tail.len;
+	tail_bytes = tail.over ? tail.most : buf_total(&tail);
 	note_size(input, tail_bytes);
 	if (tail.over || tail_bytes > input->options->most_api_bytes) {
 		refuse_size(input, tail_bytes, refusal_r);

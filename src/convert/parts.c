@@ -28,6 +28,9 @@
 #define MOST_NAME_BYTES 200
 #define MOST_ID_BYTES   1000
 
+/* So much of an attachment is kept in memory as it is written. */
+#define SPILL_BYTES ((ptrdiff_t)96 * 1024)
+
 struct reading {
 	struct parts *parts;
 	const struct mime *mime;
@@ -790,39 +793,83 @@ parts_free(struct parts *parts)
 
 /* --- base64 --------------------------------------------------------------- */
 
-/*
- * Encoded text as it came, without its line ends: far cheaper than decoding it and encoding it
- * again.  false, and nothing added: it is not clean (foreign characters, wrong or early padding).
- */
+/* The next line of encoded text, without its end.  Returns where the one after it starts. */
+static const char *
+encoded_line(const char *text, const char *end, size_t *len_r)
+{
+	const char *nl = memchr(text, '\n', (size_t)(end - text));
+	const char *next = nl == NULL ? end : nl + 1;
+	size_t len = (size_t)((nl == NULL ? end : nl) - text);
+
+	while (len > 0 && (unsigned char)text[len - 1] <= ' ')
+		len--;
+	*len_r = len;
+	return next;
+}
+
+/* No foreign characters, no wrong or early padding, nothing missing at the end. */
 static bool
-add_clean_base64(struct buf *out, const char *text, size_t len)
+is_clean_base64(const char *text, size_t len)
 {
 	const char *end = text + len;
-	char *start = buf_reserve(out, len), *to = start;
 	bool padded = false;
+	size_t total = 0;
 
-	if (start == NULL)
-		return true; /* over, and the caller will see it */
 	while (text < end) {
-		const char *nl = memchr(text, '\n', (size_t)(end - text));
-		const char *next = nl == NULL ? end : nl + 1;
-		size_t line = (size_t)((nl == NULL ? end : nl) - text), data;
+		size_t line, data;
+		const char *next = encoded_line(text, end, &line);
 
-		while (line > 0 && (unsigned char)text[line - 1] <= ' ')
-			line--;
 		for (data = line; data > 0 && line - data < 2 && text[data - 1] == '=';)
 			data--;
 		if (line > 0 && (padded || !base64_is_digits(text, data)))
 			return false;
-		memcpy(to, text, line);
-		to += line;
 		padded = padded || data < line;
+		total += line;
 		text = next;
 	}
-	if ((to - start) % 4 != 0)
-		return false;
-	buf_grown(out, (size_t)(to - start));
-	return true;
+	return total % 4 == 0;
+}
+
+/* Encoded text as it came, without its line ends: far cheaper than decoding it and encoding it
+ * again. */
+static void
+add_clean_base64(struct buf *out, const char *text, size_t len)
+{
+	const char *end = text + len;
+
+	while (text < end) {
+		const char *stop = end - text > SPILL_BYTES ? text + SPILL_BYTES : end;
+		char *start = buf_reserve(out, SPILL_BYTES), *to = start;
+
+		if (start == NULL)
+			return; /* over, and the caller will see it */
+		while (text < stop) {
+			size_t line;
+			const char *next = encoded_line(text, stop, &line);
+
+			memcpy(to, text, line);
+			to += line;
+			text = next;
+		}
+		buf_grown(out, (size_t)(to - start));
+		if (len >= SPILL_BYTES)
+			buf_spill(out);
+	}
+}
+
+/* Whole groups of three at a time. */
+static void
+add_as_base64(struct buf *out, const char *bytes, size_t len)
+{
+	const size_t most = SPILL_BYTES / 4 * 3 / 3 * 3;
+
+	while (len > most) {
+		base64_add(out, bytes, most);
+		buf_spill(out);
+		bytes += most;
+		len -= most;
+	}
+	base64_add(out, bytes, len);
 }
 
 void
@@ -835,11 +882,13 @@ attachment_add_base64(const struct attachment *attachment, struct buf *out)
 		return;
 	switch (part->encoding) {
 	case MIME_IDENTITY:
-		base64_add(out, part->body, part->body_len);
+		add_as_base64(out, part->body, part->body_len);
 		return;
 	case MIME_BASE64:
-		if (add_clean_base64(out, part->body, part->body_len))
+		if (is_clean_base64(part->body, part->body_len)) {
+			add_clean_base64(out, part->body, part->body_len);
 			return;
+		}
 		break;
 	case MIME_QUOTED_PRINTABLE:
 	case MIME_UUENCODE:
@@ -847,6 +896,6 @@ attachment_add_base64(const struct attachment *attachment, struct buf *out)
 	}
 	buf_init(&decoded, SIZE_MAX / 4);
 	mime_part_decode(part, &decoded);
-	base64_add(out, decoded.data, decoded.len);
+	add_as_base64(out, decoded.data, decoded.len);
 	buf_free(&decoded);
 }

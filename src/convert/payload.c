@@ -19,7 +19,7 @@ payload_settle(struct payload *payload, struct buf *out, struct refusal *refusal
 {
 	bool moved = true;
 
-	if (out->shared != (out->len >= PAYLOAD_LARGE)) {
+	if (out->spilled == 0 && out->shared != (out->len >= PAYLOAD_LARGE)) {
 		struct buf other;
 
 		payload_begin(&other, out->most, out->len);

@@ -438,11 +438,11 @@ is_parameter_field(const char *content, const char *colon)
 /* What looks like a field with too long a list of parameters is shortened.  Text that only looks
  * so is not harmed, for bodies are read from the content itself. */
 static void
-parameters_cut(struct tree *r)
+parameters_cut_in(struct tree *r, const char *colon, const char *last)
 {
-	const char *colon = r->content, *end = r->end;
+	const char *end = r->end;
 
-	while (colon < end && (colon = memchr(colon, ':', (size_t)(end - colon))) != NULL) {
+	while (colon < last && (colon = memchr(colon, ':', (size_t)(last - colon))) != NULL) {
 		const char *value = ++colon, *cut, *stop = colon;
 
 		if (!is_parameter_field(r->content, value - 1))
@@ -463,6 +463,25 @@ parameters_cut(struct tree *r)
 		if (cut < stop)
 			edit_add(r, cut, stop);
 	}
+}
+
+static void
+parameters_cut(struct tree *r)
+{
+	const char *from = r->content;
+	size_t count = r->edit_count;
+
+	if (r->end - r->content <= MOST_PARAMETER_BYTES)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		const struct edit edit = r->edits[i];
+
+		if (!edit.hides)
+			continue;
+		parameters_cut_in(r, from, edit.from);
+		from = edit.to;
+	}
+	parameters_cut_in(r, from, r->end);
 }
 
 /* --- bodies --------------------------------------------------------------- */
@@ -630,9 +649,8 @@ tree_make(struct tree *r, GMimeParserOptions *options, bool *whole_r)
 {
 	GMimeObject *root;
 
-	if (r->end - r->content > MOST_PARAMETER_BYTES)
-		parameters_cut(r);
 	bodies_scan(r, r->body);
+	parameters_cut(r);
 	for (int repairs = 0;;) {
 		GMimeStream *stream;
 		GMimeParser *parser;

@@ -191,7 +191,8 @@ shared(void **state)
 			map = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
 			assert_true(map != MAP_FAILED);
 			for (size_t at = 0; at < len; at += 6) {
-				/* Not in the map: strtol() may look for an end that it does not have. */
+				/* Not in the map: strtol() may look for an end that it does not
+				 * have. */
 				char line[7] = "";
 
 				memcpy(line, map + at, 6);
@@ -262,6 +263,54 @@ shared_without_descriptors(void **state)
 	buf_free(&buf);
 }
 
+/* What is spilled counts, is in the descriptor, and nothing of it stays when it is given up. */
+static void
+shared_spilled(void **state)
+{
+	char text[16] = "";
+	struct buf buf;
+	size_t len;
+	int fd;
+
+	(void)state;
+	buf_init_shared(&buf, 20, 4);
+	buf_spill(&buf);
+	assert_int_equal(buf.fd, -1);
+	buf_adds(&buf, "01234");
+	buf_spill(&buf);
+	buf_adds(&buf, "56");
+	buf_spill(&buf);
+	assert_int_equal(buf.len, 0);
+	assert_string_equal(buf.data, "");
+	buf_adds(&buf, "789");
+	assert_int_equal(buf_total(&buf), 10);
+	buf_adds(&buf, "past the ceiling");
+	assert_true(buf.over);
+	fd = buf_take_fd(&buf, &len);
+	assert_int_equal(len, 10);
+	assert_int_equal(pread(fd, text, sizeof(text), 0), 10);
+	assert_memory_equal(text, "0123456789", 10);
+	assert_int_equal(pwrite(fd, "x", 1, 0), -1);
+	close(fd);
+
+	buf_init_shared(&buf, 20, 4);
+	buf_adds(&buf, "0123456789");
+	buf_spill(&buf);
+	buf_clear(&buf);
+	assert_int_equal(buf_total(&buf), 0);
+	buf_adds(&buf, "again");
+	buf_spill(&buf);
+	fd = buf.fd;
+	buf_free(&buf);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+
+	buf_init(&buf, 20);
+	buf_adds(&buf, "no memfd");
+	buf_spill(&buf);
+	assert_string_equal(buf.data, "no memfd");
+	buf_free(&buf);
+}
+
 int
 main(void)
 {
@@ -274,6 +323,7 @@ main(void)
 		cmocka_unit_test(shared),
 		cmocka_unit_test(shared_ceiling),
 		cmocka_unit_test(shared_without_descriptors),
+		cmocka_unit_test(shared_spilled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
