@@ -24,9 +24,10 @@ tests_unit_dispatch_breaker_test_LDADD = libdispatch.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/dispatch/dispatch_test
 TESTS += tests/unit/dispatch/dispatch_test
 tests_unit_dispatch_dispatch_test_SOURCES = tests/unit/dispatch/dispatch_test.c \
-	tests/unit/postmark/server.c tests/unit/postmark/server.h
+	tests/unit/postmark/server.c tests/unit/postmark/server.h \
+	tests/unit/postmark/smtp_server.c tests/unit/postmark/smtp_server.h
 tests_unit_dispatch_dispatch_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit/postmark
-tests_unit_dispatch_dispatch_test_LDADD = $(dispatch_test_libs)
+tests_unit_dispatch_dispatch_test_LDADD = $(dispatch_test_libs) $(TLS_LIBS)
 tests_unit_dispatch_dispatch_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=store_routes -Wl,--wrap=store_route_set
 

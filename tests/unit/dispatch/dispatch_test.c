@@ -30,6 +30,7 @@
 #include "store/store.h"
 
 #include "server.h"
+#include "smtp_server.h"
 
 #define POST_ID "6f0f3a52-0d8b-4f3e-9a52-%012u"
 
@@ -67,7 +68,15 @@ struct bench {
 	size_t post_items[200];
 	bool post_templates[200];
 	size_t largest_body;
-	enum item_kind kind;    /* of the mails that are put */
+	enum item_kind kind; /* of the mails that are put */
+	struct smtp_server *smtp;
+	const char *smtp_verb; /* what becomes of it: */
+	struct smtp_does smtp_does;
+	unsigned smtp_times; /* for so many; then all is well */
+	bool smtp_takes;     /* a content is taken all the same */
+	unsigned smtp_mails; /* contents that came */
+	unsigned smtp_logins;
+	char last_answer[200], last_inactive[200];
 	bool own_stream;        /* the mails name one that is not the route's */
 	unsigned search_status; /* for the searches; 0: well */
 
@@ -296,6 +305,28 @@ request_came(void *ctx, const struct server_request *request, struct server_repl
 	json_decref(all);
 }
 
+static void
+smtp_came(void *ctx, const struct smtp_said *said, struct smtp_does *does)
+{
+	static const char field[] = "X-PM-Metadata-relay-id: ";
+	struct bench *b = ctx;
+	bool scripted = b->smtp_times > 0 && strcmp(said->verb, b->smtp_verb) == 0;
+
+	if (scripted) {
+		b->smtp_times--;
+		*does = b->smtp_does;
+	}
+	b->smtp_logins += strcmp(said->verb, "AUTH") == 0;
+	if (strcmp(said->verb, "content") != 0)
+		return;
+	b->smtp_mails++;
+	assert_true(
+	    said->len > sizeof(field) && memcmp(said->content, field, sizeof(field) - 1) == 0);
+	if (!scripted || b->smtp_takes)
+		strlist_add_bytes(&b->taken, said->content + sizeof(field) - 1,
+		    strcspn(said->content + sizeof(field) - 1, "\r"));
+}
+
 /* --- the bench ---------------------------------------------------------------------------- */
 
 static void
@@ -321,8 +352,13 @@ reported(void *ctx, const struct dispatch_event *event)
 	assert_int_equal(event->item->key, event->outcome->key);
 	assert_int_equal(event->item->recipients.count, 2);
 	assert_true(event->item->id[0] != '\0');
-	if (event->outcome->to == ITEM_SENT)
+	/* Postmark's SMTP service tells none. */
+	if (event->outcome->to == ITEM_SENT && event->item->kind != ITEM_SMTP)
 		assert_non_null(event->outcome->postmark_id);
+	snprintf(b->last_answer, sizeof(b->last_answer), "%s",
+	    event->outcome->answer != NULL ? event->outcome->answer : "");
+	snprintf(b->last_inactive, sizeof(b->last_inactive), "%s",
+	    event->outcome->inactive != NULL ? event->outcome->inactive : "");
 	b->told[event->outcome->to]++;
 }
 
@@ -370,24 +406,33 @@ stop(void *ctx)
 
 static void poll_counts(void *ctx);
 
+static void
+client_start(struct bench *b, const char *smtp_url)
+{
+	char why[256];
+	const struct postmark_client_params params = { .loop = b->loop,
+		.base_url = server_url(b->server),
+		.user_agent = "pmrelay/test",
+		.connect_timeout_ms = 1000,
+		.most_connections = 16,
+		.smtp_url = smtp_url };
+
+	b->client = postmark_client_new(&params, why, sizeof(why));
+	assert_non_null(b->client);
+}
+
 static int
 setup(void **state)
 {
 	struct bench *b = mem_new(sizeof(*b));
-	char why[256];
-	struct postmark_client_params params;
 
 	b->loop = loop_new();
 	snprintf(b->folder, sizeof(b->folder), "/tmp/pmrelay-dispatch-XXXXXX");
 	assert_non_null(mkdtemp(b->folder));
 	b->server = server_new(b->loop, request_came, b);
-	params = (struct postmark_client_params){ .loop = b->loop,
-		.base_url = server_url(b->server),
-		.user_agent = "pmrelay/test",
-		.connect_timeout_ms = 1000,
-		.most_connections = 16 };
-	b->client = postmark_client_new(&params, why, sizeof(why));
-	assert_non_null(b->client);
+	b->smtp = smtp_server_new(
+	    &(struct smtp_server_params){ .loop = b->loop, .fn = smtp_came, .ctx = b });
+	client_start(b, smtp_server_url(b->smtp));
 	b->token = secret_new("test-token", 10);
 	b->timer = loop_timer_new(b->loop, stop, b);
 	b->poll = loop_timer_new(b->loop, poll_counts, b);
@@ -427,6 +472,7 @@ teardown(void **state)
 	postmark_client_free(&b->client);
 	store_close(&b->store);
 	server_free(&b->server);
+	smtp_server_free(&b->smtp);
 	loop_timer_free(&b->timer);
 	loop_timer_free(&b->poll);
 	secret_free(&b->token);
@@ -473,9 +519,14 @@ mail_put(struct bench *b, const char *tag, size_t pad)
 	strlist_add(&item->recipients, "gone@x.example");
 	strlist_add(&item->recipients, "there@x.example");
 	item_id(id, mail->id, 1);
-	json = mem_format("{\"Tag\":\"%s\",\"Metadata\":{\"relay-id\":\"%s\"}%s,\"%s\":\"%s\"}",
-	    tag, id, b->own_stream ? ",\"MessageStream\":\"news\"" : "",
-	    b->kind == ITEM_TEMPLATE ? "TemplateAlias" : "TextBody", filler);
+	if (b->kind == ITEM_SMTP)
+		json = mem_format("X-PM-Metadata-relay-id: %s\r\nX-PM-Tag: %s\r\n%s\r\n%s\r\n", id,
+		    tag, b->own_stream ? "X-PM-Message-Stream: news\r\n" : "", filler);
+	else
+		json = mem_format(
+		    "{\"Tag\":\"%s\",\"Metadata\":{\"relay-id\":\"%s\"}%s,\"%s\":\"%s\"}", tag, id,
+		    b->own_stream ? ",\"MessageStream\":\"news\"" : "",
+		    b->kind == ITEM_TEMPLATE ? "TemplateAlias" : "TextBody", filler);
 	payload_init(&item->payload);
 	item->payload.len = strlen(json);
 	if (item->payload.len >= PAYLOAD_LARGE) {
@@ -1714,6 +1765,287 @@ without_a_token_nothing_leaves(void **state)
 	mode_is(b, "goes", "");
 }
 
+/* --- mails that go by SMTP ---------------------------------------------------------------- */
+
+static void
+mails_go_by_smtp(void **state)
+{
+	struct bench *b = *state;
+
+	b->kind = ITEM_SMTP;
+	mails_put(b, "ok", 60);
+	mail_put(b, "large", 500000);
+	turn_for(b, 50);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 61);
+	assert_int_equal(b->taken.count, 61);
+	each_taken_once(b);
+	assert_int_equal(b->posts, 0);
+	assert_int_equal(b->searches, 0);
+	/* As many at once as requests, and no more logins than connections. */
+	assert_in_range(smtp_server_most(b->smtp), 2, b->options.most_in_flight);
+	assert_int_equal(b->smtp_logins, smtp_server_connections(b->smtp));
+	assert_int_equal(b->smtp_logins, smtp_server_most(b->smtp));
+	assert_non_null(strstr(smtp_server_talk(b->smtp),
+	    "RCPT TO:<gone@x.example>\nRCPT TO:<there@x.example>\nDATA\n"));
+	assert_non_null(strstr(smtp_server_talk(b->smtp), "MAIL FROM:<a@x.example> SIZE="));
+	assert_string_equal(b->last_answer, "250 2.0.0 Ok: queued as 1A2B");
+}
+
+static void
+they_go_beside_the_others(void **state)
+{
+	static const enum item_kind kinds[] = { ITEM_EMAIL, ITEM_SMTP, ITEM_TEMPLATE, ITEM_EMAIL };
+	struct bench *b = *state;
+
+	for (unsigned i = 0; i < 120; i++) {
+		b->kind = kinds[i % 4];
+		mail_put(b, "ok", 10);
+	}
+	turn_for(b, 50);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 120);
+	each_taken_once(b);
+	assert_int_equal(b->taken.count, 120);
+	assert_int_equal(b->smtp_mails, 30);
+	assert_true(b->posts < 30); /* the others in batches */
+}
+
+static void
+replies_are_judged(void **state)
+{
+	static const struct {
+		const char *reason, *verb;
+		struct smtp_does does;
+		enum item_state to;
+		const char *answer, *inactive;
+	} cases[] = {
+		{ "content refused", "content", { .reply = "554 5.7.1 no" }, ITEM_FAILED,
+		    "554 5.7.1 no", "" },
+		{ "one of two refused", "RCPT", { .reply = "550 5.1.1 nobody" }, ITEM_SENT,
+		    "250 2.0.0 Ok: queued as 1A2B; <gone@x.example>: 550 5.1.1 nobody",
+		    "gone@x.example" },
+		{ "not for now", "MAIL", { .reply = "451 4.3.0 later" }, ITEM_WAITING,
+		    "451 4.3.0 later", "" },
+		{ "our fault", "MAIL", { .reply = "501 5.5.4 syntax" }, ITEM_HELD,
+		    "501 5.5.4 syntax", "" },
+	};
+	struct bench *b = *state;
+	uint64_t so_many[ITEM_STATES] = { 0 };
+
+	b->kind = ITEM_SMTP;
+	b->options.retry_least_ms = b->options.retry_most_ms = 60000;
+	dispatch_start(b);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		b->smtp_verb = cases[i].verb;
+		b->smtp_does = cases[i].does;
+		b->smtp_times = 1;
+		mail_put(b, "ok", 10);
+		wait_for(b, cases[i].to, ++so_many[cases[i].to]);
+		turn_for(b, 20);
+		if (strcmp(b->last_answer, cases[i].answer) != 0 ||
+		    strcmp(b->last_inactive, cases[i].inactive) != 0)
+			fail_msg("%s: %s, %s", cases[i].reason, b->last_answer, b->last_inactive);
+	}
+}
+
+static void
+smtp_weather_comes_again(void **state)
+{
+	struct bench *b = *state;
+
+	b->kind = ITEM_SMTP;
+	b->smtp_verb = "content";
+	b->smtp_does.reply = "451 4.3.0 later";
+	b->smtp_times = 5; /* the breaker opens, and is tried with one */
+	mails_put(b, "ok", 8);
+	turn_for(b, 50);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 8);
+	assert_int_equal(b->taken.count, 8);
+	assert_int_equal(b->smtp_mails, 13);
+}
+
+/* The server may have SMTP switched off, and all that goes by the API is well. */
+static void
+a_login_that_fails_is_smtps_alone(void **state)
+{
+	struct bench *b = *state;
+
+	b->options.probe_ms = 100;
+	b->smtp_verb = "AUTH";
+	b->smtp_does.reply = "535 5.7.8 Error: authentication failed:";
+	b->smtp_times = 1000;
+	dispatch_start(b);
+	b->kind = ITEM_SMTP;
+	mails_put(b, "ok", 2);
+	wait_for(b, ITEM_WAITING, 2);
+	mode_is(b, "goes", "");
+	/* More of them pause it, and the first of another kind ends that. */
+	mails_put(b, "ok", 8);
+	turn_for(b, 50);
+	mode_is(b, "paused", "SMTP: 535 5.7.8 Error: authentication failed:");
+	b->kind = ITEM_EMAIL;
+	mails_put(b, "ok", 20);
+	wait_for(b, ITEM_SENT, 20);
+	assert_int_equal(b->smtp_mails, 0);
+	b->smtp_times = 0;
+	wait_for(b, ITEM_SENT, 30);
+	each_taken_once(b);
+}
+
+static void
+a_lost_reply_is_looked_for(void **state)
+{
+	struct bench *b = *state;
+
+	/* The last one in the stream that it names itself, from a file. */
+	for (unsigned i = 0; i < 2; i++) {
+		b->kind = ITEM_SMTP;
+		b->smtp_verb = "content";
+		b->smtp_does.closes = true;
+		b->smtp_takes = true;
+		b->smtp_times = 1;
+		b->own_stream = i == 1;
+		mail_put(b, "ok", i * 200000);
+		if (b->dispatch == NULL)
+			dispatch_start(b);
+		wait_for(b, ITEM_SENT, i + 1);
+		assert_int_equal(b->searches, i + 1);
+		assert_string_equal(b->last_answer, "found at Postmark by its relay-id");
+	}
+	each_taken_once(b);
+
+	/* Not taken: asked twice, and out again. */
+	b->smtp_takes = false;
+	b->smtp_times = 1;
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_SENT, 3);
+	assert_int_equal(b->searches, 4);
+	assert_int_equal(b->taken.count, 3);
+	each_taken_once(b);
+}
+
+static void
+cut_by_the_end_they_are_looked_for(void **state)
+{
+	struct bench *b = *state;
+
+	b->kind = ITEM_SMTP;
+	b->smtp_verb = "content";
+	b->smtp_does.stalls = true;
+	b->smtp_takes = true;
+	b->smtp_times = 2;
+	mails_put(b, "ok", 2);
+	turn_for(b, 50);
+	dispatch_start(b);
+	while (b->smtp_mails < 2)
+		turn_for(b, 10);
+	dispatch_free(&b->dispatch);
+	wait_for(b, ITEM_UNSURE, 2);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 2);
+	assert_int_equal(b->taken.count, 2);
+	each_taken_once(b);
+}
+
+static void
+a_drain_waits_for_smtp(void **state)
+{
+	struct bench *b = *state;
+
+	b->kind = ITEM_SMTP;
+	b->smtp_verb = "content";
+	b->smtp_does = (struct smtp_does){ .reply = "250 ok", .delay_ms = 150 };
+	b->smtp_times = 1000;
+	b->smtp_takes = true;
+	mails_put(b, "ok", 40);
+	turn_for(b, 50);
+	dispatch_start(b);
+	while (b->smtp_mails < b->options.most_in_flight)
+		turn_for(b, 5);
+	b->ends = true;
+	dispatch_drain(b->dispatch, drained, b);
+	turn_for(b, 3000);
+	assert_true(b->drained);
+	assert_int_equal(b->taken.count, b->options.most_in_flight);
+	/* What was claimed with them went back, untried. */
+	wait_for(b, ITEM_SPOOLED, 40 - b->options.most_in_flight);
+	assert_int_equal(b->counts.items[ITEM_SENT], b->options.most_in_flight);
+	assert_int_equal(b->counts.items[ITEM_UNSURE], 0);
+}
+
+static void
+where_smtp_cannot_be_they_are_held(void **state)
+{
+	struct bench *b = *state;
+
+	/* Without an SMTP service, … */
+	postmark_client_free(&b->client);
+	client_start(b, NULL);
+	b->kind = ITEM_SMTP;
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	b->kind = ITEM_EMAIL;
+	mail_put(b, "ok", 10);
+	b->kind = ITEM_SMTP;
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_HELD, 2);
+	wait_for(b, ITEM_SENT, 1);
+	dispatch_free(&b->dispatch);
+	postmark_client_free(&b->client);
+
+	/* … and with a token that is for tests. */
+	client_start(b, smtp_server_url(b->smtp));
+	secret_free(&b->token);
+	b->token = secret_new("POSTMARK_API_TEST", 17);
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_HELD, 3);
+	turn_for(b, 20);
+	assert_string_equal(
+	    b->last_answer, "sandbox route: Postmark's SMTP service has no test mode");
+	assert_int_equal(b->told[ITEM_HELD], 3);
+	assert_int_equal(smtp_server_connections(b->smtp), 0);
+}
+
+/* What waits for company of its kind, or for room, is in memory as well. */
+static void
+what_waits_counts_as_memory(void **state)
+{
+	static const enum item_kind kinds[] = { ITEM_EMAIL, ITEM_TEMPLATE, ITEM_SMTP };
+	struct bench *b = *state;
+
+	b->options.most_in_flight = 20;
+	b->options.most_batch_items = 5;
+	b->options.batch_timeout_ms = b->options.single_timeout_ms = 20000;
+	b->options.most_memory_bytes = 300000;
+	b->after.fate = SERVER_STALLS;
+	b->smtp_verb = "content";
+	b->smtp_does.stalls = true;
+	b->smtp_times = 1000;
+	for (unsigned i = 0; i < 60; i++) {
+		b->kind = kinds[i % 3];
+		mail_put(b, "ok", 20000);
+	}
+	wait_for(b, ITEM_SPOOLED, 60);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENDING, 15);
+	turn_for(b, 300);
+	wait_for(b, ITEM_SENDING, 15);
+	assert_int_equal(b->counts.items[ITEM_SENDING], 15);
+	/* Nothing of it waits for a claim that does not come. */
+	assert_int_equal(b->smtp_mails, 5);
+	assert_in_range(b->posts, 2, 6);
+	/* As they are answered, the others follow. */
+	b->after.fate = SERVER_ANSWERS;
+	b->smtp_times = 0;
+	dispatch_free(&b->dispatch);
+	dispatch_start(b);
+	wait_for(b, ITEM_SENT, 60);
+	each_taken_once(b);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -1770,6 +2102,16 @@ main(void)
 		TEST(a_drain_gives_back_questions),
 		TEST(freed_and_begun_again),
 		TEST(without_a_token_nothing_leaves),
+		TEST(mails_go_by_smtp),
+		TEST(they_go_beside_the_others),
+		TEST(replies_are_judged),
+		TEST(smtp_weather_comes_again),
+		TEST(a_login_that_fails_is_smtps_alone),
+		TEST(a_lost_reply_is_looked_for),
+		TEST(cut_by_the_end_they_are_looked_for),
+		TEST(a_drain_waits_for_smtp),
+		TEST(where_smtp_cannot_be_they_are_held),
+		TEST(what_waits_counts_as_memory),
 	};
 
 	log_setup("test", getenv("TEST_LOG") != NULL ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR,

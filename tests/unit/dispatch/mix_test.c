@@ -10,7 +10,17 @@
 #include "base/mem.h"
 #include "dispatch/mix.h"
 
-/* A claim, one letter an item: e and t of ten bytes, E and T of a hundred. */
+static const char letters_of[MIX_KINDS] = { 'e', 't', 's' };
+
+static enum item_kind
+kind_of(char letter)
+{
+	return letter == 's'                    ? ITEM_SMTP
+	       : letter == 't' || letter == 'T' ? ITEM_TEMPLATE
+						: ITEM_EMAIL;
+}
+
+/* A claim, one letter an item: e, t and s of ten bytes, E and T of a hundred. */
 static void
 claim(struct mix *mix, const char *letters, int64_t *key)
 {
@@ -21,7 +31,7 @@ claim(struct mix *mix, const char *letters, int64_t *key)
 		bool large = letters[i] == 'E' || letters[i] == 'T';
 
 		items[i].key = ++*key;
-		items[i].kind = letters[i] == 't' || letters[i] == 'T' ? ITEM_TEMPLATE : ITEM_EMAIL;
+		items[i].kind = kind_of(letters[i]);
 		payload_init(&items[i].payload);
 		payload_init(&items[i].shared);
 		items[i].payload.len = large ? 60 : 6;
@@ -44,7 +54,7 @@ leave(struct mix *mix, size_t most_items, uint64_t most_bytes, bool all, char *o
 			strcat(out, " ");
 		for (size_t i = 0; i < count; i++) {
 			assert_true(i == 0 || items[i].key > items[i - 1].key);
-			strcat(out, items[i].kind == ITEM_TEMPLATE ? "t" : "e");
+			strncat(out, &letters_of[items[i].kind], 1);
 		}
 		free(items);
 	}
@@ -74,6 +84,9 @@ requests_of_one_kind(void **state)
 		{ "what may still grow waits", { "eteete" }, 100, 25, false, "ee" },
 		{ "one that is larger goes alone", { "Et" }, 100, 25, true, "e t" },
 		{ "with what is small before it", { "eEe" }, 100, 25, true, "e e e" },
+		{ "by SMTP one goes at a time, and waits for nobody", { "sesets" }, 5, 1000, false,
+		    "s s s" },
+		{ "whatever else there is", { "sesets" }, 5, 1000, true, "ee t s s s" },
 		{ "nothing", { "" }, 5, 1000, true, "" },
 	};
 
