@@ -78,6 +78,7 @@ paint_hue_of(const char *state)
 		{ "failed", HUE_BAD },
 		{ "refused", HUE_BAD },
 		{ "broken", HUE_BAD },
+		{ "captured", HUE_DIM },
 		{ "deleted", HUE_DIM },
 		{ "bounced", HUE_BAD },
 	};

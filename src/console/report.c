@@ -226,6 +226,11 @@ add_todo(const struct paint *p, struct buf *out, const json_t *item, int64_t now
 			buf_adds(out, "Its message is no longer kept: it must be sent anew.");
 		}
 		buf_addc(out, '\n');
+	} else if (is_state(item, "captured")) {
+		buf_adds(out, "  Its route keeps it and does not send it. To send it after all: ");
+		paint_add(p, out, HUE_BOLD, "pmrelayctl queue retry ");
+		safe(out, id);
+		buf_addc(out, '\n');
 	} else if (is_state(item, "unsure")) {
 		buf_adds(out,
 		    "  A request went out and no answer came. Postmark is asked whether it "
@@ -298,6 +303,21 @@ add_status(const struct paint *p, struct buf *out, const json_t *answer, int64_t
 	return json_array_size(items) > 0;
 }
 
+/* One that goes by SMTP: its lines, safe to look at. */
+static void
+add_mail(struct buf *out, const char *text)
+{
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\r\n");
+
+		paint_safe(out, text, len, 0);
+		buf_addc(out, '\n');
+		text += len;
+		text += *text == '\r';
+		text += *text == '\n';
+	}
+}
+
 static void
 add_shown(const struct paint *p, struct buf *out, const json_t *item, int64_t now_ms)
 {
@@ -322,7 +342,10 @@ add_shown(const struct paint *p, struct buf *out, const json_t *item, int64_t no
 	if (message == NULL || json_is_null(message))
 		return;
 	add_title(p, out, "Message, as Postmark gets it");
-	add_json(out, message, 0);
+	if (json_is_string(json_object_get(message, "mail")))
+		add_mail(out, text_of(message, "mail"));
+	else
+		add_json(out, message, 0);
 }
 
 /* --- what would become of a mail ------------------------------------------------------------- */

@@ -111,7 +111,7 @@ static void
 add_queue(const struct paint *p, struct buf *out, const json_t *now, size_t *left)
 {
 	static const char *const states[] = { "spooled", "sending", "waiting", "unsure", "held",
-		"sent", "failed" };
+		"sent", "failed", "captured" };
 	const json_t *queue = json_object_get(now, "queue");
 	int64_t now_ms, oldest_ms;
 	struct buf line;

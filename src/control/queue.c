@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/loop.h"
@@ -24,8 +25,6 @@
 
 /* --- arguments ------------------------------------------------------------------------------ */
 
-#define ALL_STATES (((2U << ITEM_FAILED) - 1) & ~1U)
-
 /* 0: any. */
 static unsigned
 states_of(const struct request *r)
@@ -38,11 +37,11 @@ states_of(const struct request *r)
 	{
 		const char *name = json_string_value(each);
 
-		for (int s = ITEM_SPOOLED; s <= ITEM_FAILED; s++)
+		for (int s = ITEM_SPOOLED; s < ITEM_STATES; s++)
 			if (strcmp(name, item_state_name((enum item_state)s)) == 0)
 				states |= 1U << s;
 	}
-	return states == ALL_STATES ? 0 : states;
+	return states;
 }
 
 /* --- list ----------------------------------------------------------------------------------- */
@@ -126,15 +125,32 @@ find(struct request *r, size_t most, size_t *count_r)
 	return items;
 }
 
+/* What goes by SMTP is a mail, and may have bytes that no JSON has. */
 static json_t *
-message_of(struct request *r, int64_t key)
+mail_shown(const struct buf *payload)
+{
+	json_t *text = json_stringn(payload->data, payload->len), *json;
+	struct buf coded;
+
+	if (text != NULL)
+		return json_pack("{s:o}", "mail", text);
+	buf_init(&coded, MOST_MESSAGE * 2);
+	base64_add(&coded, payload->data, payload->len);
+	json = json_pack("{s:s#}", "mail_base64", coded.data, (int)coded.len);
+	buf_free(&coded);
+	return json;
+}
+
+static json_t *
+message_of(struct request *r, const struct item_facts *item)
 {
 	struct buf payload;
 	json_t *json = NULL;
 
 	buf_init(&payload, MOST_MESSAGE);
-	if (store_reader_payload(r->control->reader, key, &payload) == 0 && !payload.over)
-		json = json_loadb(payload.data, payload.len, 0, NULL);
+	if (store_reader_payload(r->control->reader, item->key, &payload) == 0 && !payload.over)
+		json = item->kind == ITEM_SMTP ? mail_shown(&payload)
+					       : json_loadb(payload.data, payload.len, 0, NULL);
 	buf_free(&payload);
 	return json != NULL ? json : json_null();
 }
@@ -165,7 +181,7 @@ queue_show_run(struct request *r)
 	json = json_item(&items[0], true);
 	json_object_set_new(json, "history", json_history(r->control, items[0].key));
 	if (value_true(r, "content"))
-		json_object_set_new(json, "message", message_of(r, items[0].key));
+		json_object_set_new(json, "message", message_of(r, &items[0]));
 	items_free(items, count);
 	request_answer(r, json);
 }

@@ -64,6 +64,20 @@ add(json_t *object, const char *name, json_t *value)
 	json_object_set_new(object, name, value);
 }
 
+static const char *
+kind_name(enum item_kind kind)
+{
+	switch (kind) {
+	case ITEM_EMAIL:
+		return "email";
+	case ITEM_TEMPLATE:
+		return "template";
+	case ITEM_SMTP:
+		return "smtp";
+	}
+	return "";
+}
+
 json_t *
 json_item(const struct item_facts *item, bool whole)
 {
@@ -74,7 +88,7 @@ json_item(const struct item_facts *item, bool whole)
 	add(json, "id", json_string(item->id));
 	add(json, "state", json_string(item_state_name(item->state)));
 	add(json, "route", json_text(item->route));
-	add(json, "kind", json_string(item->kind == ITEM_TEMPLATE ? "template" : "email"));
+	add(json, "kind", json_string(kind_name(item->kind)));
 	add(json, "attempts", json_integer(item->attempts));
 	add(json, "accepted", json_time(item->accepted_ms));
 	add(json, "due", waits ? json_time(item->due_ms) : json_null());
@@ -95,6 +109,7 @@ json_item(const struct item_facts *item, bool whole)
 	add(json, "content_bytes", json_integer((json_int_t)item->content_bytes));
 	add(json, "ledger", json_text(item->ledger));
 	add(json, "inactive", json_text(item->inactive));
+	add(json, "sender_told", json_boolean(item->told));
 	add(json, "has_message", json_boolean(item->has_payload));
 	return json;
 }
@@ -170,7 +185,7 @@ json_counts(const struct store_counts *counts)
 {
 	json_t *json = json_object();
 
-	for (int state = ITEM_SPOOLED; state <= ITEM_FAILED; state++)
+	for (int state = ITEM_SPOOLED; state < ITEM_STATES; state++)
 		add(json, item_state_name((enum item_state)state),
 		    json_integer((json_int_t)counts->items[state]));
 	return json;
