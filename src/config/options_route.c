@@ -149,7 +149,7 @@ static const struct option_row rows[] = {
 		    "Postmark does not answer in time, that it is safe on disk; or Postmark took "
 		    "it, and 451 otherwise." },
 	{ SECTION, "reply-timeout", OPTION_TIME, RELOAD_LIVE, AT(reply_timeout_ms), .preset = "60s",
-	    .least = SECOND, .most = 10 * MINUTE,
+	    .least = SECOND, .most = 3 * MINUTE,
 	    .text = "How long a client waits for Postmark's answer." },
 
 	{ SECTION, "redirect-to", OPTION_LIST, RELOAD_LIVE, AT(redirect_to), .preset = "",
