@@ -10,6 +10,7 @@ endif
 
 include tests/fuzz/smtp_command.mk
 include tests/fuzz/smtp_data.mk
+include tests/fuzz/smtp_reply.mk
 include tests/fuzz/address.mk
 include tests/fuzz/convert.mk
 include tests/fuzz/frame.mk
@@ -22,6 +23,7 @@ include tests/fuzz/mustache.mk
 include tests/fuzz/pattern.mk
 include tests/fuzz/routing.mk
 include tests/fuzz/sandbox_api.mk
+include tests/fuzz/template.mk
 include tests/fuzz/values.mk
 
 if !FUZZERS
