@@ -368,14 +368,23 @@ add_bar(const struct paint *p, struct buf *out, uint64_t value, uint64_t limit)
 	buf_addf(out, "] %3.0f %%", share * 100);
 }
 
+/* "9.4 MB": in the units in which Postmark counts its limits. */
 static void
 add_figure(const struct paint *p, struct buf *out, uint64_t figure, const char *unit)
 {
-	if (strcmp(unit, "bytes") == 0 && p->terminal) {
-		paint_add_size(p, out, figure);
+	bool of_bytes = strcmp(unit, "bytes") == 0 && p->terminal;
+
+	if (of_bytes && figure >= 1 << 20)
+		buf_addf(out, "%.1f MB", (double)figure / (1 << 20));
+	else if (of_bytes && figure >= 1 << 10)
+		buf_addf(out, "%.1f kB", (double)figure / (1 << 10));
+	else if (of_bytes)
+		buf_addf(out, "%" PRIu64 " B", figure);
+	else
+		buf_addf(out, "%" PRIu64, figure);
+	if (of_bytes)
 		return;
-	}
-	buf_addf(out, "%" PRIu64 " ", figure);
+	buf_addc(out, ' ');
 	safe(out, strcmp(unit, "UTF-16 units") == 0 ? "characters" : unit);
 }
 
@@ -406,38 +415,65 @@ add_sizes(const struct paint *p, struct buf *out, const json_t *sizes)
 }
 
 static void
-add_explained_item(const struct paint *p, struct buf *out, const json_t *item, size_t count)
+add_explained_item(
+    const struct paint *p, struct buf *out, const json_t *item, size_t place, size_t count)
 {
 	char title[64];
 
-	snprintf(title, sizeof(title), "Item %" JSON_INTEGER_FORMAT " of %zu",
-	    number_of(item, "number"), count);
+	snprintf(title, sizeof(title), "Item %zu of %zu", place, count);
 	add_title(p, out, title);
+	add_pair(p, out, "route", text_of(item, "route"));
+	if (strcmp(text_of(item, "kind"), "smtp") == 0)
+		add_list(p, out, "recipients", json_object_get(item, "recipients"));
 	add_pair(p, out, "To", text_of(item, "to"));
 	add_pair(p, out, "Cc", text_of(item, "cc"));
 	add_pair(p, out, "Bcc", text_of(item, "bcc"));
+	add_pair(p, out, "kind", text_of(item, "kind"));
 	buf_adds(out, "  ");
 	paint_add(p, out, HUE_DIM, "size          ");
-	paint_add_size(p, out, (uint64_t)number_of(item, "bytes"));
+	add_figure(p, out, (uint64_t)number_of(item, "bytes"), "bytes");
+	buf_addc(out, '\n');
+}
+
+/* "192.0.2.1 at 127.0.0.1:2525, user shop" */
+static void
+add_origin(const struct paint *p, struct buf *out, const json_t *origin)
+{
+	const char *client = text_of(origin, "client"), *listener = text_of(origin, "listener");
+	const char *user = text_of(origin, "user");
+	struct buf text;
+
+	buf_init(&text, 1 << 16);
+	buf_adds(&text, client);
+	if (listener[0] != '\0')
+		buf_addf(&text, "%sat %s", text.len > 0 ? " " : "", listener);
+	if (user[0] != '\0')
+		buf_addf(&text, "%suser %s", text.len > 0 ? ", " : "", user);
+	add_pair(p, out, "brought by", text.data != NULL ? text.data : "");
+	buf_free(&text);
+}
+
+static void
+add_refusal(const struct paint *p, struct buf *out, const char *begin, const json_t *refusal)
+{
+	paint_add(p, out, HUE_BAD, begin);
+	buf_addf(out, ": %" JSON_INTEGER_FORMAT " ", number_of(refusal, "code"));
+	safe(out, text_of(refusal, "status"));
+	buf_addc(out, ' ');
+	safe(out, text_of(refusal, "text"));
 	buf_addc(out, '\n');
 }
 
 static void
 add_explained_head(const struct paint *p, struct buf *out, const json_t *answer)
 {
-	const json_t *refusal = json_object_get(answer, "refusal");
 	const json_t *envelope = json_object_get(answer, "envelope");
 
 	if (json_is_true(json_object_get(answer, "ok"))) {
 		paint_add(p, out, HUE_GOOD, "It would be taken.");
 		buf_addc(out, '\n');
 	} else {
-		paint_add(p, out, HUE_BAD, "It would be refused");
-		buf_addf(out, ": %" JSON_INTEGER_FORMAT " ", number_of(refusal, "code"));
-		safe(out, text_of(refusal, "status"));
-		buf_addc(out, ' ');
-		safe(out, text_of(refusal, "text"));
-		buf_addc(out, '\n');
+		add_refusal(p, out, "It would be refused", json_object_get(answer, "refusal"));
 	}
 	add_pair(p, out, "From", text_of(answer, "from"));
 	add_pair(p, out, "Subject", text_of(answer, "subject"));
@@ -448,7 +484,128 @@ add_explained_head(const struct paint *p, struct buf *out, const json_t *answer)
 	add_list(p, out, "recipients", json_object_get(envelope, "recipients"));
 	if (json_is_true(json_object_get(envelope, "from_headers")))
 		buf_adds(out, "                (none were given: these stand in its headers)\n");
-	add_pair(p, out, "route", text_of(answer, "route"));
+	add_origin(p, out, json_object_get(answer, "origin"));
+}
+
+/* What staging does. */
+static void
+add_fate(const struct paint *p, struct buf *out, const json_t *route)
+{
+	const char *fate = text_of(route, "fate");
+
+	if (strcmp(fate, "redirected") == 0)
+		add_list(p, out, "redirected to", json_object_get(route, "redirected_to"));
+	else if (strcmp(fate, "captured") == 0)
+		add_pair(p, out, "captured", "the relay keeps it and sends nothing");
+	if (json_is_true(json_object_get(route, "sandbox")))
+		add_pair(p, out, "sandbox", "Postmark checks it and delivers nothing");
+}
+
+/* "signed: smtp, date: convert": of what the mail has. */
+static void
+add_policies(const struct paint *p, struct buf *out, const json_t *policies)
+{
+	const json_t *policy;
+	struct buf text;
+	size_t index;
+
+	buf_init(&text, 1 << 16);
+	json_array_foreach(policies, index, policy)
+	{
+		if (json_is_true(json_object_get(policy, "applies")))
+			buf_addf(&text, "%s%s: %s", text.len > 0 ? ", " : "",
+			    text_of(policy, "word"), text_of(policy, "policy"));
+	}
+	add_pair(p, out, "policies", text.data != NULL ? text.data : "");
+	buf_free(&text);
+}
+
+static void
+add_route(const struct paint *p, struct buf *out, const json_t *route)
+{
+	const json_t *reasons = json_object_get(route, "why_not"), *reason;
+	char *title = NULL;
+	struct buf text;
+	size_t index;
+
+	buf_init(&text, 1 << 16);
+	buf_adds(&text, "Route ");
+	safe(&text, text_of(route, "name"));
+	title = buf_take(&text, NULL);
+	add_title(p, out, title);
+	free(title);
+	if (json_is_object(json_object_get(route, "refusal")))
+		add_refusal(p, out, "  It refuses the mail", json_object_get(route, "refusal"));
+	add_list(p, out, "for", json_object_get(route, "recipients"));
+	add_fate(p, out, route);
+	add_pair(p, out, "connection", text_of(route, "connection"));
+	add_pair(p, out, "stream", text_of(route, "stream"));
+	add_pair(p, out, "tag", text_of(route, "tag"));
+	add_pair(p, out, "template", text_of(route, "template"));
+	if (strcmp(text_of(route, "reply"), "queued") != 0)
+		add_pair(p, out, "reply", text_of(route, "reply"));
+	if (strcmp(text_of(route, "way"), "smtp") == 0)
+		add_pair(p, out, "by", "SMTP, the mail as it is");
+	add_policies(p, out, json_object_get(route, "policies"));
+	json_array_foreach(reasons, index, reason)
+	{
+		buf_init(&text, 1 << 16);
+		buf_addf(&text, "not %s", text_of(reason, "route"));
+		add_pair(p, out, text.data, text_of(reason, "why"));
+		buf_free(&text);
+	}
+}
+
+/* The same message with the contents of its attachments told by their length alone. */
+static json_t *
+cut_attachments(const json_t *message)
+{
+	json_t *cut = json_copy((json_t *)message), *attachments;
+	const json_t *each;
+	size_t index;
+
+	if (!json_is_array(json_object_get(message, "Attachments")))
+		return cut;
+	attachments = json_array();
+	json_array_foreach(json_object_get(message, "Attachments"), index, each)
+	{
+		json_t *attachment = json_copy((json_t *)each);
+		size_t len = json_string_length(json_object_get(each, "Content"));
+		const char *content = json_string_value(json_object_get(each, "Content"));
+		size_t pads =
+		    len < 2 ? 0 : (size_t)(content[len - 1] == '=') + (content[len - 2] == '=');
+
+		json_object_set_new(
+		    attachment, "Content", json_sprintf("... %zu bytes ...", len / 4 * 3 - pads));
+		json_array_append_new(attachments, attachment);
+	}
+	json_object_set_new(cut, "Attachments", attachments);
+	return cut;
+}
+
+static void
+add_explained_message(const struct paint *p, struct buf *out, const json_t *item, size_t place)
+{
+	const json_t *message = json_object_get(item, "json");
+	char title[64];
+	json_t *cut;
+
+	if (strcmp(text_of(item, "kind"), "smtp") == 0) {
+		snprintf(title, sizeof(title), "In front of item %zu", place);
+		add_title(p, out, title);
+		add_mail(out, text_of(item, "head"));
+		if (json_array_size(json_object_get(item, "removed")) > 0) {
+			snprintf(title, sizeof(title), "Taken out of item %zu", place);
+			add_title(p, out, title);
+			add_list(p, out, "fields", json_object_get(item, "removed"));
+		}
+	} else if (json_is_object(message)) {
+		snprintf(title, sizeof(title), "JSON of item %zu", place);
+		add_title(p, out, title);
+		cut = cut_attachments(message);
+		add_json(out, cut, 0);
+		json_decref(cut);
+	}
 }
 
 static void
@@ -458,8 +615,9 @@ add_explained(const struct paint *p, struct buf *out, const json_t *answer)
 	size_t index;
 
 	add_explained_head(p, out, answer);
+	json_array_foreach(json_object_get(answer, "routes"), index, each) add_route(p, out, each);
 	json_array_foreach(items, index, each)
-	    add_explained_item(p, out, each, json_array_size(items));
+	    add_explained_item(p, out, each, index + 1, json_array_size(items));
 	if (json_array_size(json_object_get(answer, "sizes")) > 0) {
 		add_title(p, out, "Sizes against the limits");
 		add_sizes(p, out, json_object_get(answer, "sizes"));
@@ -478,18 +636,7 @@ add_explained(const struct paint *p, struct buf *out, const json_t *answer)
 			buf_addc(out, '\n');
 		}
 	}
-	json_array_foreach(items, index, each)
-	{
-		const json_t *message = json_object_get(each, "json");
-		char title[64];
-
-		if (message == NULL || json_is_null(message))
-			continue;
-		snprintf(title, sizeof(title), "JSON of item %" JSON_INTEGER_FORMAT,
-		    number_of(each, "number"));
-		add_title(p, out, title);
-		add_json(out, message, 0);
-	}
+	json_array_foreach(items, index, each) add_explained_message(p, out, each, index + 1);
 }
 
 /* --- events, health, errors ------------------------------------------------------------------ */

@@ -332,7 +332,7 @@ stories(void **state)
 {
 	static const struct {
 		const char *reason, *operation, *answer;
-		const char *parts[8];
+		const char *parts[20];
 	} cases[] = {
 		{ "a failed mail with its attempts", "status",
 		    "{'id':'01A','items':[{'id':'01A-1','state':'failed','route':'default',"
@@ -374,6 +374,31 @@ stories(void **state)
 			"message       [##########..........]  50 %  5000000 bytes of 10000000 "
 			"bytes",
 			"date          Date is set anew", "Careful", "\"To\": \"b@x\"", NULL } },
+		{ "the way it takes", "explain",
+		    "{'ok':true,'origin':{'listener':'[::1]:25','client':'::1','user':'shop'},"
+		    "'routes':[{'name':'bills\\u001b','recipients':['b@x'],'fate':'redirected',"
+		    "'redirected_to':['t@x'],'connection':'eu','sandbox':true,'stream':'s','tag':"
+		    "'t','template':'welcome','reply':'postmark','way':'api','policies':[{'word':"
+		    "'date','policy':'convert','applies':true},{'word':'tnef','policy':'smtp',"
+		    "'applies':false}],'why_not':[{'route':'lan','recipient':'b@x','why':"
+		    "'client: ::1 is not in 192.0.2.0/24'}]},{'name':'default','fate':'captured',"
+		    "'refusal':{'code':554,'status':'5.6.1','text':'no'}}],'items':[{'number':1,"
+		    "'route':'bills','kind':'template','to':'t@x','bytes':50,'json':{'To':'t@x',"
+		    "'Attachments':[{'Name':'a.pdf','Content':'QUJDRA=='}]}}]}",
+		    { "brought by    ::1 at [::1]:25, user shop\n", "Route bills\\x1B\n",
+			"for           b@x\n", "redirected to  t@x\n", "connection    eu\n",
+			"stream        s\n", "tag           t\n", "template      welcome\n",
+			"reply         postmark\n", "policies      date: convert\n",
+			"not lan       client: ::1 is not in 192.0.2.0/24\n",
+			"captured      the relay keeps it and sends nothing\n",
+			"It refuses the mail: 554 5.6.1 no\n", "kind          template\n",
+			"\"Content\": \"... 4 bytes ...\"", NULL } },
+		{ "a mail that goes as it is", "explain",
+		    "{'ok':true,'items':[{'number':1,'route':'s','kind':'smtp','recipients':"
+		    "['b@x'],'to':'','cc':'','bcc':'','bytes':50,'json':null,'head':"
+		    "'X-PM-Tag: \\u001b\\r\\nA: b\\r\\n','removed':['Bcc']}]}",
+		    { "recipients    b@x\n", "In front of item 1\nX-PM-Tag: \\x1B\nA: b\n",
+			"Taken out of item 1\n", "fields        Bcc\n", NULL } },
 		{ "what would be refused", "explain",
 		    "{'ok':false,'refusal':{'code':554,'status':'5.6.1','text':'no \\u001b'},"
 		    "'items':[]}",

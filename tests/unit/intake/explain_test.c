@@ -480,6 +480,7 @@ test_warnings(void **state)
 static void
 test_warning_of_recipients(void **state)
 {
+	static const char content[] = "From: a@a.example\r\n" ID "\r\nhi";
 	struct asking as = { .settings = "smtp {\n recipients = 100\n}\n" };
 	struct buf recipients;
 	json_t *object;
@@ -489,7 +490,7 @@ test_warning_of_recipients(void **state)
 	for (unsigned i = 0; i < 101; i++)
 		buf_addf(&recipients, "r%u@b.example ", i);
 	as.to = recipients.data;
-	object = ask_as(&as, "From: a@a.example\r\n" ID "\r\nhi", strlen(ID) + 25, 1 << 20);
+	object = ask_as(&as, content, strlen(content), 1 << 20);
 	assert_string_equal(json_string_value(member(object, "warnings.0")),
 	    "A transaction of SMTP has at most 100 recipients (smtp.recipients): a client has to "
 	    "send this mail in several.");
