@@ -55,9 +55,12 @@ fi
 check "a wrong option" 64 "$pmrelayd" --no-such-option
 check "the version" 0 "$pmrelayd" -v
 
-# The files in pmrelay.conf(5).
+# The files in pmrelay.conf(5); what is a mail or a model is said before it.
 awk -v folder="$work" '
+	/^\.\\" Example: .* (mail|model)$/ { getline; skip = 1; next }
+	skip { if (/^\.Ed/) skip = 0; next }
 	/^\.Bd -literal/ { block++; next }
+	{ gsub(/\\\(ha/, "^"); gsub(/\\\(aq/, "\047"); gsub(/\\e/, "\\") }
 	/^\.Ed/ { close(file); file = ""; next }
 	{ if (block > last) { last = block; file = folder "/example-" block } if (file != "") print > file }
 ' "$top_srcdir/doc/pmrelay.conf.5"
