@@ -432,14 +432,14 @@ say_sent(const struct reply *r, struct buf *text)
 {
 	buf_adds(text, "Postmark took it as ");
 	add_ids(r, text);
-	buf_addf(text, " (%s%s)", r->mails[0].id, r->alone ? "" : ", what else it makes is queued");
+	if (!r->alone)
+		buf_adds(text, ", what else it makes waits for its turn");
 	add_inactive(r, text);
 }
 
 static void
 say_queued(const struct reply *r, struct buf *text)
 {
-	buf_addf(text, "queued as %s: ", r->mails[0].id);
 	if (r->of[END_SENT] > 0 || r->of[END_FAILED] > 0) {
 		buf_addf(text, "of %zu messages Postmark took %zu", r->item_count, r->of[END_SENT]);
 		if (r->of[END_SENT] > 0) {

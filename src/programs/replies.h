@@ -47,6 +47,7 @@ enum reply_step reply_again(struct reply *);
 /* A front gives its core up soon: an answer now, unless a store_take_back() is under way. */
 enum reply_step reply_last(struct reply *);
 
+/* Without the ids of the mails: a front says these. */
 void reply_answer(const struct reply *, struct refusal *answer_r);
 /* Its mails are gone. */
 bool reply_was_taken_back(const struct reply *);

@@ -225,7 +225,7 @@ test_sent(void **state)
 	outcome(d, A "-2", ITEM_SENT, 200, 0);
 	assert_int_equal(d->answers, 0);
 	outcome(d, A "-1", ITEM_SENT, 200, 0);
-	assert_answer(d, 250, "Postmark took it as pm-1, pm-1 (" A ")");
+	assert_answer(d, 250, "Postmark took it as pm-1, pm-1");
 }
 
 /* Refused, and the history says that whoever sent it knows. */
@@ -274,7 +274,7 @@ test_late(void **state)
 	assert_int_equal(d->answers, 0); /* by the clock no time has gone by */
 	clock_fake(NOW_MS, 1000000 + WITHIN_MS);
 	wait_answer(d);
-	assert_answer(d, 250, "queued as " A ": Postmark has not answered yet");
+	assert_answer(d, 250, "Postmark has not answered yet");
 	assert_int_equal(count(d->spool)->items[ITEM_SPOOLED], 1);
 	outcome(d, A "-1", ITEM_SENT, 200, 0);
 	assert_int_equal(d->answers, 1);
@@ -362,7 +362,7 @@ test_in_flight_for_ever(void **state)
 	assert_int_equal(d->answers, 0);
 	clock_fake(NOW_MS, 1000000 + WITHIN_MS + GRACE_MS);
 	wait_answer(d);
-	assert_answer(d, 250, "queued as " A);
+	assert_answer(d, 250, "Postmark has not answered yet");
 	assert_int_equal(count(s)->items[ITEM_SENDING], 1);
 }
 
@@ -406,7 +406,7 @@ test_hurry(void **state)
 	assert_int_equal(d->answers, 1);
 	d->answers = 0;
 	commits_hurry(d->commits);
-	assert_answer(d, 250, "queued as " A);
+	assert_answer(d, 250, "Postmark has not answered yet");
 	commits_hurry(d->commits);
 	assert_int_equal(d->answers, 1);
 }
