@@ -11,10 +11,16 @@ libmail_a_SOURCES = \
 	src/mail/refusal.c src/mail/refusal.h \
 	src/mail/tree.c src/mail/tree.h
 
-check_PROGRAMS += tests/unit/mail/address_test tests/unit/mail/mime_test
-TESTS += tests/unit/mail/address_test tests/unit/mail/mime_test
+check_PROGRAMS += tests/unit/mail/address_test tests/unit/mail/mime_test \
+	tests/unit/mail/parameter_test tests/unit/mail/plain_test
+TESTS += tests/unit/mail/address_test tests/unit/mail/mime_test \
+	tests/unit/mail/parameter_test tests/unit/mail/plain_test
 tests_unit_mail_address_test_SOURCES = tests/unit/mail/address_test.c
 tests_unit_mail_address_test_LDADD = libmail.a libbase.a \
 	$(CMOCKA_LIBS) $(GMIME_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
 tests_unit_mail_mime_test_SOURCES = tests/unit/mail/mime_test.c
 tests_unit_mail_mime_test_LDADD = $(tests_unit_mail_address_test_LDADD)
+tests_unit_mail_parameter_test_SOURCES = tests/unit/mail/parameter_test.c
+tests_unit_mail_parameter_test_LDADD = $(tests_unit_mail_address_test_LDADD)
+tests_unit_mail_plain_test_SOURCES = tests/unit/mail/plain_test.c
+tests_unit_mail_plain_test_LDADD = $(tests_unit_mail_address_test_LDADD)

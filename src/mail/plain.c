@@ -188,10 +188,11 @@ add_character(struct writing *w, unsigned long c)
 	char bytes[4];
 	size_t n = 0;
 
-	if (c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0xD800 && c < 0xE000) || c > 0x10FFFF)
-		c = ' ';
-	if (c == 0xA0)
-		c = ' ';
+	/* Spaces without a break, controls, and what is no character. */
+	if (c <= 0x20 || (c >= 0x7F && c <= 0xA0) || (c >= 0xD800 && c < 0xE000) || c > 0x10FFFF) {
+		w->space = w->newlines == 0;
+		return;
+	}
 	if (c < 0x80) {
 		bytes[n++] = (char)c;
 	} else if (c < 0x800) {
