@@ -50,6 +50,36 @@ static const struct {
 	{ "iso-2022-jp that is not", "iso-2022-jp", "\xfc.", "\ufffd.", 1 },
 	{ "cut character", "shift_jis", "a\x93", "a\ufffd", 1 },
 	{ "utf-7", "utf-7", "J+APw-", "J\u00fc", 0 },
+	{ "quotes twice, and what follows a forgotten semicolon", "'UTF-8'; format=flowed",
+	    "\u00fc", "\u00fc", 0 },
+	{ "win-1251", "win-1251", "\xef", "\u043f", 0 },
+	{ "x-cp1251", "x-cp1251", "\xef", "\u043f", 0 },
+	{ "latin-1", "Latin-1", "\x80", "\u20ac", 0 },
+	{ "iso8859_15", "iso8859_15", "\xa4", "\u20ac", 0 },
+	{ "cp866", "cp866", "\xaf", "\u043f", 0 },
+	{ "korean", "Korean", "\xb0\xa1", "\uac00", 0 },
+	{ "x-mac-roman", "x-mac-roman", "\x9f", "\u00fc", 0 },
+	{ "x-mac-cyrillic", "x-mac-cyrillic", "\xef", "\u043f", 0 },
+	{ "x-mac-ce", "x-mac-ce", "\x9f", "\u00fc", 0 },
+	{ "x-mac-greek", "x-mac-greek", "\xe1", "\u03b1", 0 },
+	{ "x-mac-turkish", "x-mac-turkish", "\xdd", "\u0131", 0 },
+	{ "hz-gb-2312", "HZ-GB-2312", "a~~~{Dc:C~}b\n~{Dc\nx", "a~\u4f60\u597db\n\u4f60\nx", 0 },
+	{ "iso-2022-jp: NEC's characters", "iso-2022-jp", "\033$B-!\033(B\033$BF|\033(B.",
+	    "\u2460\u65e5.", 0 },
+	{ "iso-2022-jp: half-width Katakana", "iso-2022-jp", "\033(I1\033(B.", "\uff71.", 0 },
+	{ "iso-2022-jp: no way back to ASCII", "iso-2022-jp", "\033$BF|\n-!\n\033$B-!\n.",
+	    "\u65e5\n-!\n\u2460\n.", 0 },
+	{ "iso-2022-jp-1", "iso-2022-jp-1", "\033$(D0!\033(B.", "\u4e02.", 0 },
+	{ "iso-2022-jp-2", "iso-2022-jp-2", "\033$AR;\033(B.", "\u4e00.", 0 },
+	{ "iso-2022-jp-2004", "iso-2022-jp-2004", "\033$(Q.!\033(B.", "\u4ff1.", 0 },
+	{ "cp50221", "cp50221", "\033$B-!\033(B", "\u2460", 0 },
+	{ "euc-jp with NEC's characters", "euc-jp", "\xad\xa1", "\u2460", 0 },
+	{ "iso-2022-jp that nobody says", NULL, "\033$BF|\033(B.", "\u65e5.", 0 },
+	{ "iso-2022-kr", "iso-2022-kr", "\033$)C\016\060\041\017.", "\uac00.", 0 },
+	{ "utf-16 with a mark", "utf-16", "\xff\xfe\xfc\x01", "\u01fc", 0 },
+	{ "two bytes that are none", "gb18030", "\xc4\xe3\xff\xff\xc4\xe3", "\u4f60\ufffd\u4f60",
+	    1 },
+	{ "a cut character of UTF-8", "utf-8", "\xe3\x81", "\ufffd", 1 },
 	{ "a name with an option", "utf-8//IGNORE", "\xfc", "\u00fc", 0 },
 	{ "a name that is a path", "../../x", "\xfc", "\u00fc", 0 },
 };
@@ -223,7 +253,21 @@ static const struct {
 	{ "a malformed line within the header", "Subject: s\nhello world\nBcc: a\n\nx\n",
 	    "text/plain(x|)" },
 	{ "no header and no line end", "hello", "text/plain(hello)" },
-	{ "no line end in a part's header", MIXED "--b\nhello", "multipart/mixed +text/plain(hello)" },
+	{ "no empty line in a part", MIXED "--b\nhello world\nmore\n\nx\n--b--\n",
+	    "multipart/mixed +text/plain(hello world|more||x)" },
+	{ "nor in one within",
+	    MIXED "--b\nContent-Type: multipart/related; boundary=c\n\n--c \nhello\n--c--\n--b--\n",
+	    "multipart/mixed +multipart/related ++text/plain(hello)" },
+	{ "what is no delimiter may stand before such a line",
+	    MIXED "--b\n\n--x\nhello\n-- \nAnn\n--b--\n",
+	    "multipart/mixed +text/plain(--x|hello|-- |Ann)" },
+	{ "a type that cannot be read", "Content-Type: text\n\nx\n", "text/plain(x|)" },
+	{ "the same of a file", MIXED "--b\nContent-Type: pdf; name=a.pdf\n\nx\n--b--\n",
+	    "multipart/mixed +application/octet-stream(x)" },
+	{ "a type without parameters' semicolon", "Content-Type: text/html charset=x\n\nx\n",
+	    "text/html(x|)" },
+	{ "no line end in a part's header", MIXED "--b\nhello",
+	    "multipart/mixed +text/plain(hello)" },
 };
 
 static void
@@ -500,6 +544,11 @@ test_encodings(void **state)
 		{ "base64", "YWJ", "ab" },
 		{ "base64", "====Y===", "" },
 		{ " quoted-printable (x)", "a=3D=\r\nb =\r\n", "a=b " },
+		{ "quoted-printable", "=e4=E4=\n= \t\r\n=4=x4==\r\n=", "\xe4\xe4=4=x4=" },
+		{ "\"base64\"", "YWJj", "abc" },
+		{ "(x) base64;", "YWJj", "abc" },
+		{ "base64 charset=utf-8", "YWJj", "abc" },
+		{ "base64x", "YWJj", "YWJj" },
 		{ "x-uuencode", "begin 644 x\r\n#86)C\r\n`\r\nend\r\n", "abc" },
 		{ "nobody-knows", "abc", "abc" },
 	};
@@ -520,6 +569,120 @@ test_encodings(void **state)
 		if (out.len != strlen(cases[i].decoded) ||
 		    memcmp(out.len > 0 ? out.data : "", cases[i].decoded, out.len) != 0)
 			fail_msg("%s of %s: %s", cases[i].encoding, cases[i].body, out.data);
+		mime_free(&mime);
+		buf_free(&content);
+		buf_free(&out);
+	}
+}
+
+/* GMime does not see the inside of large bodies; their bounds are what they are. */
+static void
+test_large_bodies(void **state)
+{
+	static const char *const fillings[] = { "AAAA\n", "A", "\n", "-", "\r\n", "-\n", "- -\n",
+		"--x\n", "\n--", "a: b\n\n", "-----\nx\n\n" };
+	static const struct mime_limits usual = { .depth = 100, .parts = 1000, .fields = 1000 };
+
+	(void)state;
+	for (size_t i = 0; i < 3 * sizeof(fillings) / sizeof(fillings[0]); i++) {
+		size_t figure, first, first_len, second;
+		struct buf content;
+		struct mime mime;
+
+		buf_init(&content, SIZE_MAX / 4);
+		buf_adds(&content, MIXED "preamble\n--b\nContent-Type: multipart/related; "
+					 "boundary=c\n\n--c\nContent-Type: image/png\n\n");
+		first = content.len;
+		while (content.len < first + (i % 3 + 1) * 16300)
+			buf_adds(&content, fillings[i / 3]);
+		first_len = content.len - first;
+		buf_adds(&content, "\n--c--\n--b\nContent-Type: image/gif\n\n");
+		second = content.len;
+		while (content.len < second + 100000)
+			buf_adds(&content, fillings[i / 3]);
+		assert_int_equal(
+		    mime_parse(&mime, content.data, content.len, &usual, &figure), MIME_DONE);
+		assert_int_equal(mime.part_count, 4);
+		assert_string_equal(mime.parts[2].type, "image/png");
+		assert_string_equal(mime.parts[3].type, "image/gif");
+		assert_ptr_equal(mime.parts[2].body, content.data + first);
+		if (content.data[first + first_len - 1] == '\r')
+			first_len--;
+		assert_int_equal(mime.parts[2].body_len, first_len);
+		assert_ptr_equal(mime.parts[3].body, content.data + second);
+		assert_int_equal(mime.parts[3].body_len, content.len - second);
+		mime_free(&mime);
+		buf_free(&content);
+	}
+}
+
+/* All of what is no multipart after all is shown. */
+static void
+test_large_unsplit(void **state)
+{
+	struct buf content;
+	struct mime mime;
+	size_t figure;
+
+	(void)state;
+	buf_init(&content, SIZE_MAX / 4);
+	buf_adds(&content, MIXED);
+	while (content.len < 100000)
+		buf_adds(&content, "never split\n");
+	assert_int_equal(mime_parse(&mime, content.data, content.len, &limits, &figure), MIME_DONE);
+	assert_int_equal(mime.part_count, 1);
+	assert_string_equal(mime.parts[0].type, "text/plain");
+	assert_int_equal(mime.parts[0].body_len, content.len - strlen(MIXED));
+	mime_free(&mime);
+	buf_free(&content);
+}
+
+static void
+test_texts(void **state)
+{
+	static const struct {
+		const char *reason;
+		const char *type;
+		const char *body;
+		const char *text;
+	} cases[] = {
+		{ "a byte order mark", "text/plain; charset=utf-8",
+		    "\xef\xbb\xbf"
+		    "a",
+		    "a" },
+		{ "of UTF-16", "text/plain; charset=utf-16le", "\xff\xfe\x61\x01", "\u0161" },
+		{ "within it stays", "text/plain", "a\xef\xbb\xbf", "a\ufeff" },
+		{ "not flowed", "text/plain", "a \nb", "a \nb" },
+		{ "flowed", "text/plain; format=flowed", "a \nb\nc\n", "a b\nc\n" },
+		{ "only text", "text/html; format=flowed", "a \nb", "a \nb" },
+		{ "spaces go", "text/plain; Format=Flowed; DelSp=Yes", "a \nb  \nc\n", "ab c\n" },
+		{ "stuffing", "text/plain; format=flowed", " From a\n  b\n >c\n",
+		    "From a\n b\n>c\n" },
+		{ "quotes", "text/plain; format=flowed", "> a \n> b \n>> c \n>d\ne\n",
+		    "> a b \n>> c \n>d\ne\n" },
+		{ "a signature", "text/plain; format=flowed", "a \n-- \nAnn \nx\n",
+		    "a \n-- \nAnn x\n" },
+		{ "a signature in a quote", "text/plain; format=flowed", "> -- \n> Ann\n",
+		    "> -- \n> Ann\n" },
+		{ "an empty line", "text/plain; format=flowed", "a\n\n> \n>\nb", "a\n\n>\n>\nb" },
+		{ "the last line goes on", "text/plain; format=flowed", "a \n", "a \n" },
+		{ "without a line end", "text/plain; format=flowed", "a ", "a " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf content, out;
+		struct mime mime;
+		size_t figure;
+
+		buf_init(&content, 4096);
+		buf_init(&out, 4096);
+		buf_addf(&content, "Content-Type: %s\r\n\r\n%s", cases[i].type, cases[i].body);
+		assert_int_equal(
+		    mime_parse(&mime, content.data, content.len, &limits, &figure), MIME_DONE);
+		mime_part_text(&mime.parts[0], &out);
+		if (strcmp(out.data, cases[i].text) != 0)
+			fail_msg("%s: %s", cases[i].reason, out.data);
 		mime_free(&mime);
 		buf_free(&content);
 		buf_free(&out);
@@ -549,7 +712,10 @@ main(void)
 		cmocka_unit_test(test_nesting),
 		cmocka_unit_test(test_large_mails),
 		cmocka_unit_test(test_header),
+		cmocka_unit_test(test_large_bodies),
+		cmocka_unit_test(test_large_unsplit),
 		cmocka_unit_test(test_encodings),
+		cmocka_unit_test(test_texts),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
