@@ -154,11 +154,27 @@ squeeze(const char *text, bool quotes, bool comments)
 	return g_string_free(out, FALSE);
 }
 
-/* Control characters are spaces to a reader: ASCII's, U+0080 to U+009F, and U+2028, U+2029. */
+/* Behind an escape sequence of ISO 2022 at line[i]: bytes of 0x20 to 0x2F and one more. */
+static size_t
+escape_end(const char *line, size_t len, size_t i)
+{
+	for (i++; i < len && line[i] >= 0x20 && line[i] < 0x30;)
+		i++;
+	return i < len && line[i] >= 0x30 && line[i] < 0x7F ? i + 1 : i;
+}
+
+/*
+ * Control characters are spaces to a reader: ASCII's, U+0080 to U+009F, and U+2028, U+2029.
+ * escapes: those of ISO 2022 are nothing, in a header of raw ISO-2022-JP.
+ */
 static void
-line_add(GString *area, const char *line, size_t len)
+line_add(GString *area, const char *line, size_t len, bool escapes)
 {
 	for (size_t i = 0; i < len; i++) {
+		if (escapes && line[i] == 0x1B) {
+			i = escape_end(line, len, i) - 1;
+			continue;
+		}
 		unsigned char c = (unsigned char)line[i];
 		unsigned char next = i + 1 < len ? (unsigned char)line[i + 1] : 0;
 		unsigned char last = i + 2 < len ? (unsigned char)line[i + 2] : 0;
@@ -176,7 +192,7 @@ line_add(GString *area, const char *line, size_t len)
 
 /* The values of all To and Cc fields, unfolded, a line each. */
 static char *
-named_area(const char *header, size_t len)
+named_area(const char *header, size_t len, bool escapes)
 {
 	GString *area = g_string_new(NULL);
 	bool within = false;
@@ -210,15 +226,14 @@ named_area(const char *header, size_t len)
 			line_len -= name + 1;
 		}
 		if (within)
-			line_add(area, line, line_len);
+			line_add(area, line, line_len, escapes);
 	}
 	return g_string_free(area, FALSE);
 }
 
 static void
-header_read(struct guard *g, const char *header, size_t len)
+area_read(struct guard *g, char *area)
 {
-	char *area = named_area(header, len);
 	char *readings[] = { squeeze(area, true, true), squeeze(area, false, true),
 		squeeze(area, false, false) };
 
@@ -228,6 +243,14 @@ header_read(struct guard *g, const char *header, size_t len)
 		g_free(readings[i]);
 	}
 	g_free(area);
+}
+
+static void
+header_read(struct guard *g, const char *header, size_t len)
+{
+	area_read(g, named_area(header, len, false));
+	if (len > 0 && memchr(header, 0x1B, len) != NULL)
+		area_read(g, named_area(header, len, true));
 }
 
 /* --- what an item says ---------------------------------------------------- */

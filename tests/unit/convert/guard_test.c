@@ -55,6 +55,10 @@ static const struct {
 	    "To: a@x.example, \"c\"d\"@e, b@y . example\r\n",
 	    { { "a@x.example, b@y.example", "", "" } }, NULL },
 
+	{ "escape sequences of raw ISO-2022-JP", "a@x.example b@y.example",
+	    "To: \033$B%\"\033(B <a@x.example>, \033(Bb@y.example\033$B\r\n\t\033(B\r\n",
+	    { { "a@x.example, b@y.example", "", "" } }, NULL },
+
 	/* --- what is not --- */
 	{ "somebody is missing", "ann@x.example b@x.example", HEADER,
 	    { { "ann@x.example", "", "" } }, "no item has b@x.example" },
