@@ -470,6 +470,7 @@ items_hold(struct route *route, struct store_item *items, size_t count, const ch
 		struct store_outcome outcome = outcome_of(&items[i], ITEM_HELD);
 
 		outcome.answer = why;
+		outcome.never_left = true;
 		outcomes_set(outcomes, i, &outcome);
 		log_error("held", log_str("item", items[i].id), log_num("try", items[i].attempt),
 		    log_str("why", why));

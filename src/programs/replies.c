@@ -210,7 +210,7 @@ end_of(const struct reply *r, const struct store_outcome *outcome)
 		return r->unsure_is_retried && outcome->http_status == 0 ? END_PERHAPS : END_STUCK;
 	case ITEM_HELD:
 		/* As the store keeps it: Postmark is to be asked before it goes on. */
-		return outcome->http_status == 0 ? END_PERHAPS : END_STUCK;
+		return outcome->http_status == 0 && !outcome->never_left ? END_PERHAPS : END_STUCK;
 	case ITEM_UNSURE:
 		return END_PERHAPS;
 	case ITEM_SPOOLED:

@@ -226,7 +226,7 @@ sqlite_settle(void *ctx, const struct store_outcome *outcome, bool *taken_r)
 	if (to == ITEM_SPOOLED && attempt > 0)
 		to = ITEM_WAITING;
 	/* Whoever lets it go on has to ask Postmark first. */
-	unanswered = (to == ITEM_HELD && outcome->http_status == 0) ||
+	unanswered = (to == ITEM_HELD && outcome->http_status == 0 && !outcome->never_left) ||
 		     ((to == ITEM_HELD || to == ITEM_FAILED) && state == ITEM_UNSURE);
 	if (to == ITEM_SENT) {
 		result = sqlite_payload_drop(b, outcome->key, payload_at);

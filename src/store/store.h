@@ -109,6 +109,7 @@ struct store_outcome {
 	const char *answer;      /* verbatim, or the transport's error text; NULL */
 	const char *inactive;    /* recipients Postmark will not deliver to, ", " between; NULL */
 	bool keeps_history;      /* false: no row for the attempt (given back untried) */
+	bool never_left;         /* HELD: no request went out, so there is no answer to look for */
 };
 
 /*

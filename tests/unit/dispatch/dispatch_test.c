@@ -1978,6 +1978,9 @@ a_drain_waits_for_smtp(void **state)
 static void
 where_smtp_cannot_be_they_are_held(void **state)
 {
+	struct store_change change = {
+		.action = STORE_RELEASE, .states = 1U << ITEM_HELD, .by = "queue release by root"
+	};
 	struct bench *b = *state;
 
 	/* Without an SMTP service, … */
@@ -2007,6 +2010,17 @@ where_smtp_cannot_be_they_are_held(void **state)
 	    b->last_answer, "sandbox route: Postmark's SMTP service has no test mode");
 	assert_int_equal(b->told[ITEM_HELD], 3);
 	assert_int_equal(smtp_server_connections(b->smtp), 0);
+
+	/* Nothing went out: released, they are sent without a question. */
+	dispatch_free(&b->dispatch);
+	secret_free(&b->token);
+	b->token = secret_new("test-token", 10);
+	dispatch_start(b);
+	change.at_ms = clock_wall_ms() + 1;
+	store_change(b->store, &change, change_done, b);
+	wait_for(b, ITEM_SENT, 4);
+	assert_int_equal(b->searches, 0);
+	assert_int_equal(b->smtp_mails, 3);
 }
 
 /* What waits for company of its kind, or for room, is in memory as well. */
