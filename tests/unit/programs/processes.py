@@ -1,6 +1,7 @@
 """How the processes of pmrelayd look after each other when one dies at a bad time."""
 
 import grp
+import json
 import os
 import pwd
 import shutil
@@ -101,6 +102,91 @@ def secrets_stay_inside(folder):
         with open("/proc/%d/limits" % pid) as f:
             files = [l.split() for l in f if l.startswith("Max open files")][0]
         check(files[3] == files[4], "process %d has fewer descriptors than it may: %s" % (pid, files))
+
+
+# --- routes that are taken out of the configuration ---------------------------------------------
+
+def with_routes(folder, sandbox, **routes):
+    return Relay(folder, sandbox.port, {"route " + name: options for name, options in routes.items()})
+
+
+def hand_in(relay, sender, subject):
+    with Wire(relay.port) as wire:
+        wire.hello()
+        wire.ask(250, "MAIL FROM:<%s>" % sender)
+        wire.ask(250, "RCPT TO:<%s>" % READER)
+        wire.ask(354, "DATA")
+        wire.send("From: <%s>" % sender, "To: <%s>" % READER, "Subject: %s" % subject, "", "Hello.", ".")
+        wire.expect(250)
+
+
+def ctl(relay, *words):
+    status, out, error = relay.ctl(*words)
+    check(status == 0, (words, out, error))
+    return json.loads(out)
+
+
+def route_of(relay, name):
+    found = [r for r in ctl(relay, "route", "list")["routes"] if r["name"] == name]
+    return found[0] if found else None
+
+
+def reload_with(relay, settings):
+    relay.write_config(settings)
+    before = relay.log().count("process=core event=reloaded")
+    ctl(relay, "reload")
+    wait_for("the core to reload", lambda: relay.log().count("process=core event=reloaded") > before)
+
+
+def route_taken_away(folder):
+    """Its items are not forgotten: the route stands and says why, until it is put back."""
+    sandbox = Sandbox(folder)
+    sandbox.faults({"path": "/email*", "status": 503})
+    relay = with_routes(folder, sandbox, shop={"envelope-from": ["@shop.example"]})
+    without = {name: value for name, value in relay.settings.items() if name != "route shop"}
+    hand_in(relay, "app@shop.example", "stranded")
+    relay.await_log("event=waiting ")
+    reload_with(relay, without)
+    relay.await_log("event=route-gone route=shop items=1 ")
+    sandbox.faults()
+    route = wait_for("the route in the list", lambda: route_of(relay, "shop"))
+    check(route["mode"] == "paused" and "no longer in the configuration" in route["why"], route)
+    time.sleep(1.5)
+    check(sandbox.messages() == [], "it was sent on a route that is gone")
+    # A restart knows it as well, and other routes go on.
+    check(relay.stop() == 0, relay.log())
+    relay.settings = without
+    relay = relay.again(sandbox.port)
+    relay.await_log("event=route-gone route=shop items=1 ")
+    hand_in(relay, SENDER, "beside it")
+    sandbox.await_subjects(["beside it"])
+    reload_with(relay, dict(without, **{"route shop": {"envelope-from": ["@shop.example"]}}))
+    sandbox.await_subjects(["beside it", "stranded"])
+    # Nothing of it is left: now it may go.
+    relay.await_sent(2)
+    reload_with(relay, without)
+    wait_for("the end of the route", lambda: route_of(relay, "shop") is None)
+
+
+def captured_on_a_route_that_is_gone(folder):
+    """What has ended needs no route, until an operator wants it sent after all."""
+    sandbox = Sandbox(folder)
+    relay = with_routes(folder, sandbox, staging={"envelope-from": ["@shop.example"], "capture": True})
+    without = {name: value for name, value in relay.settings.items() if name != "route staging"}
+    hand_in(relay, "app@shop.example", "kept")
+    item = wait_for("the item", lambda: ctl(relay, "queue", "list", "--state", "captured")["items"])[0]
+    check(item["route"] == "staging" and item["state"] == "captured", item)
+    reload_with(relay, without)
+    check(route_of(relay, "staging") is None, "a route for nothing")
+    # "Everything" does not mean it.
+    ctl(relay, "queue", "retry", "--all")
+    check(len(ctl(relay, "queue", "list", "--state", "captured")["items"]) == 1, "it was retried")
+    check("event=route-gone" not in relay.log(), relay.log())
+    ctl(relay, "queue", "retry", item["id"])
+    relay.await_log("event=route-gone route=staging items=1 ")
+    wait_for("the route in the list", lambda: route_of(relay, "staging"))
+    reload_with(relay, dict(without, **{"route staging": {"envelope-from": ["@shop.example"]}}))
+    sandbox.await_subjects(["kept"])
 
 
 # --- the sockets of the control plane ----------------------------------------------------------
@@ -297,5 +383,6 @@ def control_over_tcp(folder):
 
 need("pmrelayd", "pmrelay-sandbox")
 run([late_word_of_a_dead_front, core_dies_while_fronts_drain, supervisor_dies, secrets_stay_inside,
+     route_taken_away, captured_on_a_route_that_is_gone,
      control_socket_outlives_the_core, control_socket_in_the_way,
      control_socket_of_the_daemons_user, mail_flows_without_a_control_socket, control_over_tcp])
