@@ -124,21 +124,21 @@ def content(part):
 def flowed(text, delsp):
     """RFC 3676 4.2 to 4.6."""
     out, depth, joined = [], 0, False
-    for line in text.split("\n"):
+    for line in text.removesuffix("\n").split("\n"):
         quotes = len(line) - len(line.lstrip(">"))
         rest = line[quotes:]
-        if rest.startswith(" "):
-            rest = rest[1:]
+        stuffed = rest.startswith(" ")
+        rest = rest[stuffed:]
         signature = rest == "-- "
         if joined and quotes == depth and not signature:
             out[-1] += rest
         else:
-            out.append(">" * quotes + (" " if quotes and rest else "") + rest)
+            out.append(">" * quotes + (" " if quotes and stuffed and rest else "") + rest)
         depth = quotes
         joined = rest.endswith(" ") and not signature
         if joined and delsp:
             out[-1] = out[-1][:-1]
-    return "\n".join(out)
+    return "\n".join(out) + ("\n" if text.endswith("\n") else "")
 
 
 def text(part):
@@ -157,14 +157,18 @@ NAMES = {
     "application/pkcs7-signature": "smime.p7s", "application/pkcs7-mime": "smime.p7m",
     "application/ms-tnef": "winmail.dat", "message/delivery-status": "delivery-status.txt",
     "message/disposition-notification": "disposition-notification.txt",
-    "text/rfc822-headers": "headers.txt", "text/calendar": "invite.ics",
+    "message/feedback-report": "feedback-report.txt",
+    "message/external-body": "external-body.txt", "text/rfc822-headers": "headers.txt", "text/calendar": "invite.ics",
 }
 EXTENSIONS = {
     "text/plain": "txt", "text/html": "html", "application/pdf": "pdf", "image/png": "png",
     "image/gif": "gif", "text/csv": "csv", "text/enriched": "txt", "text/vcard": "vcf",
     "image/jpeg": "jpg", "audio/mpeg": "mp3", "text/markdown": "md", "application/json": "json",
 }
-RENDERINGS = ("text/x-amp-html", "text/watch-html")
+RENDERINGS = ("text/x-amp-html", "text/watch-html", "text/enriched", "text/richtext")
+# Text that is read by programs.
+FILES = ("text/calendar", "text/vcard", "text/x-vcard", "text/directory", "text/rtf",
+         "text/rfc822-headers")
 HIDDEN = "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 
 
@@ -236,8 +240,11 @@ class Reading:
         return part.is_multipart() and part.get_content_maintype() == "multipart"
 
     def may_be_body(self, part):
-        return not self.is_multipart(part) and kind(part) in ("text/plain", "text/html") and \
-            disposition(part) != "attachment"
+        if self.is_multipart(part) or disposition(part) == "attachment":
+            return False
+        if part is self.root and part.get_content_maintype() == "text" and not file_name(part):
+            return kind(part) not in FILES
+        return kind(part) in ("text/plain", "text/html")
 
     def body(self, part):
         return (None, text(part)) if kind(part) == "text/html" else (text(part), None)
