@@ -17,7 +17,8 @@ sys.path.insert(0, os.path.join(HERE, "source"))
 
 import corpus  # noqa: E402
 
-MODULES = ["by_hand", "charsets", "fields", "names", "shapes", "by_python", "by_nodemailer", "by_perl", "by_agents"]
+MODULES = ["by_hand", "charsets", "fields", "names", "shapes", "programs",
+           "by_python", "by_nodemailer", "by_perl", "by_agents"]
 for module in MODULES:
     if os.path.exists(os.path.join(HERE, "source", module + ".py")):
         __import__(module)
