@@ -15,7 +15,8 @@ libconvert_a_SOURCES = \
 	src/convert/verbatim.c src/convert/verbatim.h
 
 CONVERT_TESTS = tests/unit/convert/convert_test tests/unit/convert/guard_test \
-	tests/unit/convert/limits_test tests/unit/convert/recipients_test \
+	tests/unit/convert/limits_test tests/unit/convert/parts_test \
+	tests/unit/convert/recipients_test \
 	tests/unit/convert/routes_test tests/unit/convert/template_test \
 	tests/unit/convert/verbatim_test
 check_PROGRAMS += $(CONVERT_TESTS)
@@ -29,6 +30,8 @@ tests_unit_convert_guard_test_SOURCES = tests/unit/convert/guard_test.c
 tests_unit_convert_guard_test_LDADD = $(CONVERT_TEST_LIBS)
 tests_unit_convert_limits_test_SOURCES = tests/unit/convert/limits_test.c $(CONVERT_LAB)
 tests_unit_convert_limits_test_LDADD = $(CONVERT_TEST_LIBS)
+tests_unit_convert_parts_test_SOURCES = tests/unit/convert/parts_test.c
+tests_unit_convert_parts_test_LDADD = $(CONVERT_TEST_LIBS)
 tests_unit_convert_recipients_test_SOURCES = tests/unit/convert/recipients_test.c
 tests_unit_convert_recipients_test_LDADD = $(CONVERT_TEST_LIBS)
 tests_unit_convert_routes_test_SOURCES = tests/unit/convert/routes_test.c $(CONVERT_LAB)

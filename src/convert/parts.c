@@ -696,6 +696,33 @@ visit(struct reading *r, size_t index, bool related, struct content *out)
 /* An id in the HTML ends where an attribute, a url() or a source set does. */
 #define ID_ENDS "\"'<> )\t\r\n,"
 
+static int
+hex_value(char c)
+{
+	return g_ascii_isxdigit(c) ? g_ascii_xdigit_value(c) : -1;
+}
+
+/* The id of a cid: URL (RFC 2392: percent-encoded) in an attribute.  Returns where it ends. */
+static const char *
+id_read(const char *p, const char *end, char id[MOST_ID_BYTES])
+{
+	size_t len = 0;
+
+	while (p < end && len < MOST_ID_BYTES - 1 && strchr(ID_ENDS, *p) == NULL) {
+		char c = *p++;
+
+		if (c == '%' && end - p >= 2 && hex_value(p[0]) >= 0 && hex_value(p[1]) >= 0) {
+			c = (char)(hex_value(p[0]) << 4 | hex_value(p[1]));
+			p += 2;
+		} else if (c == '&' && end - p >= 4 && memcmp(p, "amp;", 4) == 0) {
+			p += 4;
+		}
+		id[len++] = c;
+	}
+	id[len] = '\0';
+	return p;
+}
+
 /*
  * Some senders put what the HTML refers to beside it into a mixed, without a word that it is
  * inline.  One way through the HTML, whatever the number of attachments.
@@ -716,14 +743,11 @@ refer(struct reading *r)
 	for (const char *p = html->data; p != NULL && g_hash_table_size(by_id) > 0;) {
 		struct attachment *attachment;
 		char id[MOST_ID_BYTES];
-		size_t len = 0;
 
 		p = memmem(p, (size_t)(end - p), "cid:", 4);
 		if (p == NULL)
 			break;
-		for (p += 4; p < end && len < sizeof(id) - 1 && strchr(ID_ENDS, *p) == NULL; p++)
-			id[len++] = *p;
-		id[len] = '\0';
+		p = id_read(p + 4, end, id);
 		attachment = g_hash_table_lookup(by_id, id);
 		if (attachment == NULL)
 			continue;
