@@ -247,11 +247,13 @@ is_allowed(const struct convert_options *options, enum kind kind)
 	case KIND_MESSAGE_STREAM:
 		control = 1U << CONTROL_MESSAGE_STREAM;
 		break;
+	case KIND_METADATA:
+		control = 1U << CONTROL_METADATA;
+		break;
 	case KIND_TEMPLATE:
 		control = 1U << CONTROL_TEMPLATE;
 		break;
 	case KIND_KEEP_ID:
-	case KIND_METADATA:
 		return true;
 	case KIND_UNKNOWN:
 		return false;
@@ -305,44 +307,33 @@ controls_read(struct controls *controls, const struct convert_options *options,
 	return result;
 }
 
-/* The route's metadata, "key=value", joined with the mail's. */
+/* The route's metadata, "key=value", beside the mail's. */
 static void
-metadata_join(
-    struct controls *controls, const struct convert_options *options, struct ledger *ledger)
+metadata_join(struct controls *controls, const struct strlist *entries)
 {
-	for (size_t i = 0; i < options->metadata->count; i++) {
-		const char *entry = options->metadata->items[i];
+	for (size_t i = 0; i < entries->count; i++) {
+		const char *entry = entries->items[i];
 		const char *equals = strchr(entry, '=');
 
 		if (equals == NULL)
 			continue;
 		char *key = mem_bytes(entry, (size_t)(equals - entry));
-		char *value = mime_clean(equals + 1, strlen(equals + 1));
-		struct header_pair *there = metadata_find(controls, key);
-
-		if (there == NULL && !text_same(key, "relay-id")) {
-			header_pairs_add(&controls->metadata, key, value);
-			continue;
-		}
-		if (there != NULL && (options->controls & 1U << CONTROL_METADATA) == 0) {
-			ledger_note(ledger, LEDGER_CONTROLS);
-			free(there->value);
-			there->value = value;
-			value = NULL;
-		}
-		free(key);
-		free(value);
+		if (text_same(key, "relay-id") || metadata_find(controls, key) != NULL)
+			free(key);
+		else
+			header_pairs_add(
+			    &controls->metadata, key, mime_clean(equals + 1, strlen(equals + 1)));
 	}
 }
 
 int
-controls_settle(struct controls *controls, const struct convert_options *options,
-    struct ledger *ledger, struct refusal *refusal_r)
+controls_settle(
+    struct controls *controls, const struct convert_options *options, struct refusal *refusal_r)
 {
 	size_t most = HEADERS_MOST_METADATA - 1;
 
 	if (options->metadata != NULL)
-		metadata_join(controls, options, ledger);
+		metadata_join(controls, options->metadata);
 	if (controls->metadata.count <= most)
 		return 0;
 	refusal_set(refusal_r, 554, "5.6.0",

@@ -26,8 +26,8 @@ void header_pairs_free(struct header_pairs *);
  * What the X-PM-* fields of a mail ask for (Postmark, "Send an email with SMTP": the same names and
  * meanings, so that an application need not know to whom it speaks), and what its route says.  The
  * mail's word beats the route's where the route's options->controls say so; else it is left out and
- * noted.  Of metadata both go along, and that rule is for a key that both have.  The first field
- * of a kind counts; an empty one says nothing.
+ * noted.  Of metadata the keys of both go along, and a key that both have is the mail's.  The first
+ * field of a kind counts; an empty one says nothing.
  */
 struct controls {
 	char *tag;                    /* "" for none */
@@ -49,7 +49,7 @@ bool controls_has(const char *name, size_t name_len);
 int controls_read(struct controls *, const struct convert_options *, const struct mime_field *,
     struct ledger *, struct refusal *refusal_r) __attribute__((warn_unused_result));
 /* After the last of them.  0, or -1 and *refusal_r. */
-int controls_settle(struct controls *, const struct convert_options *, struct ledger *,
-    struct refusal *refusal_r) __attribute__((warn_unused_result));
+int controls_settle(struct controls *, const struct convert_options *, struct refusal *refusal_r)
+    __attribute__((warn_unused_result));
 
 #endif

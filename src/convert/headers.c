@@ -549,7 +549,7 @@ settle(struct reading *r, const struct convert_input *input)
 		ledger_note(r->ledger, LEDGER_SHOWN);
 	reply_to_settle(r);
 	redirected_settle(r, input->redirected);
-	if (controls_settle(&h->controls, r->options, r->ledger, r->refusal) != 0)
+	if (controls_settle(&h->controls, r->options, r->refusal) != 0)
 		return -1;
 	return from_settle(r, input->envelope->reverse_path);
 }

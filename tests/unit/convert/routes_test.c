@@ -56,7 +56,7 @@ static const struct route_case cases[] = {
 	    FROM_TO "X-PM-Tag: m\nX-PM-MessageStream: ms\nX-PM-Track-Links: textonly\n"
 		    "X-PM-Track-Opens: True\nX-PM-Metadata-SHOP: 2\nX-PM-Metadata-new: n\n\nx",
 	    "{'Tag':'t','MessageStream':'st','TrackLinks':'None','TrackOpens':false,"
-	    "'Metadata':{'relay-id':'" MAIL_ID "-1','SHOP':'1','new':'n'}}",
+	    "'Metadata':{'relay-id':'" MAIL_ID "-1','shop':'1'}}",
 	    "x-pm", .tag = "t", .stream = "st", .links = "None", .opens = "false",
 	    .metadata = "shop=1", .deny = CONTROLS_ALL },
 	{ "each by itself", FROM_TO "X-PM-Tag: m\nX-PM-Message-Stream: ms\n\nx",
