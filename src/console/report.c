@@ -494,7 +494,7 @@ add_fate(const struct paint *p, struct buf *out, const json_t *route)
 	const char *fate = text_of(route, "fate");
 
 	if (strcmp(fate, "redirected") == 0)
-		add_list(p, out, "redirected to", json_object_get(route, "redirected_to"));
+		add_list(p, out, "redirected", json_object_get(route, "redirected_to"));
 	else if (strcmp(fate, "captured") == 0)
 		add_pair(p, out, "captured", "the relay keeps it and sends nothing");
 	if (json_is_true(json_object_get(route, "sandbox")))

@@ -3,14 +3,16 @@ pmrelayd_SOURCES = \
 	src/programs/pmrelayd.c \
 	src/programs/supervisor.c src/programs/supervisor.h \
 	src/programs/sockets.c src/programs/sockets.h \
+	src/programs/explain.c src/programs/explain.h \
 	src/programs/front.c src/programs/front.h \
 	src/programs/commits.c src/programs/commits.h \
 	src/programs/core.c src/programs/core.h \
 	src/programs/desk.c src/programs/desk.h \
 	src/programs/handover.c src/programs/handover.h \
 	src/programs/replies.c src/programs/replies.h
-pmrelayd_LDADD = libcontrol.a libintake.a libdispatch.a libsmtp.a librouting.a libconvert.a \
-	libchannel.a libstore.a libpostmark.a libmail.a libconfig.a liboperations.a libbase.a \
+pmrelayd_LDADD = libcontrol.a libconsole.a libintake.a libdispatch.a libsmtp.a librouting.a \
+	libconvert.a libchannel.a libstore.a libpostmark.a libmail.a libconfig.a liboperations.a \
+	libbase.a \
 	$(GMIME_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) \
 	$(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS)
 

@@ -17,6 +17,7 @@
 #include "config/config.h"
 
 #include "programs/core.h"
+#include "programs/explain.h"
 #include "programs/front.h"
 #include "programs/supervisor.h"
 
@@ -25,6 +26,7 @@
 
 static const char help[] =
     "usage: pmrelayd [-fnv] [-c FILE]\n"
+    "       pmrelayd --explain FILE [--from ADDRESS] [--to ADDRESS]... [-c FILE]\n"
     "\n"
     "Takes mail by SMTP, keeps it safe, and hands it to Postmark's HTTP API.\n"
     "\n"
@@ -33,8 +35,19 @@ static const char help[] =
     "  -n, --check          check the settings and exit: 0 fine, 78 not\n"
     "      --show-config    print the settings in force, without secrets, and exit\n"
     "      --sample-config  print a sample with every option explained, and exit\n"
+    "      --explain FILE   tell what would become of a mail ('-': standard input), and\n"
+    "                       exit: 0 taken, 65 refused; no daemon, network or token\n"
     "  -v, --version        print the version and exit\n"
     "  -h, --help           print this and exit\n"
+    "\n"
+    "With --explain:\n"
+    "      --from ADDRESS   the envelope's sender, <> for none (default: that of From)\n"
+    "      --to ADDRESS     a recipient, may be repeated (default: those of To, Cc, Bcc)\n"
+    "      --listener ADDRESS\n"
+    "      --client ADDRESS\n"
+    "      --user NAME      where it came in, from whom, and who that was by AUTH, for the\n"
+    "                       routes that ask\n"
+    "      --json           one JSON object instead of a report\n"
     "\n"
     "Signals: TERM drains and ends, HUP reads the settings again and reopens the log.\n"
     "Any option can also come from the environment: PMRELAY_SMTP_LISTEN for smtp { listen }.\n"
@@ -46,12 +59,20 @@ enum task {
 	TASK_SHOW,
 	TASK_SAMPLE,
 	TASK_MANUAL,
+	TASK_EXPLAIN,
 };
 
 enum long_only {
 	OPT_SHOW = 256,
 	OPT_SAMPLE,
 	OPT_MANUAL,
+	OPT_EXPLAIN,
+	OPT_FROM,
+	OPT_TO,
+	OPT_LISTENER,
+	OPT_CLIENT,
+	OPT_USER,
+	OPT_JSON,
 	OPT_ROLE,
 	OPT_NUMBER,
 };
@@ -65,7 +86,14 @@ static const struct option options[] = {
 	{ "show-config", no_argument, NULL, OPT_SHOW },
 	{ "sample-config", no_argument, NULL, OPT_SAMPLE },
 	{ "manual-options", no_argument, NULL, OPT_MANUAL }, /* for doc/pmrelay.conf.5 */
-	{ "role", required_argument, NULL, OPT_ROLE },       /* how the supervisor starts a child */
+	{ "explain", required_argument, NULL, OPT_EXPLAIN },
+	{ "from", required_argument, NULL, OPT_FROM },
+	{ "to", required_argument, NULL, OPT_TO },
+	{ "listener", required_argument, NULL, OPT_LISTENER },
+	{ "client", required_argument, NULL, OPT_CLIENT },
+	{ "user", required_argument, NULL, OPT_USER },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "role", required_argument, NULL, OPT_ROLE }, /* how the supervisor starts a child */
 	{ "number", required_argument, NULL, OPT_NUMBER },
 	{ NULL, 0, NULL, 0 },
 };
@@ -74,9 +102,43 @@ struct arguments {
 	const char *config_path; /* NULL: the default, which may be missing */
 	bool foreground;
 	enum task task;
-	const char *role; /* NULL: the supervisor */
+	struct explain_arguments explain;
+	bool explains_only; /* one of its options was given */
+	const char *role;   /* NULL: the supervisor */
 	unsigned number;
 };
+
+/* An option of --explain alone.  -1: it is none. */
+static int
+read_explain_option(int option, struct arguments *a)
+{
+	struct explain_arguments *e = &a->explain;
+
+	switch (option) {
+	case OPT_FROM:
+		e->from = optarg;
+		break;
+	case OPT_TO:
+		strlist_add(&e->to, optarg);
+		break;
+	case OPT_LISTENER:
+		e->listener = optarg;
+		break;
+	case OPT_CLIENT:
+		e->client = optarg;
+		break;
+	case OPT_USER:
+		e->user = optarg;
+		break;
+	case OPT_JSON:
+		e->json = true;
+		break;
+	default:
+		return -1;
+	}
+	a->explains_only = true;
+	return 0;
+}
 
 /* 0, or -1: *status_r is what to exit with. */
 static int
@@ -106,6 +168,10 @@ read_arguments(int argc, char **argv, struct arguments *a, int *status_r)
 		case OPT_MANUAL:
 			a->task = TASK_MANUAL;
 			break;
+		case OPT_EXPLAIN:
+			a->task = TASK_EXPLAIN;
+			a->explain.path = optarg;
+			break;
 		case OPT_ROLE:
 			a->role = optarg;
 			break;
@@ -121,8 +187,13 @@ read_arguments(int argc, char **argv, struct arguments *a, int *status_r)
 			fputs(help, stdout);
 			return -1;
 		default:
-			goto usage;
+			if (read_explain_option(option, a) != 0)
+				goto usage;
 		}
+	}
+	if (a->explains_only && a->task != TASK_EXPLAIN) {
+		fputs("pmrelayd: an option of --explain without it\n", stderr);
+		goto usage;
 	}
 	if (optind == argc)
 		return 0;
@@ -142,7 +213,7 @@ print_and_free(struct buf *text)
 	buf_free(text);
 }
 
-/* The settings with their secrets, or NULL and the reasons on stderr. */
+/* The settings, with their secrets where they are needed, or NULL and the reasons on stderr. */
 static struct config *
 load(const struct arguments *a)
 {
@@ -156,7 +227,7 @@ load(const struct arguments *a)
 		path = access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL;
 	buf_init(&why, TEXT_MOST);
 	config = config_load(path, environ, &why);
-	if (config != NULL && config_load_secrets(config, &why) != 0)
+	if (config != NULL && a->task != TASK_EXPLAIN && config_load_secrets(config, &why) != 0)
 		config_free(&config);
 	if (config == NULL)
 		fprintf(stderr, "%s%s", why.data != NULL ? why.data : "pmrelayd: no settings\n",
@@ -220,10 +291,14 @@ main(int argc, char **argv)
 	case TASK_CHECK:
 		printf("pmrelayd: the settings are fine\n");
 		break;
+	case TASK_EXPLAIN:
+		status = explain_main(&a.explain, config);
+		strlist_free(&a.explain.to);
+		break;
 	case TASK_SAMPLE:
 	case TASK_MANUAL:
 		break;
 	}
 	config_free(&config);
-	return EX_OK;
+	return status;
 }

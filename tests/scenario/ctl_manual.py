@@ -416,8 +416,17 @@ def foreign_bytes(folder):
              "route": HOSTILE, "text": HOSTILE, "attempt": 2}
     explained = {"ok": False, "refusal": {"code": 554, "status": HOSTILE, "text": HOSTILE},
                  "envelope": {"reverse_path": HOSTILE, "recipients": [HOSTILE]}, "subject": HOSTILE,
+                 "origin": {"listener": HOSTILE, "client": HOSTILE, "user": HOSTILE},
+                 "routes": [{"name": HOSTILE, "recipients": [HOSTILE], "fate": "redirected",
+                             "redirected_to": [HOSTILE], "connection": HOSTILE, "tag": HOSTILE,
+                             "stream": HOSTILE, "template": HOSTILE, "reply": HOSTILE,
+                             "policies": [{"word": HOSTILE, "policy": HOSTILE, "applies": True}],
+                             "why_not": [{"route": HOSTILE, "recipient": HOSTILE, "why": HOSTILE}],
+                             "refusal": {"code": 554, "status": HOSTILE, "text": HOSTILE}}],
                  "items": [{"number": 1, "to": HOSTILE, "cc": HOSTILE, "bcc": HOSTILE, "bytes": 5,
-                            "json": {HOSTILE: HOSTILE}}],
+                            "route": HOSTILE, "kind": HOSTILE, "json": {HOSTILE: HOSTILE}},
+                           {"number": 1, "kind": "smtp", "recipients": [HOSTILE], "json": None,
+                            "head": HOSTILE, "removed": [HOSTILE]}],
                  "sizes": [{"what": HOSTILE, "bytes": 5, "limit": 1, "unit": HOSTILE}],
                  "lost": [{"word": HOSTILE, "text": HOSTILE}], "warnings": [HOSTILE], "from": HOSTILE}
 

@@ -55,6 +55,58 @@ fi
 check "a wrong option" 64 "$pmrelayd" --no-such-option
 check "the version" 0 "$pmrelayd" -v
 
+# pmrelayd(8) explains a mail as its examples say, without a token and without a daemon.
+printf 'postmark {\n\ttoken-file = /nonexistent/token\n}\n' >"$work/pmrelay.conf"
+cat >>"$work/pmrelay.conf" <<'END'
+route shop {
+	user = shop
+}
+route receipts {
+	envelope-to = @example.com
+	tag = receipt
+}
+END
+printf 'From: sender@example.com\nTo: you@example.com\nSubject: Hi\n\nHello\n' >"$work/mail.eml"
+examples=$(awk '
+	/^\.Bd -literal/ { block = "" }
+	/^\.Ed/ { if (block ~ /--explain/) printf "%s", block }
+	{ sub(/^\$ /, ""); sub(/\\e$/, "\\") }
+	!/^\./ { block = block $0 "\n" }
+' "$top_srcdir/doc/pmrelayd.8")
+if [ "$(grep -c -e --explain <<<"$examples")" -lt 2 ]; then
+	echo "pmrelayd.8 has no examples of --explain"
+	failed=1
+fi
+program=$(readlink -f "$pmrelayd")
+run_examples() {
+	(
+		cd "$work" || exit 1
+		pmrelayd() { env -i "$program" "$@"; }
+		command -v jq >/dev/null || jq() { cat; }
+		set -e -o pipefail
+		eval "$examples"
+	)
+}
+check "the examples of --explain" 0 run_examples
+for wanted in 'It would be taken' 'Route receipts' 'not shop  *user: ' '"Tag": "receipt"' '"TextBody": *"Hello'; do
+	if ! grep -q "$wanted" "$work/out"; then
+		echo "an explanation without $wanted:"
+		cat "$work/out"
+		failed=1
+	fi
+done
+explain() {
+	env -i "$pmrelayd" -c "$work/pmrelay.conf" --explain "$@"
+}
+check "the route of a user" 0 explain "$work/mail.eml" --user shop
+if ! grep -q 'Route shop' "$work/out"; then
+	echo "no route for a user"
+	failed=1
+fi
+check "a mail that would be refused" 65 explain "$work/mail.eml" --to nobody
+check "a mail that is not there" 66 explain "$work/nowhere.eml"
+check "an option of --explain alone" 64 env -i "$pmrelayd" --json
+
 # The files in pmrelay.conf(5); what is a mail or a model is said before it.
 awk -v folder="$work" '
 	/^\.\\" Example: .* (mail|model)$/ { getline; skip = 1; next }

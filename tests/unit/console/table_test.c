@@ -386,7 +386,7 @@ stories(void **state)
 		    "'route':'bills','kind':'template','to':'t@x','bytes':50,'json':{'To':'t@x',"
 		    "'Attachments':[{'Name':'a.pdf','Content':'QUJDRA=='}]}}]}",
 		    { "brought by    ::1 at [::1]:25, user shop\n", "Route bills\\x1B\n",
-			"for           b@x\n", "redirected to  t@x\n", "connection    eu\n",
+			"for           b@x\n", "redirected    t@x\n", "connection    eu\n",
 			"stream        s\n", "tag           t\n", "template      welcome\n",
 			"reply         postmark\n", "policies      date: convert\n",
 			"not lan       client: ::1 is not in 192.0.2.0/24\n",
