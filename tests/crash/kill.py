@@ -14,10 +14,11 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from daemons import Relay, Sandbox, check, load, load_result, role_pid, run, sanitized, wait_for  # noqa: E402
+from daemons import Relay, Sandbox, Wire, check, load, load_result, role_pid, run, sanitized, wait_for  # noqa: E402
 
 FULL = "--full" in sys.argv or os.environ.get("CRASH_FULL", "0") not in ("", "0")
 SEED = int(os.environ.get("CRASH_SEED", "0")) or random.randrange(1, 1 << 30)
@@ -87,6 +88,94 @@ def kill_children(folder):
     judge(sandbox, relay, record, sending, len(roles))
 
 
+class Clients:
+    """A few clients that send one mail after the other, each under a subject of its own, and keep
+    what they were told."""
+
+    def __init__(self, relay, sender, recipients, count=3):
+        self.relay, self.sender, self.recipients = relay, sender, recipients
+        self.told = {}  # by subject: the code and text of the last reply; 0: none
+        self.over = False
+        self.threads = [threading.Thread(target=self.send_all, args=(n,)) for n in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def send_all(self, number):
+        serial = 0
+        while not self.over:
+            serial += 1
+            subject = "%s %d-%d" % (self.sender, number, serial)
+            self.told[subject] = (0, "")
+            try:
+                self.send(subject)
+            except OSError:
+                time.sleep(0.1)
+            time.sleep(0.01)
+
+    def send(self, subject):
+        with Wire(self.relay.port) as wire:
+            if wire.reply()[0] != 220:
+                return
+            for line in ["EHLO client.test.example", "MAIL FROM:<%s>" % self.sender] + [
+                    "RCPT TO:<%s>" % r for r in self.recipients] + ["DATA"]:
+                wire.send(line)
+                if wire.reply()[0] not in (250, 354):
+                    return
+            wire.send("From: <app@sender.example>", "To: <%s>" % self.recipients[0],
+                      "Subject: " + subject, "", "Hello.", ".")
+            self.told[subject] = wire.reply()
+
+    def stop(self):
+        self.over = True
+        for thread in self.threads:
+            thread.join()
+
+
+def kill_with_routes(folder):
+    """One transaction for three routes is kept or not; what was refused for Postmark's silence is
+    not sent, whoever dies meanwhile."""
+    sandbox = Sandbox(folder)
+    routes = {"route one": {"envelope-to": ["@one.example"]},
+              "route two": {"envelope-to": ["@two.example"], "tag": "two"},
+              "route sure": {"envelope-from": ["@sure.example"], "reply": "postmark-or-refuse",
+                             "reply-timeout": "1s"}}
+    sandbox.faults({"path": "/email*", "probability": 0.2, "status": 503},
+                   {"path": "/email*", "delay_before_ms": 5, "delay_after_ms": 20})
+    relay = Relay(folder, sandbox.port, routes)
+    pause = random.Random(SEED)
+    all_three = Clients(relay, "app@sender.example", ["a@one.example", "b@two.example", "c@default.example"])
+    sure = Clients(relay, "app@sure.example", ["d@reader.example"])
+    for role in ["core", "front"] * KILLS:
+        time.sleep(pause.uniform(*PAUSE_S))
+        pid = wait_for("a " + role, lambda: role_pid(relay, role if role == "core" else
+                                                     "front-%d" % pause.randint(1, 2)), 60)
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(1)
+    all_three.stop()
+    sure.stop()
+    sandbox.faults()
+
+    check(relay.ctl("queue", "drain", "--timeout", "60s")[0] == 0, "the queue does not drain")
+    check(relay.stop() == 0, "exit status")
+    found = collections.defaultdict(set)
+    for message in sandbox.messages():
+        found[message["Request"]["Subject"]].add(message["Request"]["To"])
+    answers = collections.Counter()
+    for subject, (code, text) in all_three.told.items():
+        answers["several %d" % code] += 1
+        arrived = len(found[subject])
+        check(arrived == 3 or (arrived == 0 and code != 250), "%s was told %d %s, and %d of 3 arrived" % (
+            subject, code, text, arrived))
+    for subject, (code, text) in sure.told.items():
+        answers["sure %d" % code] += 1
+        arrived = len(found[subject])
+        check(code != 250 or arrived == 1, "%s was told %d %s, and is lost" % (subject, code, text))
+        check(not text.startswith("4.4.1") or arrived == 0, "%s was told %d %s, and sent" % (
+            subject, code, text))
+    print("      %s" % ", ".join("%s: %d" % pair for pair in sorted(answers.items())), flush=True)
+    check(answers["several 250"] > 0 and answers["sure 250"] > 0 and answers["sure 451"] > 0, answers)
+
+
 def kill_everything(folder):
     """The supervisor dies too, as in a crash of the machine that spares the disk."""
     sandbox, relay = start(folder)
@@ -113,4 +202,4 @@ def orphans_end(folder):
 
 
 print("CRASH_SEED=%d%s" % (SEED, " with sanitizers" if sanitized() else ""))
-run([kill_children, kill_everything, orphans_end], "crash")
+run([kill_children, kill_with_routes, kill_everything, orphans_end], "crash")
