@@ -8,7 +8,7 @@ libintake_a_SOURCES = \
 
 INTAKE_TEST_LIBS = libintake.a libsmtp.a librouting.a libconvert.a libchannel.a libmail.a \
 	libconfig.a libbase.a $(CMOCKA_LIBS) $(GMIME_LIBS) $(JANSSON_LIBS) $(CONFUSE_LIBS) \
-	$(PCRE2_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+	$(PCRE2_LIBS) $(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
 check_PROGRAMS += tests/unit/intake/intake_test
 TESTS += tests/unit/intake/intake_test
 tests_unit_intake_intake_test_SOURCES = tests/unit/intake/intake_test.c
