@@ -315,7 +315,7 @@ model_take(struct template *template, const struct raw_model *raw, struct refusa
 	json_t *json;
 
 	if (raw->len > TEMPLATE_MOST_MODEL_BYTES) {
-		refusal_set(refusal_r, 554, "5.3.4",
+		refusal_set(refusal_r, 552, "5.3.4",
 		    "the template's model has %zu bytes, and the limit is %d", raw->len,
 		    TEMPLATE_MOST_MODEL_BYTES);
 		return -1;

@@ -60,8 +60,8 @@ struct template
 
 /*
  * has_r: it goes with one.  Then a part that was the model is taken out of parts.  0, or -1 and
- * *refusal_r (554 5.6.0: what is wrong, and where).  template_free() is due whatever comes back.
- * rule may be NULL.
+ * *refusal_r (554 5.6.0, 552 5.3.4: what is wrong, and where).  template_free() is due whatever
+ * comes back. rule may be NULL.
  */
 int template_read(struct template *, bool *has_r, const struct template_rule *rule,
     bool mail_may_say, const struct mime *, const struct headers *, struct parts *, struct ledger *,

@@ -555,7 +555,7 @@ model_finish(const struct template_rule *rule, const struct template_facts *fact
 	template->model_len = strlen(template->model);
 	if (template->model_len <= TEMPLATE_MOST_MODEL_BYTES)
 		return 0;
-	refusal_set(refusal_r, 554, "5.3.4",
+	refusal_set(refusal_r, 552, "5.3.4",
 	    "the template's model has %zu bytes, and the limit is %d", template->model_len,
 	    TEMPLATE_MOST_MODEL_BYTES);
 	return -1;

@@ -215,7 +215,7 @@ test_model_bounds(void **state)
 
 			mail_free(&mail);
 		} else {
-			lab_refused("size", &run, content.data, content.len, 554, "5.3.4",
+			lab_refused("size", &run, content.data, content.len, 552, "5.3.4",
 			    "model has 1048577 bytes, and the limit is 1048576");
 		}
 		buf_free(&content);
