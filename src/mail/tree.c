@@ -9,6 +9,7 @@
  *   - gives up at the line of a header that is too long for its buffer (tree_header, tree_make),
  *   - takes lines right after a delimiter for a header, and drops them when they are none
  *     (strays_help),
+ *   - takes the white space at the end of a boundary to be a part of it (boundary_trim),
  *   - ends the value of a field at a NUL (tree_fields),
  *   - copies and looks at each line of an attachment, which costs more than all of the rest
  *     (bodies_scan),
@@ -48,6 +49,7 @@
 #define SEEN_OF_BODY 512
 
 #define MOST_STRAYS 1000
+#define MOST_TRIMS  1000
 
 /* How often GMime is helped over a line at which it gives up. */
 #define MOST_REPAIRS 8
@@ -319,6 +321,28 @@ field_name_len(const char *line, size_t len)
 	return i < len && line[i] == ':' && name_len <= MOST_NAME ? name_len : 0;
 }
 
+/* A boundary that ends with white space, as RFC 2046 5.1.1 forbids: GMime would look for the space
+ * in the delimiters, whose ends are white space that does not count. */
+static void
+boundary_trim(struct tree *r, const char *line, size_t len)
+{
+	static const char name[] = "boundary";
+	const size_t name_len = sizeof(name) - 1;
+	const char *end = line + len, *p, *from, *to;
+
+	for (p = line; (p = memmem(p, (size_t)(end - p), "=\"", 2)) != NULL; p += 2)
+		if ((size_t)(p - line) >= name_len && text_same_n(p - name_len, name, name_len))
+			break;
+	if (p == NULL)
+		return;
+	p += 2;
+	from = to = memchr(p, '"', (size_t)(end - p));
+	while (from != NULL && from > p && (from[-1] == ' ' || from[-1] == '\t'))
+		from--;
+	if (from != to && from > p && r->trims++ < MOST_TRIMS)
+		edit_add(r, from, to);
+}
+
 static bool
 is_known_field(const char *name, size_t len)
 {
@@ -348,6 +372,7 @@ tree_header(struct tree *r, struct tree_top *top)
 		next = line_read(p, r->end, &len);
 		if (len == 0)
 			break;
+		boundary_trim(r, p, len);
 		if (p[0] == ' ' || p[0] == '\t')
 			continue;
 		size_t name_len = field_name_len(p, len);
@@ -548,6 +573,7 @@ part_header_scan(struct tree *r, const char *line)
 
 		if (len == 0)
 			return next;
+		boundary_trim(r, line, len);
 		if (last != NULL && is_hyphens(last, last_len) && !is_hyphens(line, len) &&
 		    field_name_len(line, len) == 0)
 			stray_add(r, line, last + 2, last_len - 2);

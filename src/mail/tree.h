@@ -42,6 +42,7 @@ struct tree {
 	size_t edit_count, edit_room;
 	struct stray *strays;
 	size_t stray_count, stray_room;
+	size_t trims; /* of boundaries */
 	struct piece *pieces;
 	size_t piece_count;
 	size_t piece; /* that was read from last */

@@ -253,6 +253,10 @@ static const struct {
 	{ "a malformed line within the header", "Subject: s\nhello world\nBcc: a\n\nx\n",
 	    "text/plain(x|)" },
 	{ "no header and no line end", "hello", "text/plain(hello)" },
+	{ "boundaries that end with white space",
+	    "Content-Type: multipart/mixed;\n\tBoundary=\"b \t\"\n\n--b\nContent-Type: "
+	    "multipart/related; boundary=\"c \"\n\n--c\n\nx\n--c--\n--b--\n",
+	    "multipart/mixed +multipart/related ++text/plain(x)" },
 	{ "no empty line in a part", MIXED "--b\nhello world\nmore\n\nx\n--b--\n",
 	    "multipart/mixed +text/plain(hello world|more||x)" },
 	{ "nor in one within",
