@@ -335,7 +335,8 @@ enhanced_len(const char *text)
 	return len;
 }
 
-/* Postmark's own reply, "550 5.7.1 …" or "5.7.1 …": its enhanced code goes on. */
+/* Postmark's own reply, "550 5.7.1 …" or "<a@b.example>: 550 5.1.1 …": its enhanced code goes on.
+ */
 static void
 refusal_by_smtp(struct refusal *refusal, const char *answer)
 {
@@ -343,6 +344,8 @@ refusal_by_smtp(struct refusal *refusal, const char *answer)
 	char enhanced[12] = "5.0.0";
 	size_t len;
 
+	if (at[0] == '<' && strstr(at, ">: ") != NULL)
+		at = strstr(at, ">: ") + 3;
 	if (at[0] == '5' && isdigit((unsigned char)at[1]) && isdigit((unsigned char)at[2]) &&
 	    (at[3] == ' ' || at[3] == '-'))
 		at += 4;
@@ -404,7 +407,7 @@ answer_of(const struct reply_item *item)
 									       : "no answer";
 }
 
-/* Postmark's ids: the first few, for a reply has one line. */
+/* Postmark's ids: the first few, for a reply has one line.  Its SMTP service tells none. */
 static void
 add_ids(const struct reply *r, struct buf *text)
 {
@@ -412,10 +415,8 @@ add_ids(const struct reply *r, struct buf *text)
 
 	for (size_t i = 0; i < r->item_count && told < 3; i++)
 		if (r->items[i].end == END_SENT && r->items[i].postmark_id != NULL)
-			buf_addf(text, "%s%s", told++ > 0 ? ", " : "", r->items[i].postmark_id);
-	if (told == 0)
-		buf_adds(text, "one whose id is not known");
-	else if (r->of[END_SENT] > told)
+			buf_addf(text, "%s%s", told++ > 0 ? ", " : " as ", r->items[i].postmark_id);
+	if (told > 0 && r->of[END_SENT] > told)
 		buf_addf(text, " and %zu more", r->of[END_SENT] - told);
 }
 
@@ -430,7 +431,7 @@ add_inactive(const struct reply *r, struct buf *text)
 static void
 say_sent(const struct reply *r, struct buf *text)
 {
-	buf_adds(text, "Postmark took it as ");
+	buf_adds(text, "Postmark took it");
 	add_ids(r, text);
 	if (!r->alone)
 		buf_adds(text, ", what else it makes waits for its turn");
@@ -442,10 +443,7 @@ say_queued(const struct reply *r, struct buf *text)
 {
 	if (r->of[END_SENT] > 0 || r->of[END_FAILED] > 0) {
 		buf_addf(text, "of %zu messages Postmark took %zu", r->item_count, r->of[END_SENT]);
-		if (r->of[END_SENT] > 0) {
-			buf_adds(text, " as ");
-			add_ids(r, text);
-		}
+		add_ids(r, text);
 		if (r->of[END_FAILED] > 0)
 			buf_addf(text, " and refused %zu (%s)", r->of[END_FAILED],
 			    answer_of(first_of(r, END_FAILED)));

@@ -328,6 +328,7 @@ test_inactive(void **state)
 	assert_int_equal(reply_outcome(reply, A "-1", &outcome), REPLY_STEP_ANSWER);
 	reply_answer(reply, &refusal);
 	assert_non_null(strstr(refusal.text, "it will not deliver to x@y.example"));
+	assert_non_null(strstr(refusal.text, "Postmark took it as " PM ";"));
 	/* Of somebody else. */
 	assert_int_equal(reply_outcome(reply, B "-1", &outcome), REPLY_STEP_ANSWER);
 	reply_free(&reply);
@@ -373,6 +374,8 @@ test_refusals(void **state)
 		{ "too many for days", ITEM_EMAIL, 429, 0, "x", 554, "5.4.7" },
 		{ "by SMTP", ITEM_SMTP, 550, 0, "550 5.7.1 not yours", 554, "5.7.1" },
 		{ "by SMTP, the text alone", ITEM_SMTP, 550, 0, "5.1.10 null MX", 554, "5.1.10" },
+		{ "by SMTP, of a recipient", ITEM_SMTP, 550, 0,
+		    "<x@y.example>: 550 5.1.1 no such user", 554, "5.1.1" },
 		{ "by SMTP, no enhanced code", ITEM_SMTP, 550, 0, "550 no", 554, "5.0.0" },
 		{ "by SMTP, none that is one", ITEM_SMTP, 550, 0, "5.1", 554, "5.0.0" },
 		{ "by SMTP, nothing", ITEM_SMTP, 0, 0, NULL, 554, "5.0.0" },
