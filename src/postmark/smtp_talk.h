@@ -20,7 +20,6 @@ enum smtp_stage {
 	SMTP_DATA,
 	SMTP_CONTENT, /* the final dot */
 };
-#define SMTP_STAGES (SMTP_CONTENT + 1)
 const char *smtp_stage_name(enum smtp_stage);
 
 #define SMTP_TEXT_SIZE     1000U /* longer replies are cut; they are foreign bytes, made safe */

@@ -59,6 +59,7 @@ struct bench {
 	size_t refused_count, refused_recipient;
 	int refused_code;
 	int64_t elapsed_ms;
+	bool login_failed;
 };
 
 static void
@@ -102,6 +103,7 @@ answered(void *ctx, const struct smtp_answer *answer)
 	b->stage = answer->stage;
 	b->code = answer->code;
 	b->elapsed_ms = answer->elapsed_ms;
+	b->login_failed = answer->login_failed;
 	snprintf(b->text, sizeof(b->text), "%s", answer->text);
 	snprintf(b->enhanced, sizeof(b->enhanced), "%s", answer->enhanced);
 	snprintf(b->error, sizeof(b->error), "%s", answer->error);
@@ -494,6 +496,22 @@ replies_tell_where_it_ended(void **state)
 	}
 }
 
+/* A digest of the token is none of PLAIN and LOGIN. */
+static void
+no_way_to_log_in(void **state)
+{
+	struct bench *b = *state;
+
+	start(b, NULL, NULL, 1);
+	b->rules[b->rule_count++] = (struct rule){ .verb = "EHLO",
+		.does = { .reply = "250-test\r\n250 AUTH CRAM-MD5 DIGEST-MD5" } };
+	mail(b);
+	assert_int_equal(b->end, POSTMARK_NOT_SENT);
+	assert_true(b->login_failed);
+	assert_null(strstr(smtp_server_talk(b->server), "AUTH"));
+	assert_null(strstr(smtp_server_talk(b->server), "MAIL"));
+}
+
 static void
 silence_ends_with_the_timeout(void **state)
 {
@@ -729,6 +747,7 @@ main(void)
 		TEST(an_old_connection_is_replaced),
 		TEST(one_recipient_is_refused),
 		TEST(replies_tell_where_it_ended),
+		TEST(no_way_to_log_in),
 		TEST(silence_ends_with_the_timeout),
 		TEST(large_ones_come_whole),
 		TEST(cut_in_the_middle_nothing_was_sent),
