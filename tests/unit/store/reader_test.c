@@ -427,6 +427,57 @@ test_list_pages(void **state)
 	store_reader_close(&reader);
 }
 
+/* What is kept and not sent: by its state, with its message and with the reason. */
+static void
+test_captured(void **state)
+{
+	struct spool *s = *state;
+	struct mail *mail = mail_make("01HZZZZZZZZZZZZZZZZZZZZZZ1", 1, 100, NOW_MS);
+	struct store_reader *reader = reader_open(s);
+	const char *ids[] = { "01HZZZZZZZZZZZZZZZZZZZZZZ1" };
+	const struct item_filter filter = { .states = 1U << ITEM_CAPTURED };
+	const struct item_page page = { .most_items = 10, .budget_ms = 1000 };
+	struct attempt_facts *lines;
+	struct store_counts counts;
+	struct item_facts *items;
+	char numbers[200];
+	struct buf out;
+	int64_t next;
+	size_t count;
+
+	mail->captured = true;
+	mail->items[0].kind = ITEM_SMTP;
+	mail->next = mail_make(NULL, 1, 100, NOW_MS);
+	assert_int_equal(commit(s, mail), STORE_OK);
+	pages_read(reader, &(struct item_filter){ 0 }, true, numbers);
+	assert_string_equal(numbers, "12");
+	assert_int_equal(store_reader_count(reader, &counts), 0);
+	assert_int_equal(counts.items[ITEM_CAPTURED], 1);
+	assert_int_equal(counts.items[ITEM_SPOOLED], 1);
+	assert_int_equal(store_reader_list(reader, &filter, &page, &items, &count, &next), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(items[0].state, ITEM_CAPTURED);
+	assert_int_equal(items[0].kind, ITEM_SMTP);
+	assert_int_equal(items[0].due_ms, 0);
+	assert_int_equal(items[0].ended_ms, NOW_MS);
+	assert_false(items[0].told);
+	assert_true(items[0].has_payload);
+	buf_init(&out, 1000);
+	assert_int_equal(store_reader_payload(reader, items[0].key, &out), 0);
+	assert_int_equal(out.len, 100);
+	buf_free(&out);
+	assert_int_equal(store_reader_history(reader, items[0].key, &lines, &count), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(lines[0].to, ITEM_CAPTURED);
+	assert_string_equal(lines[0].answer, "captured by route main");
+	attempt_facts_free(lines, count);
+	facts_free(items, 1);
+	assert_int_equal(store_reader_find(reader, ids[0], 2, &items, &count), 0);
+	assert_int_equal(count, 1);
+	facts_free(items, count);
+	store_reader_close(&reader);
+}
+
 /* A filter that matches nothing looks at some rows and says from where to go on. */
 static void
 test_list_budget(void **state)
@@ -766,6 +817,7 @@ main(void)
 		TEST(test_payload_lost),
 		TEST(test_list_filters),
 		TEST(test_list_pages),
+		TEST(test_captured),
 		TEST(test_list_budget),
 		TEST(test_shared_hidden),
 		TEST(test_find),
