@@ -185,6 +185,7 @@ class Reading:
     def __init__(self, root):
         self.root = root
         self.attachments = []
+        self.text_is_made = False  # of HTML, by rules of the relay's own
         text, html = self.visit(root)
         blank = lambda body: body is None or all(c <= " " for c in body)
         if blank(html):
@@ -301,8 +302,7 @@ class Reading:
                 self.attach(child, True)
         return out
 
-    @staticmethod
-    def join(first, more):
+    def join(self, first, more):
         def escaped(body):
             return '<div style="white-space: pre-wrap">' + \
                 html_module.escape(body, quote=False) + "</div>\n"
@@ -323,45 +323,57 @@ class Reading:
             if text and not text.endswith("\n"):
                 text += "\n"
             text += more[0]
+        elif text is not None:
+            self.text_is_made = True
         return text, html
 
 
 # --- the comparison --------------------------------------------------------------
 
-def main():
+def compare(mails):
+    """How many mails of the folder differ."""
     compared, left_out, failed = 0, 0, 0
     with tempfile.TemporaryDirectory() as made:
-        subprocess.run([os.path.join(BUILT, "tests", "corpus", "corpus_test"), "--print", made],
-                       check=True, stdout=subprocess.DEVNULL)
-        for name in sorted(f[:-5] for f in os.listdir(MAILS) if f.endswith(".json")):
-            with open(os.path.join(MAILS, name + ".json"), encoding="utf-8") as file:
-                record = json.load(file)
-            if not os.path.exists(os.path.join(made, name + ".json")):
-                left_out += 1  # a known failure of corpus_test
-                continue
-            with open(os.path.join(made, name + ".json"), encoding="utf-8") as file:
-                got = json.load(file)["expect"]
-            with open(os.path.join(MAILS, name + ".eml"), "rb") as file:
-                message = email.message_from_bytes(file.read(), policy=Raw())
-            if "malformed" in record or "oracle" in record or isinstance(record["expect"], str) \
-                    or any("smtp-bytes" in item for item in got):
+        subprocess.run([os.path.join(BUILT, "tests", "corpus", "corpus_test"), "--mails", mails,
+                        "--print", made], check=True, stdout=subprocess.DEVNULL)
+        for name in sorted(f[:-5] for f in os.listdir(mails) if f.endswith(".json")):
+            record, got = read(mails, name), read(made, name)
+            # What is not there is a known failure of corpus_test.
+            if "malformed" in record or "oracle" in record or got is None or \
+                    isinstance(record["expect"], str) or isinstance(got["expect"], str) or \
+                    any("smtp-bytes" in item for item in got["expect"]):
                 left_out += 1
                 continue
+            with open(os.path.join(mails, name + ".eml"), "rb") as file:
+                reading = Reading(email.message_from_bytes(file.read(), policy=Raw()))
             compared += 1
-            reading = Reading(message)
-            wanted = {"Subject": words(message.get("Subject", "")), "TextBody": reading.text,
-                      "HtmlBody": reading.html, "Attachments": reading.attachments}
-            for item in got:
-                wrong = [key for key, value in wanted.items() if (item.get(key) or None) !=
-                         (value or None)]
-                if not wrong:
-                    continue
-                failed += 1
-                for key in wrong:
-                    print(f"{name}: {key}\n    Python has {wanted[key]!r}\n    the relay  "
-                          f"{item.get(key)!r}")
+            failed += not agree(name, reading, got["expect"])
     print(f"{compared - failed} passed, {failed} failed, {left_out} skipped")
-    return 0 if compared > 0 and failed == 0 else 1
+    return failed if compared > 0 else 1
 
 
-sys.exit(main())
+def read(folder, name):
+    try:
+        with open(os.path.join(folder, name + ".json"), encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return None
+
+
+def agree(name, reading, items):
+    wanted = {"Subject": words(reading.root.get("Subject", "")), "TextBody": reading.text,
+              "HtmlBody": reading.html, "Attachments": reading.attachments}
+    good = True
+    for item in items:
+        for key, value in wanted.items():
+            if key == "TextBody" and reading.text_is_made:
+                continue
+            if (item.get(key) or None) != (value or None):
+                print(f"{name}: {key}\n    Python has {value!r}\n    the relay  "
+                      f"{item.get(key)!r}")
+                good = False
+    return good
+
+
+if __name__ == "__main__":
+    sys.exit(1 if compare(MAILS) else 0)
