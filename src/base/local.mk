@@ -17,7 +17,7 @@ libbase_a_SOURCES = \
 	src/base/stream.c src/base/stream.h \
 	src/base/strlist.c src/base/strlist.h \
 	src/base/text.c src/base/text.h \
-	src/base/tls.c src/base/tls.h \
+	src/base/tls.c src/base/tls.h src/base/tls_self.c src/base/tls_stream.c \
 	src/base/ulid.c src/base/ulid.h
 
 base_test_libs = libbase.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)

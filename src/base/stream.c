@@ -28,20 +28,23 @@ struct stream {
 	struct loop_last *last; /* of a stream that finishes: nobody else owns it */
 	const struct stream_hooks *hooks;
 	void *ctx;
+	const struct stream_layer *layer; /* NULL: nothing lies between us and the socket */
+	void *layer_ctx;
 	size_t most_left_over;
 	size_t most_unsent;
 	int fd;
-	int failure;    /* an errno that end() is still to be told of */
-	bool paused;    /* bytes() is not to be run */
-	bool reading;   /* the event is in the loop: a pause takes it out only if bytes come */
-	bool offering;  /* stream_resume() promised to offer what was left over */
-	bool in_bytes;  /* bytes() runs: what it writes leaves when it returns */
-	bool over;      /* end() was run, or is no longer wanted */
-	bool dead;      /* the socket is of no use for writing */
-	bool finishing; /* owned by the loop, until all is sent or time is up */
-	bool shut;      /* no more is to be sent, and the peer was told */
-	bool peer_shut; /* the peer has closed its side */
-	bool *gone;     /* set when the stream is freed */
+	int failure;     /* an errno that end() is still to be told of */
+	bool paused;     /* bytes() is not to be run */
+	bool reading;    /* the event is in the loop: a pause takes it out only if bytes come */
+	bool offering;   /* stream_resume() promised to offer what was left over */
+	bool in_bytes;   /* bytes() runs: what it writes leaves when it returns */
+	bool over;       /* end() was run, or is no longer wanted */
+	bool dead;       /* the socket is of no use for writing */
+	bool finishing;  /* owned by the loop, until all is sent or time is up */
+	bool shut;       /* no more is to be sent, and the peer was told */
+	bool peer_shut;  /* the peer has closed its side */
+	bool read_waits; /* the layer must write before it can read */
+	bool *gone;      /* set when the stream is freed */
 	struct buf left_over;
 	struct buf unsent;
 	size_t sent; /* bytes of unsent that are sent already */
@@ -54,19 +57,32 @@ struct stream {
 static ssize_t
 transport_read(struct stream *s, char *to, size_t most)
 {
+	if (s->layer != NULL)
+		return s->layer->read(s->layer_ctx, to, most);
 	return recv(s->fd, to, most, MSG_DONTWAIT);
 }
 
 static ssize_t
 transport_write(struct stream *s, const char *from, size_t len)
 {
+	if (s->layer != NULL)
+		return s->layer->write(s->layer_ctx, from, len);
 	return send(s->fd, from, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void
+layer_drop(struct stream *s)
+{
+	if (s->layer != NULL)
+		s->layer->free(s->layer_ctx);
+	s->layer = NULL;
 }
 
 static bool
 is_passing(int failure)
 {
-	return failure == EAGAIN || failure == EWOULDBLOCK || failure == EINTR;
+	return failure == EAGAIN || failure == EWOULDBLOCK || failure == EINTR ||
+	       failure == EINPROGRESS;
 }
 
 size_t
@@ -97,7 +113,9 @@ flush(struct stream *s)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && is_passing(errno)) {
-			event_add(&s->writable, NULL);
+			/* Else what comes next tries again. */
+			if (errno != EINPROGRESS)
+				event_add(&s->writable, NULL);
 			return;
 		}
 		if (n < 0) {
@@ -155,8 +173,14 @@ finish_step(struct stream *s)
 		return;
 	if (s->peer_shut)
 		goto done;
-	if (!s->shut && shutdown(s->fd, SHUT_WR) != 0)
-		goto done;
+	if (!s->shut) {
+		/* What comes from now on is of no interest, so nobody has to understand it. */
+		if (s->layer != NULL)
+			s->layer->goodbye(s->layer_ctx);
+		layer_drop(s);
+		if (shutdown(s->fd, SHUT_WR) != 0)
+			goto done;
+	}
 	s->shut = true;
 	return;
 
@@ -255,8 +279,14 @@ stream_readable(evutil_socket_t fd, short what, void *ctx)
 		return;
 	scratch = loop_scratch(s->loop, &size);
 	n = transport_read(s, scratch, size);
-	if (n < 0 && is_passing(errno))
+	if (n < 0 && is_passing(errno)) {
+		if (errno == EINPROGRESS) {
+			s->read_waits = true;
+			event_add(&s->writable, NULL);
+		} else if (s->layer != NULL)
+			settle(s);
 		return;
+	}
 	if (n < 0) {
 		s->dead = true;
 		stream_over(s, STREAM_ERROR, errno);
@@ -279,9 +309,14 @@ stream_readable(evutil_socket_t fd, short what, void *ctx)
 static void
 stream_writable(evutil_socket_t fd, short what, void *ctx)
 {
-	(void)fd;
+	struct stream *s = ctx;
+
 	(void)what;
-	settle(ctx);
+	if (s->read_waits && !s->finishing) {
+		s->read_waits = false;
+		stream_readable(fd, EV_READ, s);
+	} else
+		settle(s);
 }
 
 static void
@@ -359,6 +394,7 @@ stream_free(struct stream **stream)
 	event_del(&s->overdue);
 	loop_call_free(&s->turn);
 	loop_last_free(&s->last);
+	layer_drop(s);
 	buf_free(&s->left_over);
 	buf_free(&s->unsent);
 	close(s->fd);
@@ -385,6 +421,23 @@ stream_write(struct stream *s, const void *bytes, size_t len)
 	buf_add(&s->unsent, bytes, len);
 	if (!s->in_bytes)
 		loop_call_ask(s->turn);
+}
+
+int
+stream_wrap(struct stream *s, const struct stream_layer *layer, void *layer_ctx)
+{
+	flush(s);
+	if (s->dead || stream_unsent(s) > 0)
+		return -1;
+	s->layer = layer;
+	s->layer_ctx = layer_ctx;
+	return 0;
+}
+
+int
+stream_fd(const struct stream *s)
+{
+	return s->fd;
 }
 
 static void

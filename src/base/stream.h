@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct loop;
 
@@ -16,9 +17,9 @@ struct loop;
 struct stream;
 
 enum stream_end {
-	STREAM_EOF,	/* the peer has closed its side */
+	STREAM_EOF,     /* the peer has closed its side */
 	STREAM_TIMEOUT, /* nothing came before the deadline */
-	STREAM_ERROR,	/* errno holds the reason during the call */
+	STREAM_ERROR,   /* errno holds the reason during the call */
 };
 
 struct stream_hooks {
@@ -28,20 +29,21 @@ struct stream_hooks {
 	 * stream_resume().  bytes() may free the stream: it then returns any number.
 	 */
 	size_t (*bytes)(void *ctx, const char *data, size_t len);
-	/* The connection is over or overdue; nothing more comes.  The owner frees the stream, here or
-	 * later; after STREAM_EOF, STREAM_TIMEOUT and EMSGSIZE it may still write, and finish it. */
+	/* The connection is over or overdue; nothing more comes.  The owner frees the stream, here
+	 * or later; after STREAM_EOF, STREAM_TIMEOUT and EMSGSIZE it may still write, and finish
+	 * it. */
 	void (*end)(void *ctx, enum stream_end why);
 };
 
 struct stream_params {
 	struct loop *loop;
-	int fd; /* taken; made non-blocking */
+	int fd;                           /* taken; made non-blocking */
 	const struct stream_hooks *hooks; /* lent for life */
 	void *ctx;
 	/* bytes() leaves more than this: STREAM_ERROR, EMSGSIZE.  Not judged while paused: what one
 	 * read brought (256 KiB at most) waits whole. */
 	size_t most_left_over;
-	size_t most_unsent;    /* output waiting beyond this: STREAM_ERROR, ENOBUFS */
+	size_t most_unsent; /* output waiting beyond this: STREAM_ERROR, ENOBUFS */
 };
 
 struct stream *stream_new(const struct stream_params *);
@@ -57,5 +59,23 @@ void stream_resume(struct stream *); /* offers what was left over, from the loop
  * Gives up after linger_ms (0: at once).  *stream is NULL afterwards. */
 void stream_finish(struct stream **, int64_t linger_ms);
 size_t stream_unsent(const struct stream *);
+
+/*
+ * What may lie between a stream and its socket (TLS, see base/tls.h): it reads and writes in their
+ * stead, with what recv(2) and send(2) return.  EAGAIN: when the socket is ready for that again;
+ * EINPROGRESS: the other direction must move first.
+ */
+struct stream_layer {
+	ssize_t (*read)(void *ctx, char *to, size_t most);
+	ssize_t (*write)(void *ctx, const char *from, size_t len);
+	void (*goodbye)(void *ctx); /* nothing more is to be written */
+	void (*free)(void *ctx);
+};
+/*
+ * All that goes in and out from now on goes through the layer, which the stream then owns.  0, or
+ * -1 and it is the caller's: what was written before does not leave.
+ */
+int stream_wrap(struct stream *, const struct stream_layer *, void *layer_ctx);
+int stream_fd(const struct stream *); /* lent */
 
 #endif

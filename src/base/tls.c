@@ -32,8 +32,7 @@ tell_why(const char *what, const char *file, char *why, size_t why_size)
 }
 
 struct ssl_ctx_st *
-tls_server_context(const char *certificate_file, const char *key_file, const char *client_ca_file,
-    char *why, size_t why_size)
+tls_bare_context(char *why, size_t why_size)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
 
@@ -48,7 +47,17 @@ tls_server_context(const char *certificate_file, const char *key_file, const cha
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(context, 0);
 	SSL_CTX_set_default_passwd_cb(context, no_passphrase);
-	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	return context;
+}
+
+struct ssl_ctx_st *
+tls_server_context(const char *certificate_file, const char *key_file, const char *client_ca_file,
+    char *why, size_t why_size)
+{
+	SSL_CTX *context = tls_bare_context(why, why_size);
+
+	if (context == NULL)
+		return NULL;
 	if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1) {
 		tell_why("certificate", certificate_file, why, why_size);
 		goto free_context;
@@ -58,6 +67,9 @@ tls_server_context(const char *certificate_file, const char *key_file, const cha
 		tell_why("key", key_file, why, why_size);
 		goto free_context;
 	}
+	if (client_ca_file == NULL)
+		return context;
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	if (SSL_CTX_load_verify_locations(context, client_ca_file, NULL) != 1) {
 		tell_why("authority for clients", client_ca_file, why, why_size);
 		goto free_context;
