@@ -21,6 +21,8 @@ static const char *const verb_names[SMTP_VERBS] = {
 	[SMTP_EXPN] = "EXPN",
 	[SMTP_HELP] = "HELP",
 	[SMTP_QUIT] = "QUIT",
+	[SMTP_STARTTLS] = "STARTTLS",
+	[SMTP_AUTH] = "AUTH",
 	[SMTP_UNKNOWN] = "",
 };
 
@@ -323,6 +325,7 @@ smtp_command_parse(
 	case SMTP_EHLO:
 	case SMTP_VRFY:
 	case SMTP_EXPN:
+	case SMTP_AUTH:
 		if (rest.len == 0)
 			command->fault = SMTP_FAULT_SYNTAX;
 		break;
@@ -335,6 +338,7 @@ smtp_command_parse(
 	case SMTP_DATA:
 	case SMTP_RSET:
 	case SMTP_QUIT:
+	case SMTP_STARTTLS:
 		if (rest.len > 0)
 			command->fault = SMTP_FAULT_SYNTAX;
 		break;

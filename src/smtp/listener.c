@@ -76,6 +76,8 @@ struct smtp_listener {
 	const struct smtp_limits *limits;
 	const struct smtp_hooks *hooks;
 	void *ctx;
+	struct ssl_ctx_st *tls;
+	const struct smtp_auth *auth;
 	struct networks allow;
 	unsigned most_sessions;
 	unsigned most_sessions_client;
@@ -262,6 +264,32 @@ peer_message(void *ctx, struct smtp_session *session, const struct envelope *env
 	return l->hooks->message(l->ctx, session, envelope, content, reply);
 }
 
+static enum smtp_now
+peer_authenticate(void *ctx, struct smtp_session *session, const char *mechanism, const char *user,
+    const char *password, struct smtp_reply *reply)
+{
+	const struct smtp_listener *l = ((struct peer *)ctx)->listener;
+
+	return l->hooks->authenticate(l->ctx, session, mechanism, user, password, reply);
+}
+
+static enum smtp_now
+peer_data(void *ctx, struct smtp_session *session, const struct envelope *envelope,
+    struct smtp_reply *reply)
+{
+	const struct smtp_listener *l = ((struct peer *)ctx)->listener;
+
+	return l->hooks->data != NULL ? l->hooks->data(l->ctx, session, envelope, reply) : SMTP_YES;
+}
+
+static bool
+peer_hides_tls(void *ctx, const struct smtp_session *session)
+{
+	const struct smtp_listener *l = ((struct peer *)ctx)->listener;
+
+	return l->hooks->hides_tls != NULL && l->hooks->hides_tls(l->ctx, session);
+}
+
 static bool
 peer_memory(void *ctx, int64_t bytes)
 {
@@ -295,6 +323,9 @@ static const struct smtp_hooks peer_hooks = {
 	.message = peer_message,
 	.gone = peer_gone,
 	.memory = peer_memory,
+	.authenticate = peer_authenticate,
+	.data = peer_data,
+	.hides_tls = peer_hides_tls,
 };
 
 /* --- doors --------------------------------------------------------------------------------- */
@@ -399,6 +430,8 @@ admit(struct smtp_listener *l, const struct door *door, int fd, const struct soc
 	    .ctx = peer,
 	    .listener = door->name,
 	    .client = text,
+	    .tls = l->tls,
+	    .auth = l->auth,
 	});
 }
 
@@ -469,6 +502,8 @@ smtp_listener_new(const struct smtp_listener_params *params)
 	l->limits = params->limits;
 	l->hooks = params->hooks;
 	l->ctx = params->ctx;
+	l->tls = params->tls;
+	l->auth = params->auth;
 	l->most_sessions = params->most_sessions;
 	l->most_sessions_client = params->most_sessions_client;
 	l->rested = loop_timer_new(l->loop, listener_rested, l);

@@ -23,6 +23,8 @@ struct smtp_listener_params {
 	const struct smtp_limits *limits; /* lent for life */
 	const struct smtp_hooks *hooks;   /* lent for life */
 	void *ctx;
+	struct ssl_ctx_st *tls;        /* as of a session; lent for life */
+	const struct smtp_auth *auth;  /* the same */
 	const struct strlist *allow;   /* networks "127.0.0.0/8", "::1/128" that may send; copied */
 	unsigned most_sessions;        /* in this process: 421 4.3.2 beyond */
 	unsigned most_sessions_client; /* per client address: 421 4.7.0 beyond */

@@ -5,6 +5,7 @@ libsmtp_a_SOURCES = \
 	src/smtp/listener.c src/smtp/listener.h \
 	src/smtp/reply.c src/smtp/reply.h \
 	src/smtp/session.c src/smtp/session.h \
+	src/smtp/session_auth.c \
 	src/smtp/session_content.c \
 	src/smtp/session_inside.h \
 	src/smtp/session_mail.c \
@@ -12,7 +13,7 @@ libsmtp_a_SOURCES = \
 	src/smtp/session_verbs.c
 
 SMTP_TEST_LIBS = libsmtp.a libmail.a libbase.a \
-	$(CMOCKA_LIBS) $(EVENT_LIBS) $(GMIME_LIBS) $(SECCOMP_LIBS)
+	$(CMOCKA_LIBS) $(TLS_LIBS) $(EVENT_LIBS) $(GMIME_LIBS) $(SECCOMP_LIBS)
 
 check_PROGRAMS += tests/unit/smtp/command_test
 TESTS += tests/unit/smtp/command_test

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/stream.h"
+#include "base/text.h"
 #include "smtp/session_inside.h"
 #include "smtp/session.h"
 
@@ -41,9 +43,12 @@ static const struct state {
 	[STATE_CONNECTED] = { "connected", PATIENCE_COMMAND },
 	[STATE_READY] = { "ready", PATIENCE_COMMAND },
 	[STATE_SENDER_ASKED] = { "sender-asked", PATIENCE_OWNER },
+	[STATE_AUTH] = { "auth", PATIENCE_COMMAND },
+	[STATE_AUTH_ASKED] = { "auth-asked", PATIENCE_OWNER },
 	[STATE_MAIL] = { "mail", PATIENCE_COMMAND },
 	[STATE_RECIPIENT_ASKED] = { "recipient-asked", PATIENCE_OWNER },
 	[STATE_RCPT] = { "rcpt", PATIENCE_COMMAND },
+	[STATE_DATA_ASKED] = { "data-asked", PATIENCE_OWNER },
 	[STATE_DATA] = { "data", PATIENCE_DATA },
 	[STATE_DECIDING] = { "deciding", PATIENCE_OWNER },
 	[STATE_CLOSING] = { "closing", PATIENCE_CLOSING },
@@ -116,6 +121,8 @@ session_release(struct smtp_session *s)
 	free(s->listener);
 	free(s->client);
 	free(s->helo);
+	free(s->user);
+	session_auth_end(s);
 	free(s);
 }
 
@@ -215,6 +222,40 @@ find_line(const char *data, size_t len, bool normalize, size_t *len_r, size_t *w
 	return *len_r < before ? LINE_CRLF : LINE_BARE;
 }
 
+/* How long the line that data begins may be. */
+static size_t
+most_line(const struct smtp_session *s, const char *data, size_t len)
+{
+	static const char auth[] = "AUTH ";
+	size_t most = s->limits->most_line_bytes;
+
+	if (s->state != STATE_AUTH && !(session_offers_auth(s) && len >= strlen(auth) &&
+					  text_same_n(data, auth, strlen(auth))))
+		return most;
+	return most > SESSION_MOST_AUTH_LINE ? most : SESSION_MOST_AUTH_LINE;
+}
+
+/* A line that is no line ends an exchange of AUTH: what follows is a command again. */
+static void
+refuse_line(struct smtp_session *s, const struct smtp_reply *reply)
+{
+	session_reply(s, reply);
+	if (s->state != STATE_AUTH)
+		return;
+	session_auth_end(s);
+	session_enter(s, STATE_READY);
+}
+
+static void
+refuse_long_line(struct smtp_session *s, size_t most)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "line too long, the limit is %zu bytes", most);
+	refuse_line(
+	    s, &(struct smtp_reply){ 500, s->state == STATE_AUTH ? "5.5.6" : "5.5.2", text });
+}
+
 /*
  * Takes one command line.  One that is refused for its form is refused up to its CRLF: what
  * follows a bare LF in it is never run as a command, that would be smuggling again.
@@ -224,6 +265,7 @@ take_line(struct smtp_session *s, const char *data, size_t len)
 {
 	const struct smtp_limits *limits = s->limits;
 	const bool normalize = limits->normalize_line_ends;
+	const size_t most = most_line(s, data, len);
 	size_t line_len, whole;
 	enum line_end end = find_line(data, len, normalize, &line_len, &whole);
 
@@ -231,13 +273,12 @@ take_line(struct smtp_session *s, const char *data, size_t len)
 		/* A CR at the end may belong to the CRLF. */
 		size_t sure = data[len - 1] == '\r' ? len - 1 : len;
 
-		if (!s->discarding && len <= limits->most_line_bytes)
+		if (!s->discarding && len <= most)
 			return 0;
 		if (!s->discarding) {
 			s->discarding = true;
 			s->commands++;
-			session_sayf(s, 500, "5.5.2", "line too long, the limit is %zu bytes",
-			    limits->most_line_bytes);
+			refuse_long_line(s, most);
 		}
 		return sure;
 	}
@@ -259,12 +300,15 @@ take_line(struct smtp_session *s, const char *data, size_t len)
 	session_deadline(s);
 	if (end == LINE_BARE) {
 		s->discarding = true;
-		session_say(s, 500, "5.5.2", "a line ends with CR LF here, not with LF alone");
-	} else if (whole > limits->most_line_bytes)
-		session_sayf(s, 500, "5.5.2", "line too long, the limit is %zu bytes",
-		    limits->most_line_bytes);
+		refuse_line(s, &(struct smtp_reply){ 500, "5.5.2",
+				   "a line ends with CR LF here, not with LF alone" });
+	} else if (whole > most)
+		refuse_long_line(s, most);
 	else if (memchr(data, '\r', line_len) != NULL)
-		session_say(s, 500, "5.5.2", "a CR without LF within the line");
+		refuse_line(
+		    s, &(struct smtp_reply){ 500, "5.5.2", "a CR without LF within the line" });
+	else if (s->state == STATE_AUTH)
+		session_take_auth_line(s, data, line_len);
 	else
 		session_run_command(s, data, line_len);
 	return whole;
@@ -273,7 +317,7 @@ take_line(struct smtp_session *s, const char *data, size_t len)
 static bool
 takes_input(const struct smtp_session *s)
 {
-	return !s->dead && s->state != STATE_CLOSING && !waits_for_owner(s);
+	return !s->dead && !s->deaf && s->state != STATE_CLOSING && !waits_for_owner(s);
 }
 
 /* All that has come is worked off here; the replies leave together when this returns. */
@@ -291,6 +335,14 @@ session_bytes(void *ctx, const char *data, size_t len)
 			break;
 		used += n;
 		session_settle(s);
+	}
+	if (s->deaf) {
+		if (used < len)
+			log_info("dropped", log_str("client", s->client),
+			    log_str("why", "sent along with STARTTLS"),
+			    log_num("bytes", (int64_t)(len - used)));
+		s->deaf = false;
+		used = len;
 	}
 	if (!s->dead && s->state == STATE_CLOSING)
 		session_gone(s);
@@ -358,7 +410,10 @@ smtp_session_new(const struct smtp_session_params *params)
 	s->listener = mem_string(params->listener);
 	s->client = mem_string(params->client);
 	s->helo = mem_string("");
-	s->origin = (struct origin){ s->listener, s->client, s->helo, "" };
+	s->user = mem_string("");
+	s->origin = (struct origin){ s->listener, s->client, s->helo, s->user };
+	s->tls = params->tls;
+	s->auth = params->auth;
 	s->stream = stream_new(&(struct stream_params){
 	    .loop = params->loop,
 	    .fd = params->fd,
@@ -408,7 +463,7 @@ smtp_session_drain(struct smtp_session *s)
 	if (s->dead || s->draining)
 		return;
 	s->draining = true;
-	if (s->mail != NULL || s->state == STATE_CLOSING)
+	if (s->mail != NULL || waits_for_owner(s) || s->state == STATE_CLOSING)
 		return;
 	session_settle(s);
 	session_close_later(s);

@@ -9,14 +9,16 @@ struct buf;
 struct envelope;
 struct loop;
 struct origin;
+struct ssl_ctx_st;
 
 /*
  * One SMTP connection: a state machine that speaks RFC 5321 to the client and struct smtp_hooks
  * to its owner.  It knows nothing of what becomes of a mail.
  *
  * CONNECTED > READY > MAIL > RCPT > DATA > DECIDING > READY … > CLOSING, with SENDER_ASKED and
- * RECIPIENT_ASKED while a hook owes an answer.  verbs[] in session_verbs.c says which verb is legal
- * in which state; session_enter() alone changes it and sets its timeout.
+ * RECIPIENT_ASKED while a hook owes an answer, and the like of AUTH and DATA.  verbs[] in
+ * session_verbs.c says which verb is legal in which state; session_enter() alone changes it and
+ * sets its timeout.
  */
 struct smtp_session;
 
@@ -73,6 +75,28 @@ struct smtp_hooks {
 	 * counted is given back after the answer, also when message() took the bytes.
 	 */
 	bool (*memory)(void *ctx, int64_t bytes);
+
+	/* These may be NULL. */
+
+	/*
+	 * A client proves who it is; needed where AUTH is offered.  user and password are whatever
+	 * the client sent, without NUL, and lent for the call.  The usual reply is 235; 535 5.7.8
+	 * refuses, 454 4.7.0 is for when it cannot be told now.  Afterwards origin->user is set.
+	 */
+	enum smtp_now (*authenticate)(void *ctx, struct smtp_session *, const char *mechanism,
+	    const char *user, const char *password, struct smtp_reply *reply);
+	/* DATA was said, and there are recipients: the usual reply is 354. */
+	enum smtp_now (*data)(
+	    void *ctx, struct smtp_session *, const struct envelope *, struct smtp_reply *reply);
+	/* STARTTLS is kept from this client for now, though there is a context for it. */
+	bool (*hides_tls)(void *ctx, const struct smtp_session *);
+};
+
+/* AUTH (RFC 4954): PLAIN and LOGIN. */
+struct smtp_auth {
+	bool without_tls;    /* offered before TLS as well */
+	bool required;       /* MAIL needs it: 530 5.7.0 */
+	unsigned most_tries; /* that fail: 421 4.7.0 follows the last; 0: no limit */
 };
 
 struct smtp_session_params {
@@ -81,8 +105,10 @@ struct smtp_session_params {
 	const struct smtp_limits *limits; /* lent for life */
 	const struct smtp_hooks *hooks;   /* lent for life */
 	void *ctx;
-	const char *listener; /* copied; name for logs */
-	const char *client;   /* copied; address for logs */
+	const char *listener;         /* copied; name for logs */
+	const char *client;           /* copied; address for logs */
+	struct ssl_ctx_st *tls;       /* STARTTLS is offered; NULL: it is not.  Lent for life */
+	const struct smtp_auth *auth; /* AUTH is offered; NULL: it is not.  Lent for life */
 };
 
 struct smtp_session *smtp_session_new(const struct smtp_session_params *);

@@ -60,8 +60,10 @@ content_expect(struct transaction *mail, size_t len)
 void
 session_do_data(struct smtp_session *s, const struct smtp_command *command)
 {
-	const struct smtp_limits *limits = s->limits;
-	struct transaction *mail = s->mail;
+	const struct transaction *mail = s->mail;
+	struct smtp_reply reply = { 354, NULL, "go ahead, end with a dot on a line of its own" };
+	const struct smtp_reply yes = reply;
+	enum smtp_now now = SMTP_YES;
 
 	(void)command;
 	if (mail->envelope.recipients.count == 0) {
@@ -71,13 +73,31 @@ session_do_data(struct smtp_session *s, const struct smtp_command *command)
 			session_say(s, 503, "5.5.1", "RCPT TO comes first");
 		return;
 	}
+	if (s->hooks->data != NULL)
+		now = s->hooks->data(s->ctx, s, &mail->envelope, &reply);
+	session_take_answer(s, STATE_DATA_ASKED, now, &reply, &yes);
+}
+
+/* The only positive answer is 354. */
+void
+session_data_answered(struct smtp_session *s, const struct smtp_reply *reply)
+{
+	const struct smtp_limits *limits = s->limits;
+	struct transaction *mail = s->mail;
+
+	if (reply->code != 354) {
+		session_say_answer(s, reply);
+		if (s->state != STATE_CLOSING)
+			session_enter(s, STATE_RCPT);
+		return;
+	}
 	smtp_data_init(&mail->data, limits->normalize_line_ends, limits->most_message_bytes);
 	buf_init(&mail->content, limits->most_message_bytes < SIZE_MAX / 2
 				     ? (size_t)limits->most_message_bytes
 				     : SIZE_MAX / 2);
 	if (limits->message_timeout_ms != 0)
 		mail->data_until_ms = clock_mono_ms() + limits->message_timeout_ms;
-	session_say(s, 354, NULL, "go ahead, end with a dot on a line of its own");
+	session_reply(s, reply);
 	session_enter(s, STATE_DATA);
 }
 

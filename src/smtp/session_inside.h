@@ -15,10 +15,13 @@ struct stream;
 enum session_state {
 	STATE_CONNECTED,       /* the banner is out */
 	STATE_READY,           /* HELO or EHLO was said */
+	STATE_AUTH,            /* a line of AUTH is to come */
+	STATE_AUTH_ASKED,      /* the owner owes an answer about who it is */
 	STATE_SENDER_ASKED,    /* the owner owes an answer about the sender */
 	STATE_MAIL,            /* the sender stands */
 	STATE_RECIPIENT_ASKED, /* the owner owes an answer about a recipient */
 	STATE_RCPT,            /* at least one recipient stands */
+	STATE_DATA_ASKED,      /* the owner owes an answer about DATA */
 	STATE_DATA,            /* content is coming */
 	STATE_DECIDING,        /* the owner owes an answer about the content */
 	STATE_CLOSING,         /* the last reply is on its way */
@@ -36,6 +39,18 @@ struct transaction {
 	size_t counted_bytes; /* of content, as told to memory() */
 };
 
+enum auth_step {
+	AUTH_PLAIN,
+	AUTH_LOGIN_USER,
+	AUTH_LOGIN_PASSWORD,
+};
+
+/* The AUTH that is under way. */
+struct auth_exchange {
+	enum auth_step step;
+	char *user; /* NULL: not said yet */
+};
+
 struct smtp_session {
 	struct stream *stream; /* NULL while closing */
 	struct loop *loop;
@@ -43,21 +58,28 @@ struct smtp_session {
 	const struct smtp_limits *limits;
 	const struct smtp_hooks *hooks;
 	void *ctx;
-	struct transaction *mail; /* NULL: none is under way */
+	struct ssl_ctx_st *tls;       /* NULL: no STARTTLS */
+	const struct smtp_auth *auth; /* NULL: no AUTH */
+	struct transaction *mail;     /* NULL: none is under way */
+	struct auth_exchange exchange;
 	enum session_state state;
 	unsigned held;   /* functions on the stack that look at the session once more */
 	bool dead;       /* gone() was called */
 	bool draining;   /* ends with the mail that is under way */
 	bool esmtp;      /* EHLO was said, not HELO */
+	bool secure;     /* TLS */
+	bool deaf;       /* what came with STARTTLS is not looked at */
 	bool discarding; /* the line was refused already, up to its CRLF */
 	unsigned commands;
 	unsigned errors;
 	unsigned mails;
+	unsigned auth_failures;
 	int64_t until_ms; /* the end of session_timeout_ms; 0: none */
 	char *listener;
 	char *client;
 	char *helo;
-	struct origin origin; /* lends the three */
+	char *user;           /* proven; "": nobody */
+	struct origin origin; /* lends the four */
 };
 
 /* Refusals storm when somebody scans or floods: ten lines a second tell enough. */
@@ -80,6 +102,16 @@ void session_reply(struct smtp_session *, const struct smtp_reply *);
 void session_say_lines(struct smtp_session *, const struct smtp_reply *lines, size_t count);
 void session_say_fault(struct smtp_session *, const struct smtp_command *);
 
+/* session_auth.c: STARTTLS and AUTH */
+#define SESSION_MOST_AUTH_LINE 12288                   /* RFC 4954 4, with the CRLF */
+bool session_offers_tls(const struct smtp_session *);  /* now */
+bool session_offers_auth(const struct smtp_session *); /* now */
+void session_do_starttls(struct smtp_session *, const struct smtp_command *);
+void session_do_auth(struct smtp_session *, const struct smtp_command *);
+void session_take_auth_line(struct smtp_session *, const char *line, size_t len);
+void session_auth_end(struct smtp_session *); /* forgets the exchange */
+void session_auth_answered(struct smtp_session *, const struct smtp_reply *);
+
 /* session_verbs.c: commands */
 void session_run_command(struct smtp_session *, const char *line, size_t len);
 
@@ -92,9 +124,12 @@ void session_take_answer(struct smtp_session *, enum session_state asked, enum s
     const struct smtp_reply *answer, const struct smtp_reply *yes);
 /* What it said later. */
 void session_answered(struct smtp_session *, enum session_state asked, const struct smtp_reply *);
+bool session_accepts(const struct smtp_reply *);
+void session_say_answer(struct smtp_session *, const struct smtp_reply *); /* 421 hangs up */
 
 /* session_content.c: the mail's content */
 void session_do_data(struct smtp_session *, const struct smtp_command *);
+void session_data_answered(struct smtp_session *, const struct smtp_reply *);
 size_t session_take_data(struct smtp_session *, const char *bytes, size_t len);
 /* Frees it and gives its memory back to the owner; may end the session. */
 void session_content_drop(struct smtp_session *, struct transaction *);

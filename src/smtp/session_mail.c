@@ -50,15 +50,15 @@ take_asked(struct transaction *mail)
 	return asked;
 }
 
-static bool
-accepts(const struct smtp_reply *reply)
+bool
+session_accepts(const struct smtp_reply *reply)
 {
 	return reply->code >= 200 && reply->code < 300;
 }
 
 /* A hook's 421 hangs up as ours do (RFC 5321 3.8). */
-static void
-say_answer(struct smtp_session *s, const struct smtp_reply *reply)
+void
+session_say_answer(struct smtp_session *s, const struct smtp_reply *reply)
 {
 	session_reply(s, reply);
 	if (reply->code == 421)
@@ -70,8 +70,8 @@ sender_answered(struct smtp_session *s, const struct smtp_reply *reply)
 {
 	struct envelope *envelope = &s->mail->envelope;
 
-	say_answer(s, reply);
-	if (accepts(reply)) {
+	session_say_answer(s, reply);
+	if (session_accepts(reply)) {
 		free(envelope->reverse_path);
 		envelope->reverse_path = take_asked(s->mail);
 		session_enter(s, STATE_MAIL);
@@ -88,9 +88,9 @@ recipient_answered(struct smtp_session *s, const struct smtp_reply *reply)
 	struct transaction *mail = s->mail;
 	char *address;
 
-	say_answer(s, reply);
+	session_say_answer(s, reply);
 	address = take_asked(mail);
-	if (accepts(reply)) {
+	if (session_accepts(reply)) {
 		strlist_take(&mail->envelope.recipients, address);
 		if (s->commands > 0)
 			s->commands--;
@@ -105,11 +105,11 @@ recipient_answered(struct smtp_session *s, const struct smtp_reply *reply)
 static void
 message_answered(struct smtp_session *s, const struct smtp_reply *reply)
 {
-	say_answer(s, reply);
+	session_say_answer(s, reply);
 	session_mail_end(s);
 	if (s->dead || s->state == STATE_CLOSING)
 		return;
-	if (accepts(reply)) {
+	if (session_accepts(reply)) {
 		s->mails++;
 		s->commands = 0;
 		session_restart_clock(s);
@@ -130,8 +130,15 @@ session_answered(struct smtp_session *s, enum session_state asked, const struct 
 	case STATE_DECIDING:
 		message_answered(s, reply);
 		break;
+	case STATE_AUTH_ASKED:
+		session_auth_answered(s, reply);
+		break;
+	case STATE_DATA_ASKED:
+		session_data_answered(s, reply);
+		break;
 	case STATE_CONNECTED:
 	case STATE_READY:
+	case STATE_AUTH:
 	case STATE_MAIL:
 	case STATE_RCPT:
 	case STATE_DATA:

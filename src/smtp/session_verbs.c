@@ -13,7 +13,8 @@
 #include "smtp/session_inside.h"
 #include "smtp/session.h"
 
-#define HELO_SIZE 256
+#define HELO_SIZE       256
+#define MOST_EHLO_LINES 9
 
 static void
 greet(struct smtp_session *s, const struct smtp_command *command, bool esmtp)
@@ -42,22 +43,27 @@ static void
 do_ehlo(struct smtp_session *s, const struct smtp_command *command)
 {
 	char size[32], hello[HELO_SIZE];
-	const struct smtp_reply lines[] = {
+	struct smtp_reply lines[MOST_EHLO_LINES] = {
 		{ 250, NULL, hello },
 		{ 250, NULL, "PIPELINING" },
 		{ 250, NULL, size },
 		{ 250, NULL, "8BITMIME" },
 		{ 250, NULL, "SMTPUTF8" },
 		{ 250, NULL, "ENHANCEDSTATUSCODES" },
-		{ 250, NULL, "HELP" },
 	};
+	size_t count = 6;
 
 	greet(s, command, true);
 	if (s->dead)
 		return;
 	snprintf(hello, sizeof(hello), "%s greets %s", s->limits->hostname, s->client);
 	snprintf(size, sizeof(size), "SIZE %" PRIu64, s->limits->most_message_bytes);
-	session_say_lines(s, lines, sizeof(lines) / sizeof(lines[0]));
+	if (session_offers_tls(s))
+		lines[count++] = (struct smtp_reply){ 250, NULL, "STARTTLS" };
+	if (session_offers_auth(s))
+		lines[count++] = (struct smtp_reply){ 250, NULL, "AUTH PLAIN LOGIN" };
+	lines[count++] = (struct smtp_reply){ 250, NULL, "HELP" };
+	session_say_lines(s, lines, count);
 }
 
 static void
@@ -96,12 +102,16 @@ do_expn(struct smtp_session *s, const struct smtp_command *command)
 static void
 do_help(struct smtp_session *s, const struct smtp_command *command)
 {
-	static const struct smtp_reply lines[] = {
+	char verbs_known[96];
+	const struct smtp_reply lines[] = {
 		{ 214, "2.0.0", "pmrelay hands mail on to Postmark.  Commands:" },
-		{ 214, "2.0.0", "HELO EHLO MAIL RCPT DATA RSET NOOP VRFY EXPN HELP QUIT" },
+		{ 214, "2.0.0", verbs_known },
 	};
 
 	(void)command;
+	snprintf(verbs_known, sizeof(verbs_known),
+	    "HELO EHLO MAIL RCPT DATA RSET NOOP VRFY EXPN HELP QUIT%s%s",
+	    s->tls != NULL ? " STARTTLS" : "", s->auth != NULL ? " AUTH" : "");
 	session_say_lines(s, lines, sizeof(lines) / sizeof(lines[0]));
 }
 
@@ -123,10 +133,15 @@ do_unknown(struct smtp_session *s, const struct smtp_command *command)
 		session_say(s, 500, "5.5.1", "command not recognised, HELP lists those that are");
 }
 
-/* What must be true before a verb is run, whatever the state.  STARTTLS and AUTH add theirs. */
+/* What must be true before a verb is run, whatever the state; the first that is not is told. */
 enum need {
 	NEED_HELO = 1 << 0,
-	NEED_MAIL = 1 << 1,
+	NEED_EHLO = 1 << 1,
+	NEED_CLEAR = 1 << 2,   /* no TLS yet */
+	NEED_NOBODY = 1 << 3,  /* no AUTH yet */
+	NEED_PRIVACY = 1 << 4, /* TLS, where AUTH wants it */
+	NEED_USER = 1 << 5,    /* AUTH, where it is required */
+	NEED_MAIL = 1 << 6,
 };
 
 static const struct {
@@ -134,6 +149,11 @@ static const struct {
 	struct smtp_reply reply;
 } needs[] = {
 	{ NEED_HELO, { 503, "5.5.1", "EHLO or HELO comes first" } },
+	{ NEED_EHLO, { 503, "5.5.1", "EHLO comes first" } },
+	{ NEED_CLEAR, { 503, "5.5.1", "TLS is there already" } },
+	{ NEED_NOBODY, { 503, "5.5.1", "AUTH was said already" } },
+	{ NEED_PRIVACY, { 538, "5.7.11", "a password needs TLS here, STARTTLS comes first" } },
+	{ NEED_USER, { 530, "5.7.0", "AUTH comes first" } },
 	{ NEED_MAIL, { 503, "5.5.1", "MAIL FROM comes first" } },
 };
 
@@ -147,7 +167,7 @@ static const struct verb {
 } verbs[SMTP_VERBS] = {
 	[SMTP_HELO] = { IN_ANY, 0, do_helo },
 	[SMTP_EHLO] = { IN_ANY, 0, do_ehlo },
-	[SMTP_MAIL] = { IN(READY), NEED_HELO, session_do_mail },
+	[SMTP_MAIL] = { IN(READY), NEED_HELO | NEED_USER, session_do_mail },
 	[SMTP_RCPT] = { IN(MAIL) | IN(RCPT), NEED_HELO | NEED_MAIL, session_do_rcpt },
 	[SMTP_DATA] = { IN(MAIL) | IN(RCPT), NEED_HELO | NEED_MAIL, session_do_data },
 	[SMTP_RSET] = { IN_ANY, 0, do_rset },
@@ -156,6 +176,9 @@ static const struct verb {
 	[SMTP_EXPN] = { IN_ANY, 0, do_expn },
 	[SMTP_HELP] = { IN_ANY, 0, do_help },
 	[SMTP_QUIT] = { IN_ANY, 0, do_quit },
+	[SMTP_STARTTLS] = { IN(CONNECTED) | IN(READY), NEED_CLEAR, session_do_starttls },
+	[SMTP_AUTH] = { IN(READY), NEED_HELO | NEED_EHLO | NEED_NOBODY | NEED_PRIVACY,
+	    session_do_auth },
 	[SMTP_UNKNOWN] = { IN_ANY, 0, do_unknown },
 };
 
@@ -166,9 +189,28 @@ session_has(const struct smtp_session *s)
 
 	if (s->state != STATE_CONNECTED)
 		has |= NEED_HELO;
+	if (s->esmtp)
+		has |= NEED_EHLO;
+	if (!s->secure)
+		has |= NEED_CLEAR;
+	if (s->user[0] == '\0')
+		has |= NEED_NOBODY;
+	if (session_offers_auth(s))
+		has |= NEED_PRIVACY;
+	if (s->user[0] != '\0' || s->auth == NULL || !s->auth->required)
+		has |= NEED_USER;
 	if (s->mail != NULL)
 		has |= NEED_MAIL;
 	return has;
+}
+
+/* Not recognised, because the owner did not want it. */
+static bool
+is_unwanted(const struct smtp_session *s, enum smtp_verb verb)
+{
+	if (verb == SMTP_STARTTLS)
+		return s->tls == NULL || (!s->secure && !session_offers_tls(s));
+	return verb == SMTP_AUTH && s->auth == NULL;
 }
 
 void
@@ -180,6 +222,10 @@ session_run_command(struct smtp_session *s, const char *line, size_t len)
 
 	smtp_command_parse(
 	    &command, line, len, s->esmtp, s->mail != NULL && s->mail->envelope.smtputf8);
+	if (is_unwanted(s, command.verb)) {
+		command.verb = SMTP_UNKNOWN;
+		command.fault = SMTP_FAULT_NONE;
+	}
 	verb = &verbs[command.verb];
 	missing = verb->needs & ~session_has(s);
 	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)

@@ -206,7 +206,8 @@ test_names(void **state)
 	for (enum smtp_verb verb = 0; verb < SMTP_UNKNOWN; verb++) {
 		struct smtp_command command;
 
-		smtp_command_parse(&command, smtp_verb_name(verb), 4, true, false);
+		smtp_command_parse(
+		    &command, smtp_verb_name(verb), strlen(smtp_verb_name(verb)), true, false);
 		assert_int_equal(command.verb, verb);
 	}
 	assert_string_equal(smtp_verb_name(SMTP_UNKNOWN), "");
