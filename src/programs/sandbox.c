@@ -19,6 +19,9 @@
 #include "base/strlist.h"
 #include "base/text.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/state.h"
+
+#include "programs/sandbox_smtp.h"
 
 #include "config.h"
 
@@ -35,6 +38,10 @@ struct settings {
 	uint64_t most_bytes;
 	uint64_t search_lag_ms;
 	bool to_optional;
+	int smtp_port; /* -1: not given */
+	const char *smtp_certificate_file;
+	const char *smtp_key_file;
+	const char *smtp_ca_file;
 	enum log_level log_level;
 	enum log_format log_format;
 };
@@ -58,6 +65,10 @@ static const char help[] =
     "  --search-lag MS        milliseconds until a search finds an accepted message\n"
     "  --max-messages N       messages kept in memory, default 100000\n"
     "  --max-bytes N          bytes of messages kept in memory, default 268435456\n"
+    "  --smtp-port N          port for SMTP as well, with STARTTLS and AUTH; off by default\n"
+    "  --smtp-ca-file FILE    where to write what the certificate of SMTP is verified by\n"
+    "  --smtp-certificate FILE, --smtp-key FILE\n"
+    "                         a certificate for SMTP, instead of one that is made\n"
     "  --log-level LEVEL      error, warning, info (default) or debug, on stderr\n"
     "  --log-format FORMAT    text (default) or json\n"
     "  --help, --version\n"
@@ -117,6 +128,10 @@ read_options(int argc, char **argv, struct settings *settings)
 		OPTION_SEARCH_LAG,
 		OPTION_MAX_MESSAGES,
 		OPTION_MAX_BYTES,
+		OPTION_SMTP_PORT,
+		OPTION_SMTP_CERTIFICATE,
+		OPTION_SMTP_KEY,
+		OPTION_SMTP_CA_FILE,
 		OPTION_LOG_LEVEL,
 		OPTION_LOG_FORMAT,
 		OPTION_HELP,
@@ -135,6 +150,10 @@ read_options(int argc, char **argv, struct settings *settings)
 		{ "search-lag", required_argument, NULL, OPTION_SEARCH_LAG },
 		{ "max-messages", required_argument, NULL, OPTION_MAX_MESSAGES },
 		{ "max-bytes", required_argument, NULL, OPTION_MAX_BYTES },
+		{ "smtp-port", required_argument, NULL, OPTION_SMTP_PORT },
+		{ "smtp-certificate", required_argument, NULL, OPTION_SMTP_CERTIFICATE },
+		{ "smtp-key", required_argument, NULL, OPTION_SMTP_KEY },
+		{ "smtp-ca-file", required_argument, NULL, OPTION_SMTP_CA_FILE },
 		{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 		{ "log-format", required_argument, NULL, OPTION_LOG_FORMAT },
 		{ "help", no_argument, NULL, OPTION_HELP },
@@ -184,6 +203,18 @@ read_options(int argc, char **argv, struct settings *settings)
 		case OPTION_MAX_BYTES:
 			settings->most_bytes = number_option("max-bytes", 1, 1ULL << 40);
 			break;
+		case OPTION_SMTP_PORT:
+			settings->smtp_port = (int)number_option("smtp-port", 0, 65535);
+			break;
+		case OPTION_SMTP_CERTIFICATE:
+			settings->smtp_certificate_file = optarg;
+			break;
+		case OPTION_SMTP_KEY:
+			settings->smtp_key_file = optarg;
+			break;
+		case OPTION_SMTP_CA_FILE:
+			settings->smtp_ca_file = optarg;
+			break;
 		case OPTION_LOG_LEVEL:
 			if (log_level_parse(optarg, &settings->log_level) != 0)
 				usage("--log-level wants error, warning, info or debug, not \"%s\"",
@@ -224,6 +255,51 @@ with_end(const struct strlist *list)
 	return strings;
 }
 
+static const char *
+first_of(const char *given, const char *configured)
+{
+	return given != NULL ? given : configured;
+}
+
+/* What the command line says goes before what the config says.  0: *smtp_r is the service, or NULL
+ * because it is not wanted; or -1. */
+static int
+open_smtp(const struct settings *settings, struct loop *loop, struct state *state,
+    struct sandbox_smtp **smtp_r, char *why, size_t why_size)
+{
+	const struct smtp_setup *setup = &state->smtp;
+	int port = settings->smtp_port >= 0 ? settings->smtp_port : setup->port;
+
+	*smtp_r = NULL;
+	if (port < 0)
+		return 0;
+	*smtp_r = sandbox_smtp_new(
+	    &(struct sandbox_smtp_params){
+		.loop = loop,
+		.state = state,
+		.address = settings->address,
+		.port = (uint16_t)port,
+		.allow_remote = settings->allow_remote,
+		.certificate_file =
+		    first_of(settings->smtp_certificate_file, setup->certificate_file),
+		.key_file = first_of(settings->smtp_key_file, setup->key_file),
+		.ca_file = first_of(settings->smtp_ca_file, setup->ca_file),
+	    },
+	    why, why_size);
+	return *smtp_r != NULL ? 0 : -1;
+}
+
+static void
+tell(const struct settings *settings, const char *scheme, uint16_t port)
+{
+	printf(strchr(settings->address, ':') != NULL
+		   ? "pmrelay-sandbox listening on %s://[%s]:%u\n"
+		   : "pmrelay-sandbox listening on %s://%s:%u\n",
+	    scheme, settings->address, port);
+	log_info("listening", log_str("protocol", scheme), log_str("address", settings->address),
+	    log_num("port", port));
+}
+
 static void
 on_signal(void *ctx)
 {
@@ -253,6 +329,7 @@ run(const struct settings *settings)
 		.to_optional = settings->to_optional,
 	};
 	struct sandbox *sandbox = NULL;
+	struct sandbox_smtp *smtp = NULL;
 	char why[512];
 	int status = EXIT_FAILURE;
 
@@ -266,16 +343,21 @@ run(const struct settings *settings)
 		log_error("start-failed", log_str("why", why));
 		goto free_loop;
 	}
-	printf(strchr(settings->address, ':') != NULL
-		   ? "pmrelay-sandbox listening on http://[%s]:%u\n"
-		   : "pmrelay-sandbox listening on http://%s:%u\n",
-	    settings->address, sandbox_port(sandbox));
+	if (open_smtp(settings, params.loop, sandbox_state(sandbox), &smtp, why, sizeof(why)) !=
+	    0) {
+		log_error("start-failed", log_str("why", why));
+		goto free_sandbox;
+	}
+	tell(settings, "http", sandbox_port(sandbox));
+	if (smtp != NULL)
+		tell(settings, "smtp", sandbox_smtp_port(smtp));
 	fflush(stdout);
-	log_info("listening", log_str("address", settings->address),
-	    log_num("port", sandbox_port(sandbox)));
 	loop_run(params.loop);
 	log_info("stopped");
 	status = EXIT_SUCCESS;
+	sandbox_smtp_free(&smtp);
+
+free_sandbox:
 	sandbox_free(&sandbox);
 
 free_loop:
@@ -292,6 +374,7 @@ main(int argc, char **argv)
 {
 	struct settings settings = {
 		.address = "127.0.0.1",
+		.smtp_port = -1,
 		.most_messages = 100000,
 		.most_bytes = 256ULL << 20,
 		.log_level = LOG_LEVEL_INFO,

@@ -64,7 +64,7 @@ bounces_add(struct state *state, struct server *server, const struct message *me
 {
 	const struct bounce_type *type = bounce_type_find(name);
 	const char *stream_id = message != NULL ? message->stream : STATE_DEFAULT_STREAM;
-	struct stream *stream = server_stream(server, stream_id);
+	struct message_stream *stream = server_stream(server, stream_id);
 	char time[STATE_TIME_SIZE];
 	struct record *record;
 	json_t *json;
@@ -87,9 +87,21 @@ bounces_add(struct state *state, struct server *server, const struct message *me
 	    source_of(type, email, details, message));
 	json_object_set_new(json, "ID", json_integer((json_int_t)record->number));
 	if (type->reason != NULL && stream != NULL)
-		stream_suppress(stream, email, type->reason,
+		message_stream_suppress(stream, email, type->reason,
 		    strcmp(type->reason, "ManualSuppression") == 0 ? "Customer" : "Recipient");
 	return record;
+}
+
+void
+bounces_add_error(struct state *state, struct server *server, const struct message *message,
+    const char *email, int code, const char *text)
+{
+	char *details = mem_format("ErrorCode %d: %s", code, text);
+	const struct record *record =
+	    bounces_add(state, server, message, email, "SMTPApiError", details);
+
+	json_object_set_new(record->json, "Description", json_string(text));
+	free(details);
 }
 
 /* ---- calls ---- */
@@ -260,10 +272,10 @@ bounces_dump(struct state *state, struct server *server, const struct api_reques
 static void
 reactivate(struct state *state, struct server *server, const char *stream_id, const char *email)
 {
-	struct stream *stream = server_stream(server, stream_id);
+	struct message_stream *stream = server_stream(server, stream_id);
 
 	if (stream != NULL)
-		stream_unsuppress(stream, email);
+		message_stream_unsuppress(stream, email);
 	for (size_t i = 0; i < records_count(state->bounces); i++) {
 		struct record *record = records_at(state->bounces, i);
 

@@ -19,6 +19,10 @@ struct record;
 struct record *bounces_add(struct state *, struct server *, const struct message *,
     const char *email, const char *type, const char *details);
 
+/* A mail that Postmark's SMTP service took and does not send to email. */
+void bounces_add_error(struct state *, struct server *, const struct message *, const char *email,
+    int code, const char *text);
+
 api_fn bounces_stats;    /* GET /deliverystats */
 api_fn bounces_list;     /* GET /bounces */
 api_fn bounces_get;      /* GET /bounces/{id} */

@@ -89,6 +89,7 @@ add_message(struct buf *out, const struct message *message)
 	add_text(out, "MessageStream", message->stream);
 	add_text(out, "RelayID", message->relay_id);
 	add_text(out, "Bounce", message->bounce);
+	buf_addf(out, ",\"BySMTP\":%s", message->source != NULL ? "true" : "false");
 	add_list(out, "Recipients", &message->recipients);
 	add_list(out, "Suppressed", &message->suppressed);
 	buf_addf(out, ",\"ServerID\":%lld,\"TokenNumber\":%zu,\"BatchSize\":%zu,\"Bytes\":%zu",
@@ -141,11 +142,22 @@ get_messages(struct state *state, const struct api_request *request, struct api_
 static void
 get_message(struct state *state, const struct api_request *request, struct api_answer *answer)
 {
-	const struct message *message =
-	    messages_find(state->messages, request->path + strlen("/sandbox/messages/"));
+	const char *id = request->path + strlen("/sandbox/messages/");
+	size_t id_len = strcspn(id, "/");
+	char *name = mem_bytes(id, id_len);
+	const struct message *message = messages_find(state->messages, name);
+	bool source = strcmp(id + id_len, "/source") == 0;
 
-	if (message == NULL) {
-		control_wrong(answer, 404, "no such message, or forgotten");
+	free(name);
+	if (message == NULL || (id[id_len] != '\0' && !source) ||
+	    (source && message->source == NULL)) {
+		control_wrong(
+		    answer, 404, "no such message, or forgotten, or it did not come by SMTP");
+		return;
+	}
+	if (source) {
+		answer->type = "message/rfc822";
+		buf_add(&answer->body, message->source, message->source_len);
 		return;
 	}
 	add_message(&answer->body, message);
@@ -192,14 +204,16 @@ get_counts(struct state *state, const struct api_request *request, struct api_an
 	for (size_t i = 0; i < STATE_BUCKETS; i++)
 		json_object_set_new(batches, state_bucket_name(i), number(counts->batches[i]));
 	control_json(answer,
-	    json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "accepted",
-		number(messages_accepted(messages)), "kept", number(messages_count(messages)),
-		"kept_bytes", number(messages_bytes(messages)), "test_messages",
-		number(counts->test_messages), "relay_ids", number(messages_relay_count(messages)),
-		"relay_id_repeats", number(messages_repeats(messages)), "relay_ids_left_out",
+	    json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"accepted", number(messages_accepted(messages)), "kept",
+		number(messages_count(messages)), "kept_bytes", number(messages_bytes(messages)),
+		"test_messages", number(counts->test_messages), "relay_ids",
+		number(messages_relay_count(messages)), "relay_id_repeats",
+		number(messages_repeats(messages)), "relay_ids_left_out",
 		number(messages_relay_left_out(messages)), "requests", requests, "refused", refused,
 		"batches", batches, "largest_batch", number(counts->largest_batch), "faults",
-		number(counts->faults)));
+		number(counts->faults), "smtp_mails", number(counts->smtp_mails), "smtp_errors",
+		number(counts->smtp_errors)));
 }
 
 static void
@@ -338,7 +352,7 @@ put_suppressions(struct state *state, const struct api_request *request, struct 
 		if (address == NULL)
 			(void)json_unpack(one, "{s:s, s?s, s?s}", "EmailAddress", &address,
 			    "MessageStream", &stream, "SuppressionReason", &reason);
-		stream_suppress(server_stream(server, stream), address, reason,
+		message_stream_suppress(server_stream(server, stream), address, reason,
 		    strcmp(reason, "ManualSuppression") == 0 ? "Customer" : "Recipient");
 	}
 	get_suppressions(state, request, answer);

@@ -335,6 +335,7 @@ faults_pick(struct faults *faults, const char *method, const char *path, struct 
 		struct rule *rule = &faults->rules[i];
 
 		if ((rule->method != NULL && !text_same(rule->method, method)) ||
+		    (rule->method == NULL && text_same(method, FAULTS_SMTP)) ||
 		    !glob(rule->path, path) || !rule_fires(rule))
 			continue;
 		*fault_r = rule->fault;

@@ -54,6 +54,8 @@ int faults_set(struct faults *, const json_t *rules, char **why_r)
 void faults_clear(struct faults *);
 json_t *faults_json(const struct faults *); /* with how often each was met and has fired */
 
+/* Of SMTP; only a rule that names it as its method means a command. */
+#define FAULTS_SMTP "SMTP"
 /* path is lower case.  true: fault_r is filled, to be ended by fault_deinit(). */
 bool faults_pick(struct faults *, const char *method, const char *path, struct fault *fault_r);
 void fault_deinit(struct fault *);

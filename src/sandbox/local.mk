@@ -30,9 +30,11 @@ libsandbox_a_SOURCES = \
 	src/sandbox/server.c src/sandbox/server.h \
 	src/sandbox/servers.c src/sandbox/servers.h \
 	src/sandbox/setup.c src/sandbox/setup.h \
+	src/sandbox/source.c src/sandbox/source.h \
 	src/sandbox/state.c src/sandbox/state.h \
 	src/sandbox/stream.c src/sandbox/stream.h \
 	src/sandbox/streams.c src/sandbox/streams.h \
+	src/sandbox/submit.c src/sandbox/submit.h \
 	src/sandbox/suppressions.c src/sandbox/suppressions.h \
 	src/sandbox/switches.c src/sandbox/switches.h \
 	src/sandbox/templates.c src/sandbox/templates.h \

@@ -71,6 +71,7 @@ message_free(struct message **message_p)
 	free(message->subject);
 	free(message->stream);
 	free(message->relay_id);
+	free(message->source);
 	free(message->bounce);
 	strlist_free(&message->recipients);
 	strlist_free(&message->suppressed);
@@ -102,7 +103,8 @@ messages_free(struct messages **messages_p)
 static uint64_t
 weight(const struct message *message)
 {
-	return sizeof(*message) + message->json_len + 64 * (2 + message->recipients.count);
+	return sizeof(*message) + message->json_len + message->source_len +
+	       64 * (2 + message->recipients.count);
 }
 
 static void

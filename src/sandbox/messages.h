@@ -31,7 +31,9 @@ struct message {
 	char *tag;
 	char *subject;
 	char *stream;
-	char *relay_id;            /* Metadata relay-id, or NULL */
+	char *relay_id; /* Metadata relay-id, or NULL */
+	char *source;   /* of a mail that came by SMTP, as it came, else NULL */
+	size_t source_len;
 	char *bounce;              /* what the bounce-testing domain was asked for, or NULL */
 	struct strlist recipients; /* addresses of To, Cc and Bcc */
 	struct strlist suppressed; /* those of them that were not mailed */

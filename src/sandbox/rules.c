@@ -242,6 +242,8 @@ check_recipient_count(const struct rules_message *message, const struct rules_pa
 
 	for (int i = 0; i < RULES_FIELDS; i++)
 		count += message->lists[i].addresses.count;
+	if (params->recipients > 0)
+		count = params->recipients;
 	if (count == 0 || (message->lists[RULES_TO].addresses.count == 0 && !params->to_optional))
 		return rules_refuse(refusal, 300, "Zero recipients specified");
 	if (count > RULES_MOST_RECIPIENTS)

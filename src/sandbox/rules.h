@@ -39,6 +39,7 @@ struct rules_params {
 	const void *ctx;
 	bool to_optional;   /* a message may have Cc or Bcc only */
 	bool body_optional; /* a template will make the bodies */
+	size_t recipients;  /* how many the envelope has; 0: To, Cc and Bcc tell */
 };
 
 enum rules_field {

@@ -529,6 +529,12 @@ sandbox_port(const struct sandbox *sandbox)
 	return sandbox->port;
 }
 
+struct state *
+sandbox_state(struct sandbox *sandbox)
+{
+	return &sandbox->state;
+}
+
 void
 sandbox_free(struct sandbox **sandbox_p)
 {

@@ -13,6 +13,8 @@ struct loop;
  * converter: two independent readings that must agree.
  */
 struct sandbox;
+struct smtp_setup;
+struct state;
 
 struct sandbox_params {
 	struct loop *loop;
@@ -35,6 +37,7 @@ struct sandbox_params {
  * NULL: why tells what is wrong. */
 struct sandbox *sandbox_new(const struct sandbox_params *, char *why, size_t why_size);
 uint16_t sandbox_port(const struct sandbox *);
+struct state *sandbox_state(struct sandbox *); /* lent: for submit.h */
 void sandbox_free(struct sandbox **);
 
 #endif

@@ -18,6 +18,7 @@
 #include "sandbox/rules.h"
 #include "sandbox/server.h"
 #include "sandbox/state.h"
+#include "sandbox/source.h"
 #include "sandbox/streams.h"
 #include "sandbox/search.h"
 
@@ -333,7 +334,8 @@ events_json(const struct state *state, const struct message *message)
 	return events;
 }
 
-/* The message about as it would be mailed: fields as headers, and the text. */
+/* The message about as it would be mailed: what came by SMTP nearly as it came, else fields as
+ * headers, and the text. */
 static json_t *
 source_json(const struct message *message, const json_t *request)
 {
@@ -341,8 +343,16 @@ source_json(const struct message *message, const json_t *request)
 	const char *text = json_string_value(json_object_get(request, "TextBody"));
 	struct buf out;
 	json_t *source, *header;
-	size_t i;
+	size_t i, len;
+	char *delivered;
 
+	if (message->source != NULL) {
+		delivered =
+		    source_delivered(message->source, message->source_len, message->id, &len);
+		source = json_stringn(delivered, len);
+		free(delivered);
+		return source;
+	}
 	buf_init(&out, API_MOST_ANSWER);
 	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		const char *value = json_string_value(json_object_get(request, fields[i]));

@@ -28,8 +28,9 @@
 
 struct submission {
 	struct state *state;
-	struct server *server; /* NULL: the test token */
-	const struct api_request *request;
+	struct server *server;     /* NULL: the test token */
+	const struct fault *fault; /* NULL: none */
+	size_t token;
 	send_prepare_fn *prepare; /* NULL: messages are complete */
 	size_t batch_size;        /* 0: no batch */
 };
@@ -74,8 +75,8 @@ static size_t
 sort_recipients(const struct submission *submission, const struct rules_message *judged,
     struct strlist *recipients_r, struct strlist *suppressed_r)
 {
-	const struct fault *fault = submission->request->fault;
-	const struct stream *stream = server_stream(submission->server, judged->stream);
+	const struct fault *fault = submission->fault;
+	const struct message_stream *stream = server_stream(submission->server, judged->stream);
 	bool forced;
 
 	for (int i = 0; i < RULES_FIELDS; i++) {
@@ -83,7 +84,7 @@ sort_recipients(const struct submission *submission, const struct rules_message 
 
 		for (size_t j = 0; j < list->count; j++) {
 			strlist_add(recipients_r, list->items[j]);
-			if (stream_suppression(stream, list->items[j]) != NULL)
+			if (message_stream_suppression(stream, list->items[j]) != NULL)
 				strlist_add(suppressed_r, list->items[j]);
 		}
 	}
@@ -128,7 +129,7 @@ keep_message(const struct submission *submission, const struct rules_message *ju
 		message->relay_id = metadata_relay_id(judged->metadata);
 	message->batch_size = submission->batch_size;
 	message->server = server->id;
-	message->token = submission->request->token;
+	message->token = submission->token;
 	note_tracking(server, json, message);
 	for (size_t i = 0; i < message->recipients.count; i++) {
 		const char *address = message->recipients.items[i];
@@ -146,11 +147,23 @@ keep_message(const struct submission *submission, const struct rules_message *ju
 	messages_add(state->messages, message);
 }
 
+/* A message that comes now. */
+static struct message *
+message_now(void)
+{
+	struct message *message = message_new();
+
+	message->wall_ms = clock_wall_ms();
+	message->mono_ms = clock_mono_ms();
+	message->fraction = (unsigned)(clock_mono_us() % 1000) * 10 + 2;
+	return message;
+}
+
 static void
 add_accepted(struct buf *out, const struct submission *submission, const char *to,
     const struct message *message, const char *text)
 {
-	const struct fault *fault = submission->request->fault;
+	const struct fault *fault = submission->fault;
 	bool code = true;
 	char time[STATE_TIME_SIZE];
 
@@ -176,11 +189,28 @@ static enum rules_stream
 stream_kind(const void *ctx, const char *id)
 {
 	const struct server *server = ctx;
-	const struct stream *stream = server_stream(server, id);
+	const struct message_stream *stream = server_stream(server, id);
 
 	if (stream == NULL || stream->archived || strcmp(stream->id, id) != 0)
 		return RULES_STREAM_UNKNOWN;
 	return stream->type == STREAM_TYPE_INBOUND ? RULES_STREAM_INBOUND : RULES_STREAM_SENDS;
+}
+
+static int
+check_domains(const char *from, const struct strlist *recipients, struct rules_refusal *refusal_r)
+{
+	const char *domain = strrchr(from, '@');
+
+	for (size_t i = 0; i < recipients->count; i++) {
+		if (text_same(strrchr(recipients->items[i], '@'), domain))
+			continue;
+		refusal_r->code = 412;
+		refusal_r->text =
+		    mem_string("While your account is pending approval, all recipient "
+			       "addresses must share the same domain as the From address.");
+		return -1;
+	}
+	return 0;
 }
 
 /* The test of an account that is not approved yet. */
@@ -188,20 +218,9 @@ static int
 check_approval(
     const struct state *state, const struct rules_message *judged, struct rules_refusal *refusal_r)
 {
-	const char *domain = strrchr(judged->from, '@');
-
 	for (int i = 0; state->switches.pending_approval && i < RULES_FIELDS; i++) {
-		const struct strlist *list = &judged->lists[i].addresses;
-
-		for (size_t j = 0; j < list->count; j++) {
-			if (text_same(strrchr(list->items[j], '@'), domain))
-				continue;
-			refusal_r->code = 412;
-			refusal_r->text =
-			    mem_string("While your account is pending approval, all recipient "
-				       "addresses must share the same domain as the From address.");
+		if (check_domains(judged->from, &judged->lists[i].addresses, refusal_r) != 0)
 			return -1;
-		}
 	}
 	return 0;
 }
@@ -268,10 +287,7 @@ submit_one(const struct submission *submission, json_t *sent, struct buf *out)
 
 	if (judge(submission, sent, &json, &judged, &refusal) != 0)
 		goto refused;
-	message = message_new();
-	message->wall_ms = clock_wall_ms();
-	message->mono_ms = clock_mono_ms();
-	message->fraction = (unsigned)(clock_mono_us() % 1000) * 10 + 2;
+	message = message_now();
 	if (submission->server == NULL) {
 		state->counts.test_messages++;
 		add_accepted(out, submission, judged.to, message, "Test job accepted");
@@ -316,7 +332,8 @@ send_message(struct state *state, struct server *server, const struct api_reques
 	struct submission submission = {
 		.state = state,
 		.server = server,
-		.request = request,
+		.fault = request->fault,
+		.token = request->token,
 		.prepare = prepare,
 	};
 	int code;
@@ -365,7 +382,8 @@ send_batch(struct state *state, struct server *server, const struct api_request 
 	struct submission submission = {
 		.state = state,
 		.server = server,
-		.request = request,
+		.fault = request->fault,
+		.token = request->token,
 		.prepare = prepare,
 	};
 	size_t i, shown;
@@ -391,6 +409,133 @@ send_batch(struct state *state, struct server *server, const struct api_request 
 	buf_addc(&answer->body, ']');
 	buf_free(&spare);
 }
+
+/* ---- mails that came by SMTP ---- */
+
+/* The message as far as its JSON tells, right or wrong. */
+static struct message *
+message_of_mail(const struct server *server, const struct send_mail *mail)
+{
+	struct message *message = message_now();
+	json_t *metadata = json_object_get(mail->json, "Metadata");
+	const char *from = json_string_value(json_object_get(mail->json, "From"));
+	const char *tag = json_string_value(json_object_get(mail->json, "Tag"));
+	const char *subject = json_string_value(json_object_get(mail->json, "Subject"));
+	const char *stream = json_string_value(json_object_get(mail->json, "MessageStream"));
+
+	/* What bounces is listed under a stream that there is. */
+	if (stream == NULL || server_stream(server, stream) == NULL)
+		stream = STATE_DEFAULT_STREAM;
+	message->server = server->id;
+	message->json = json_dumps(mail->json, JSON_COMPACT);
+	message->json_len = strlen(message->json);
+	message->from = mem_string(from != NULL ? from : "");
+	message->tag = mem_string(tag != NULL ? tag : "");
+	message->subject = mem_string(subject != NULL ? subject : "");
+	message->stream = mem_string(stream);
+	message->relay_id = metadata_relay_id(metadata);
+	return message;
+}
+
+void
+send_bad_mail(struct state *state, struct server *server, const struct send_mail *mail, int code,
+    const char *text)
+{
+	struct message *message = message_of_mail(server, mail);
+
+	state_count_refusal(state, code);
+	state->counts.smtp_errors++;
+	log_info("smtp-error", log_str("item", message->relay_id), log_num("code", code),
+	    log_str("why", text));
+	for (size_t i = 0; i < mail->recipients->count; i++)
+		bounces_add_error(state, server, message, mail->recipients->items[i], code, text);
+	message_free(&message);
+}
+
+/* All that the API would refuse, but for what only the API wants.  As judge(). */
+static int
+judge_mail(const struct state *state, const struct server *server, const struct send_mail *mail,
+    struct rules_message *judged_r, struct rules_refusal *refusal_r)
+{
+	const struct rules_params params = {
+		.stream = stream_kind,
+		.ctx = server,
+		.to_optional = true,
+		.body_optional = true,
+		.recipients = mail->recipients->count,
+	};
+
+	if (rules_judge(mail->json, &params, judged_r, refusal_r) != 0)
+		return -1;
+	if (!state_sender_ok(state, judged_r->from))
+		(void)rules_refuse_sender(judged_r->from, refusal_r);
+	else if (!state->switches.pending_approval ||
+		 check_domains(judged_r->from, mail->recipients, refusal_r) == 0)
+		return 0;
+	rules_message_deinit(judged_r);
+	return -1;
+}
+
+/* The recipient is left out, and its owner hears of it by a bounce. */
+static void
+bounce_suppressed(
+    struct state *state, struct server *server, const struct message *message, const char *email)
+{
+	struct strlist one = { 0 };
+	char *text;
+
+	strlist_add(&one, email);
+	text = rules_inactive_text(&one, false);
+	bounces_add_error(state, server, message, email, 406, text);
+	state_count_refusal(state, 406);
+	free(text);
+	strlist_free(&one);
+}
+
+void
+send_mail(struct state *state, struct server *server, const struct send_mail *mail)
+{
+	const struct submission submission = {
+		.state = state,
+		.server = server,
+		.token = mail->token,
+	};
+	struct rules_message judged;
+	struct rules_refusal refusal = { 0 };
+	struct message *message, *shown;
+	const struct message_stream *stream;
+
+	if (judge_mail(state, server, mail, &judged, &refusal) != 0) {
+		send_bad_mail(state, server, mail, refusal.code, refusal.text);
+		rules_refusal_deinit(&refusal);
+		return;
+	}
+	stream = server_stream(server, judged.stream);
+	message = message_now();
+	shown = message_of_mail(server, mail);
+	memcpy(shown->id, message->id, sizeof(shown->id));
+	strlist_copy(&message->recipients, mail->recipients);
+	for (size_t i = 0; i < message->recipients.count; i++) {
+		const char *address = message->recipients.items[i];
+
+		if (message_stream_suppression(stream, address) == NULL)
+			continue;
+		strlist_add(&message->suppressed, address);
+		bounce_suppressed(state, server, shown, address);
+	}
+	message_free(&shown);
+	if (message->suppressed.count > 0)
+		state->counts.smtp_errors++;
+	if (message->suppressed.count < message->recipients.count) {
+		message->source = mem_bytes(mail->source, mail->source_len);
+		message->source_len = mail->source_len;
+		keep_message(&submission, &judged, mail->json, message);
+	} else
+		message_free(&message);
+	rules_message_deinit(&judged);
+}
+
+/* ---- calls ---- */
 
 void
 send_email(struct state *state, struct server *server, const struct api_request *request,

@@ -50,12 +50,13 @@ server_new(int64_t id, const char *name)
 	server->webhooks = webhooks_new();
 	server->inbound_rules = json_array();
 	server->next_inbound_rule = 1;
-	server_add_stream(server, stream_new(STREAM_OUTBOUND, "Default Transactional Stream",
-				      STREAM_TYPE_TRANSACTIONAL, id));
 	server_add_stream(
-	    server, stream_new(STREAM_INBOUND, "Default Inbound Stream", STREAM_TYPE_INBOUND, id));
+	    server, message_stream_new(STREAM_OUTBOUND, "Default Transactional Stream",
+			STREAM_TYPE_TRANSACTIONAL, id));
 	server_add_stream(server,
-	    stream_new(STREAM_BROADCAST, "Default Broadcast Stream", STREAM_TYPE_BROADCASTS, id));
+	    message_stream_new(STREAM_INBOUND, "Default Inbound Stream", STREAM_TYPE_INBOUND, id));
+	server_add_stream(server, message_stream_new(STREAM_BROADCAST, "Default Broadcast Stream",
+				      STREAM_TYPE_BROADCASTS, id));
 	return server;
 }
 
@@ -69,7 +70,7 @@ server_free(struct server **server_p)
 	strlist_free(&server->tokens);
 	json_decref(server->shown);
 	for (size_t i = 0; i < server->stream_count; i++)
-		stream_free(&server->streams[i]);
+		message_stream_free(&server->streams[i]);
 	templates_free(&server->templates);
 	webhooks_free(&server->webhooks);
 	json_decref(server->inbound_rules);
@@ -118,7 +119,7 @@ server_new_token(struct server *server)
 	strlist_add(&server->tokens, token);
 }
 
-struct stream *
+struct message_stream *
 server_stream(const struct server *server, const char *id)
 {
 	for (size_t i = 0; i < server->stream_count; i++) {
@@ -129,7 +130,7 @@ server_stream(const struct server *server, const char *id)
 }
 
 void
-server_add_stream(struct server *server, struct stream *stream)
+server_add_stream(struct server *server, struct message_stream *stream)
 {
 	server->streams[server->stream_count++] = stream;
 }

@@ -22,7 +22,7 @@ struct server {
 	int64_t id;
 	struct strlist tokens;
 	json_t *shown; /* all of section 12's fields but ApiTokens, see server_json() */
-	struct stream *streams[STREAM_MOST];
+	struct message_stream *streams[STREAM_MOST];
 	size_t stream_count;
 	struct templates *templates;
 	struct webhooks *webhooks;
@@ -41,8 +41,8 @@ bool server_sandboxed(const struct server *); /* DeliveryType */
 void server_new_token(struct server *);       /* adds a fresh one */
 
 /* By ID, in any case; archived ones as well.  NULL: there is none. */
-struct stream *server_stream(const struct server *, const char *id);
+struct message_stream *server_stream(const struct server *, const char *id);
 /* Takes the stream; there must be room. */
-void server_add_stream(struct server *, struct stream *);
+void server_add_stream(struct server *, struct message_stream *);
 
 #endif

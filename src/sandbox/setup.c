@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 
 #include "sandbox/api.h"
@@ -224,7 +225,7 @@ static int
 add_stream(struct setup *setup, struct server *server, const json_t *value)
 {
 	static const char *const others[] = { NULL };
-	struct stream *stream;
+	struct message_stream *stream;
 	const char *why;
 	int code;
 
@@ -245,7 +246,7 @@ add_suppression(struct setup *setup, struct server *server, const json_t *value)
 	};
 	static const char *const others[] = { NULL };
 	const char *address = json_string_value(value), *id = NULL, *reason = NULL, *origin = NULL;
-	struct stream *stream;
+	struct message_stream *stream;
 
 	if (address == NULL) {
 		if (check_object(
@@ -265,7 +266,7 @@ add_suppression(struct setup *setup, struct server *server, const json_t *value)
 	origin = suppressions_origin(origin != NULL ? origin : "Customer");
 	if (reason == NULL || origin == NULL)
 		return wrong(setup, "SuppressionReason or Origin is not known");
-	stream_suppress(stream, address, reason, origin);
+	message_stream_suppress(stream, address, reason, origin);
 	return 0;
 }
 
@@ -285,6 +286,17 @@ member(struct setup *setup, struct server *server, const json_t *object, const c
 	return 0;
 }
 
+/* A server that the API makes takes no mail by SMTP until it is told to; one that was there before
+ * does, unless the file says otherwise. */
+static struct server *
+add_server_with_smtp(struct account *account, const char *name)
+{
+	struct server *server = account_add_server(account, name);
+
+	json_object_set_new(server->shown, "SmtpApiActivated", json_true());
+	return server;
+}
+
 static int
 add_server(struct setup *setup, struct server *none, const json_t *value)
 {
@@ -300,7 +312,7 @@ add_server(struct setup *setup, struct server *none, const json_t *value)
 		return wrong(setup, "wanted a Name");
 	if (setup->state->account.servers.count == ACCOUNT_MOST_SERVERS)
 		return wrong(setup, "there are as many servers as there may be");
-	server = account_add_server(&setup->state->account, "");
+	server = add_server_with_smtp(&setup->state->account, "");
 	code = servers_apply(setup->state, server, value, true, &why);
 	if (code != 0)
 		return wrong(setup, "code %d: %s", code, why);
@@ -314,10 +326,54 @@ add_server(struct setup *setup, struct server *none, const json_t *value)
 /* ---- the file ---- */
 
 static int
+smtp_file(struct setup *setup, const json_t *smtp, const char *name, char **file_r)
+{
+	const json_t *value = fields_get(smtp, name);
+	size_t used = enter_member(setup, name);
+
+	if (value != NULL && !json_is_string(value))
+		return wrong(setup, "wanted the name of a file");
+	if (value != NULL)
+		*file_r = mem_string(json_string_value(value));
+	leave(setup, used);
+	return 0;
+}
+
+/* Of the SMTP service; NULL: nothing is said of it. */
+static int
+smtp_setup(struct setup *setup, const json_t *value)
+{
+	static const char *const others[] = { "port", "certificate_file", "key_file", "ca_file",
+		NULL };
+	struct smtp_setup *smtp = &setup->state->smtp;
+	const json_t *port;
+	size_t used;
+
+	if (value == NULL)
+		return 0;
+	used = enter_member(setup, "smtp");
+	if (check_object(setup, value, NULL, 0, others) != 0)
+		return -1;
+	port = fields_get(value, "port");
+	if (!json_is_integer(port) || json_integer_value(port) < 0 ||
+	    json_integer_value(port) > 65535) {
+		(void)enter_member(setup, "port");
+		return wrong(setup, "wanted a number from 0 to 65535");
+	}
+	smtp->port = (int)json_integer_value(port);
+	if (smtp_file(setup, value, "certificate_file", &smtp->certificate_file) != 0 ||
+	    smtp_file(setup, value, "key_file", &smtp->key_file) != 0 ||
+	    smtp_file(setup, value, "ca_file", &smtp->ca_file) != 0)
+		return -1;
+	leave(setup, used);
+	return 0;
+}
+
+static int
 read_file(struct setup *setup)
 {
 	static const char *const others[] = { "account_tokens", "servers", "sender_domains",
-		"senders", "switches", NULL };
+		"senders", "switches", "smtp", NULL };
 	struct switches *switches = &setup->state->switches;
 	json_error_t error;
 	json_t *json = json_load_file(setup->file, JSON_REJECT_DUPLICATES, &error);
@@ -342,7 +398,8 @@ read_file(struct setup *setup)
 		(void)wrong(setup, "%s", why);
 		goto free_json;
 	}
-	if (member(setup, NULL, json, "servers", add_server) != 0)
+	if (smtp_setup(setup, fields_get(json, "smtp")) != 0 ||
+	    member(setup, NULL, json, "servers", add_server) != 0)
 		goto free_json;
 	rc = 0;
 
@@ -404,7 +461,7 @@ setup_apply(struct state *state, const struct sandbox_params *params, char *why,
 	if (setup.file != NULL && read_file(&setup) != 0)
 		return -1;
 	if (account->servers.count == 0)
-		(void)account_add_server(account, "sandbox");
+		(void)add_server_with_smtp(account, "sandbox");
 	first = account->servers.list[0];
 	templates_add_usual(first->templates);
 	return add_tokens(account, params, why, why_size);

@@ -40,6 +40,8 @@ state_init(struct state *state, size_t most_messages, uint64_t most_bytes)
 	account_init(&state->account);
 	state->next_webhook = 1;
 	state->switches.delete_servers = true;
+	state->switches.smtp_starttls = true;
+	state->smtp.port = -1;
 	state->messages = messages_new(most_messages, most_bytes);
 	state->bounces = records_new(MOST_EVENTS, MOST_EVENT_BYTES, FIRST_BOUNCE);
 	state->opens = records_new(MOST_EVENTS, MOST_EVENT_BYTES, 1);
@@ -60,6 +62,9 @@ state_deinit(struct state *state)
 	records_free(&state->inbound);
 	records_free(&state->removals);
 	faults_free(&state->faults);
+	free(state->smtp.certificate_file);
+	free(state->smtp.key_file);
+	free(state->smtp.ca_file);
 }
 
 void

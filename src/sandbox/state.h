@@ -27,6 +27,8 @@ struct counts {
 	uint64_t batches[STATE_BUCKETS]; /* by number of messages, see state_bucket_name() */
 	uint64_t largest_batch;
 	uint64_t faults;
+	uint64_t smtp_mails;  /* that came by SMTP, right or wrong */
+	uint64_t smtp_errors; /* ... and of those, with a bounce for what is wrong */
 };
 
 /* How the sandbox answers where Postmark's ways depend on an account, or are not known. */
@@ -37,7 +39,16 @@ struct switches {
 	bool check_senders;            /* From must be a confirmed signature or at such a domain */
 	bool custom_unsubscribe;       /* streams may have the handling type Custom, else 1238 */
 	bool refuse_partly_suppressed; /* 406 already where one of several is suppressed */
+	bool smtp_starttls;            /* the SMTP service has TLS */
 	bool pending_approval;         /* recipients must be at From's domain, else 412 */
+};
+
+/* What the config file says of the SMTP service.  Strings are owned; NULL: not said. */
+struct smtp_setup {
+	int port; /* -1: not said */
+	char *certificate_file;
+	char *key_file;
+	char *ca_file;
 };
 
 struct state {
@@ -53,6 +64,7 @@ struct state {
 	struct records *removals;
 	struct faults *faults;
 	struct counts counts;
+	struct smtp_setup smtp;
 };
 
 void state_init(struct state *, size_t most_messages, uint64_t most_bytes);

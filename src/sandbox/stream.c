@@ -15,13 +15,13 @@ static const char *const type_names[] = {
 };
 
 const char *
-stream_type_name(enum stream_type type)
+message_stream_type_name(enum stream_type type)
 {
 	return type_names[type];
 }
 
 int
-stream_type_parse(const char *name, enum stream_type *type_r)
+message_stream_type_parse(const char *name, enum stream_type *type_r)
 {
 	for (size_t i = 0; i < sizeof(type_names) / sizeof(type_names[0]); i++) {
 		if (text_same(name, type_names[i])) {
@@ -32,10 +32,10 @@ stream_type_parse(const char *name, enum stream_type *type_r)
 	return -1;
 }
 
-struct stream *
-stream_new(const char *id, const char *name, enum stream_type type, int64_t server)
+struct message_stream *
+message_stream_new(const char *id, const char *name, enum stream_type type, int64_t server)
 {
-	struct stream *stream = mem_new(sizeof(*stream));
+	struct message_stream *stream = mem_new(sizeof(*stream));
 	char time[STATE_TIME_SIZE];
 
 	stream->id = mem_string(id);
@@ -50,9 +50,9 @@ stream_new(const char *id, const char *name, enum stream_type type, int64_t serv
 }
 
 void
-stream_free(struct stream **stream_p)
+message_stream_free(struct message_stream **stream_p)
 {
-	struct stream *stream = *stream_p;
+	struct message_stream *stream = *stream_p;
 
 	if (stream == NULL)
 		return;
@@ -73,7 +73,7 @@ key_of(const char *address)
 }
 
 json_t *
-stream_suppression(const struct stream *stream, const char *address)
+message_stream_suppression(const struct message_stream *stream, const char *address)
 {
 	char *key;
 	json_t *found;
@@ -87,7 +87,8 @@ stream_suppression(const struct stream *stream, const char *address)
 }
 
 void
-stream_suppress(struct stream *stream, const char *address, const char *reason, const char *origin)
+message_stream_suppress(
+    struct message_stream *stream, const char *address, const char *reason, const char *origin)
 {
 	char *key = key_of(address);
 	char time[STATE_TIME_SIZE];
@@ -102,7 +103,7 @@ stream_suppress(struct stream *stream, const char *address, const char *reason, 
 }
 
 void
-stream_unsuppress(struct stream *stream, const char *address)
+message_stream_unsuppress(struct message_stream *stream, const char *address)
 {
 	char *key = key_of(address);
 

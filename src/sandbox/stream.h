@@ -20,7 +20,7 @@ enum stream_type {
 	STREAM_TYPE_INBOUND,
 };
 
-struct stream {
+struct message_stream {
 	char *id;
 	enum stream_type type;
 	bool archived;
@@ -29,17 +29,19 @@ struct stream {
 	json_t *suppressions;
 };
 
-struct stream *stream_new(const char *id, const char *name, enum stream_type, int64_t server);
-void stream_free(struct stream **);
+struct message_stream *message_stream_new(
+    const char *id, const char *name, enum stream_type, int64_t server);
+void message_stream_free(struct message_stream **);
 
-const char *stream_type_name(enum stream_type);
+const char *message_stream_type_name(enum stream_type);
 /* Without regard to case.  -1: there is none of this name. */
-int stream_type_parse(const char *name, enum stream_type *type_r);
+int message_stream_type_parse(const char *name, enum stream_type *type_r);
 
 /* What suppresses the address, lent until it changes; NULL: nothing does. */
-json_t *stream_suppression(const struct stream *, const char *address);
+json_t *message_stream_suppression(const struct message_stream *, const char *address);
 /* reason: "HardBounce", "SpamComplaint", "ManualSuppression"; origin: "Recipient", "Customer". */
-void stream_suppress(struct stream *, const char *address, const char *reason, const char *origin);
-void stream_unsuppress(struct stream *, const char *address);
+void message_stream_suppress(
+    struct message_stream *, const char *address, const char *reason, const char *origin);
+void message_stream_unsuppress(struct message_stream *, const char *address);
 
 #endif

@@ -31,11 +31,11 @@ static const struct fields subscription_fields[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-struct stream *
+struct message_stream *
 streams_find(
     struct state *state, const struct server *server, const char *id, struct api_answer *answer)
 {
-	struct stream *stream = server_stream(server, id);
+	struct message_stream *stream = server_stream(server, id);
 
 	if (stream == NULL)
 		api_refuse(
@@ -43,7 +43,7 @@ streams_find(
 	return stream;
 }
 
-struct stream *
+struct message_stream *
 streams_wanted(struct state *state, struct server *server, const struct api_request *request,
     struct api_answer *answer)
 {
@@ -159,13 +159,13 @@ check_handling(const struct state *state, const json_t *json, enum stream_type t
 }
 
 static void
-set_text(struct stream *stream, const char *key, const char *text)
+set_text(struct message_stream *stream, const char *key, const char *text)
 {
 	json_object_set_new(stream->shown, key, text != NULL ? json_string(text) : json_null());
 }
 
 static void
-set_handling(struct stream *stream, const char *handling)
+set_handling(struct message_stream *stream, const char *handling)
 {
 	if (handling != NULL)
 		json_object_set_new(stream->shown, "SubscriptionManagementConfiguration",
@@ -184,7 +184,7 @@ inbound_streams(const struct server *server)
 
 int
 streams_add(const struct state *state, struct server *server, const json_t *json,
-    struct stream **stream_r, const char **why_r)
+    struct message_stream **stream_r, const char **why_r)
 {
 	const char *id = fields_text(json, "ID");
 	const char *name = fields_text(json, "Name");
@@ -194,7 +194,7 @@ streams_add(const struct state *state, struct server *server, const json_t *json
 	enum stream_type type;
 	int code;
 
-	if (type_name == NULL || stream_type_parse(type_name, &type) != 0) {
+	if (type_name == NULL || message_stream_type_parse(type_name, &type) != 0) {
 		*why_r =
 		    "The 'MessageStreamType' is none of Transactional, Broadcasts and Inbound.";
 		return 1221;
@@ -216,7 +216,7 @@ streams_add(const struct state *state, struct server *server, const json_t *json
 		*why_r = "The server has as many message streams as it may have.";
 		return 1225;
 	}
-	*stream_r = stream_new(id, name, type, server->id);
+	*stream_r = message_stream_new(id, name, type, server->id);
 	set_text(*stream_r, "Description", description);
 	set_handling(*stream_r, handling);
 	server_add_stream(server, *stream_r);
@@ -246,7 +246,7 @@ streams_list(struct state *state, struct server *server, const struct api_reques
 	bool all = type_name == NULL || text_same(type_name, "All"), archived = false;
 	json_t *list;
 
-	if (!all && stream_type_parse(type_name, &type) != 0) {
+	if (!all && message_stream_type_parse(type_name, &type) != 0) {
 		api_refuse(state, answer, 1221,
 		    "The 'MessageStreamType' is none of All, Inbound, Transactional and "
 		    "Broadcasts.");
@@ -259,7 +259,7 @@ streams_list(struct state *state, struct server *server, const struct api_reques
 	}
 	list = json_array();
 	for (size_t i = 0; i < server->stream_count; i++) {
-		const struct stream *stream = server->streams[i];
+		const struct message_stream *stream = server->streams[i];
 
 		if ((all || stream->type == type) && (archived || !stream->archived))
 			json_array_append_new(list, json_copy(stream->shown));
@@ -272,7 +272,7 @@ void
 streams_get(struct state *state, struct server *server, const struct api_request *request,
     struct api_answer *answer)
 {
-	const struct stream *stream = streams_wanted(state, server, request, answer);
+	const struct message_stream *stream = streams_wanted(state, server, request, answer);
 
 	if (stream != NULL)
 		api_answer_json(answer, json_copy(stream->shown));
@@ -282,7 +282,7 @@ void
 streams_create(struct state *state, struct server *server, const struct api_request *request,
     struct api_answer *answer)
 {
-	struct stream *stream;
+	struct message_stream *stream;
 	const char *why;
 	int code;
 
@@ -299,7 +299,7 @@ void
 streams_edit(struct state *state, struct server *server, const struct api_request *request,
     struct api_answer *answer)
 {
-	struct stream *stream = streams_wanted(state, server, request, answer);
+	struct message_stream *stream = streams_wanted(state, server, request, answer);
 	const json_t *json = request->json;
 	const char *why, *handling = NULL;
 	char time[STATE_TIME_SIZE];
@@ -327,7 +327,7 @@ streams_edit(struct state *state, struct server *server, const struct api_reques
 }
 
 static bool
-is_usual(const struct stream *stream)
+is_usual(const struct message_stream *stream)
 {
 	return strcmp(stream->id, STREAM_OUTBOUND) == 0 ||
 	       strcmp(stream->id, STREAM_INBOUND) == 0 || strcmp(stream->id, STREAM_BROADCAST) == 0;
@@ -337,7 +337,7 @@ void
 streams_archive(struct state *state, struct server *server, const struct api_request *request,
     struct api_answer *answer)
 {
-	struct stream *stream = streams_wanted(state, server, request, answer);
+	struct message_stream *stream = streams_wanted(state, server, request, answer);
 	char now[STATE_TIME_SIZE], purge[STATE_TIME_SIZE];
 	int64_t now_ms = clock_wall_ms();
 
@@ -363,7 +363,7 @@ void
 streams_unarchive(struct state *state, struct server *server, const struct api_request *request,
     struct api_answer *answer)
 {
-	struct stream *stream = streams_wanted(state, server, request, answer);
+	struct message_stream *stream = streams_wanted(state, server, request, answer);
 
 	if (stream == NULL)
 		return;

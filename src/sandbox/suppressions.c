@@ -90,7 +90,7 @@ void
 suppressions_dump(struct state *state, struct server *server, const struct api_request *request,
     struct api_answer *answer)
 {
-	const struct stream *stream = streams_wanted(state, server, request, answer);
+	const struct message_stream *stream = streams_wanted(state, server, request, answer);
 	const char *reason = query_text(request, "SuppressionReason");
 	const char *origin = query_text(request, "Origin");
 	struct filter filter = {
@@ -170,18 +170,18 @@ entries(struct state *state, const struct api_request *request, struct api_answe
 
 /* NULL: done; else why not. */
 static const char *
-suppress(struct stream *stream, const char *address)
+suppress(struct message_stream *stream, const char *address)
 {
 	/* What is suppressed for another reason stays so. */
-	if (stream_suppression(stream, address) == NULL)
-		stream_suppress(stream, address, "ManualSuppression", "Customer");
+	if (message_stream_suppression(stream, address) == NULL)
+		message_stream_suppress(stream, address, "ManualSuppression", "Customer");
 	return NULL;
 }
 
 static const char *
-unsuppress(struct stream *stream, const char *address)
+unsuppress(struct message_stream *stream, const char *address)
 {
-	const json_t *one = stream_suppression(stream, address);
+	const json_t *one = message_stream_suppression(stream, address);
 	bool hard, manual;
 
 	if (one == NULL)
@@ -192,16 +192,16 @@ unsuppress(struct stream *stream, const char *address)
 		 strcmp(text_of(one, "Origin"), "Customer") == 0;
 	if (!hard && !manual)
 		return "You do not have the required authority to change this suppression.";
-	stream_unsuppress(stream, address);
+	message_stream_unsuppress(stream, address);
 	return NULL;
 }
 
 static void
 change(struct state *state, struct server *server, const struct api_request *request,
     struct api_answer *answer, const char *status,
-    const char *(*run)(struct stream *, const char *))
+    const char *(*run)(struct message_stream *, const char *))
 {
-	struct stream *stream = streams_wanted(state, server, request, answer);
+	struct message_stream *stream = streams_wanted(state, server, request, answer);
 	const json_t *list, *one;
 	json_t *out;
 	size_t i;

@@ -16,6 +16,7 @@ static const struct {
 	{ "check_senders", offsetof(struct switches, check_senders) },
 	{ "custom_unsubscribe", offsetof(struct switches, custom_unsubscribe) },
 	{ "refuse_partly_suppressed", offsetof(struct switches, refuse_partly_suppressed) },
+	{ "smtp_starttls", offsetof(struct switches, smtp_starttls) },
 	{ "pending_approval", offsetof(struct switches, pending_approval) },
 };
 

@@ -236,7 +236,7 @@ check_triggers(const json_t *body, const char **why_r)
 static int
 check_stream(const struct server *server, const char *id, const char **why_r)
 {
-	const struct stream *stream = server_stream(server, id);
+	const struct message_stream *stream = server_stream(server, id);
 
 	if (stream == NULL) {
 		*why_r = "The message stream for the provided 'ID' was not found.";

@@ -267,11 +267,33 @@ class Http:
 
 
 class Sandbox(Program, Http):
-    def __init__(self, folder, *options):
+    """smtp: with Postmark's SMTP service, on smtp_port, verified by ca_file."""
+
+    def __init__(self, folder, *options, smtp=False):
         need("pmrelay-sandbox")
+        self.ca_file = os.path.join(folder, "smtp-ca.pem")
+        if smtp:
+            options += ("--smtp-port", "0", "--smtp-ca-file", self.ca_file)
         Program.__init__(self, "sandbox", [program("pmrelay-sandbox"), "--port", "0", *options], folder)
         match = self.await_text(self.output, r"listening on http://[^:]*:(\d+)")
         Http.__init__(self, int(match.group(1)))
+        if smtp:
+            match = self.await_text(self.output, r"listening on smtp://[^:]*:(\d+)")
+            self.smtp_port = int(match.group(1))
+
+    def smtp_settings(self):
+        """Of a Relay, so that its SMTP items go here."""
+        return {"postmark": {"smtp-url": "smtp://127.0.0.1:%d" % self.smtp_port, "ca-file": self.ca_file}}
+
+    def source(self, message):
+        """The bytes of a message that came by SMTP."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("GET", "/sandbox/messages/%s/source" % message["MessageID"])
+        answer = connection.getresponse()
+        found = answer.read()
+        connection.close()
+        check(answer.status == 200, "no source of %s: %s" % (message["MessageID"], found[:200]))
+        return found
 
     def counts(self):
         return self.get("/sandbox/counts")

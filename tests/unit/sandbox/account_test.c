@@ -68,24 +68,25 @@ finds_by_token(void **state_p)
 static void
 suppresses(void **state)
 {
-	struct stream *stream = stream_new("outbound", "o", STREAM_TYPE_TRANSACTIONAL, 1);
+	struct message_stream *stream =
+	    message_stream_new("outbound", "o", STREAM_TYPE_TRANSACTIONAL, 1);
 	char address[32];
 
 	(void)state;
-	assert_null(stream_suppression(stream, "a@x.example"));
-	stream_suppress(stream, "A@x.example", "HardBounce", "Recipient");
-	assert_non_null(stream_suppression(stream, "a@X.example"));
-	stream_unsuppress(stream, "a@X.EXAMPLE");
-	assert_null(stream_suppression(stream, "a@x.example"));
+	assert_null(message_stream_suppression(stream, "a@x.example"));
+	message_stream_suppress(stream, "A@x.example", "HardBounce", "Recipient");
+	assert_non_null(message_stream_suppression(stream, "a@X.example"));
+	message_stream_unsuppress(stream, "a@X.EXAMPLE");
+	assert_null(message_stream_suppression(stream, "a@x.example"));
 	/* Without an end no list of a load test fits. */
 	for (int i = 0; i <= STREAM_MOST_SUPPRESSIONS; i++) {
 		snprintf(address, sizeof(address), "a%d@x.example", i);
-		stream_suppress(stream, address, "HardBounce", "Recipient");
+		message_stream_suppress(stream, address, "HardBounce", "Recipient");
 	}
-	assert_null(stream_suppression(stream, "a0@x.example"));
-	assert_non_null(stream_suppression(stream, "a1@x.example"));
-	stream_free(&stream);
-	stream_free(&stream);
+	assert_null(message_stream_suppression(stream, "a0@x.example"));
+	assert_non_null(message_stream_suppression(stream, "a1@x.example"));
+	message_stream_free(&stream);
+	message_stream_free(&stream);
 }
 
 static void

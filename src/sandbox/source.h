@@ -1,0 +1,13 @@
+#ifndef PMRELAY_SANDBOX_SOURCE_H
+#define PMRELAY_SANDBOX_SOURCE_H
+
+#include <stddef.h>
+
+/*
+ * A mail as Postmark's SMTP service passes it on: without Bcc and the X-PM headers that steer it,
+ * with a Message-ID of Postmark's own unless X-PM-KeepID is true, and with id, the MessageID.
+ * Bytes that are no UTF-8 become U+FFFD.  The caller frees.
+ */
+char *source_delivered(const char *source, size_t len, const char *id, size_t *len_r);
+
+#endif
