@@ -228,8 +228,10 @@ refuse_length(struct refusal *refusal_r, const char *what, size_t units, size_t 
 static void
 subject_read(struct reading *r, const struct mime_field *field)
 {
-	if (r->has_subject)
+	if (r->has_subject) {
+		ledger_note(r->ledger, LEDGER_HEADERS);
 		return;
+	}
 	r->has_subject = true;
 	free(r->headers->subject);
 	r->headers->subject = mime_decode_value(field->value, field->value_len);
@@ -250,8 +252,10 @@ message_id_read(struct reading *r, const struct mime_field *field)
 {
 	struct headers *h = r->headers;
 
-	if (h->message_id[0] != '\0')
+	if (h->message_id[0] != '\0') {
+		ledger_note(r->ledger, LEDGER_HEADERS);
 		return;
+	}
 	free(h->message_id);
 	h->message_id = structured_value(field);
 	if (h->message_id[0] != '\0')

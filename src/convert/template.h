@@ -28,8 +28,9 @@ struct strlist;
  */
 
 #define TEMPLATE_MOST_MODEL_BYTES 1048576
-#define TEMPLATE_MOST_DEPTH       64   /* objects and arrays within one another in a model */
-#define TEMPLATE_MOST_EACH        1000 /* matches of one "each"; more are as none */
+#define TEMPLATE_MOST_DEPTH       64     /* objects and arrays within one another in a model */
+#define TEMPLATE_MOST_TEXT_BYTES  262144 /* a longer text is not searched: as a pattern's limit */
+#define TEMPLATE_MOST_EACH        1000   /* matches of one "each"; more are as none */
 #define TEMPLATE_MOST_ALIAS       255
 
 /* A route's, compiled. */

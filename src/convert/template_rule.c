@@ -504,7 +504,10 @@ match_apply(const struct match *match, const struct template_facts *facts, json_
 	enum pattern_end end;
 	size_t at = 0;
 
-	if (match->each != NULL) {
+	/* A pattern may take steps by the length of its text, and there may be many patterns. */
+	if (found.len > TEMPLATE_MOST_TEXT_BYTES) {
+		end = PATTERN_LIMIT;
+	} else if (match->each != NULL) {
 		end = each_apply(match, &found, model);
 	} else {
 		end = pattern_match(match->pattern, found.text, found.len, &at);

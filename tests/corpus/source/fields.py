@@ -96,7 +96,7 @@ whole("subject-missing", "No subject at all.",
       message_id="", text="x\n", ledger="")
 whole("subject-twice", "Two subjects: the first counts.",
       'From: "Shop" <shop@shop.example>\nTo: Ann <ann@reader.example>\nSubject: first\n'
-      'Subject: second\n\nx\n', subject="first", message_id="", text="x\n", ledger="",
+      'Subject: second\n\nx\n', subject="first", message_id="", text="x\n", ledger="headers",
       malformed="RFC 5322 3.6: at most one Subject")
 
 
@@ -278,5 +278,5 @@ whole("message-id-folded", "A Message-ID on the line after its name.",
 whole("message-id-twice", "Two Message-IDs: the first counts.",
       'From: "Shop" <shop@shop.example>\nTo: Ann <ann@reader.example>\nSubject: s\n'
       "Message-ID: <1@corpus.example>\nMessage-ID: <2@corpus.example>\n\nx\n", subject="s",
-      message_id="<1@corpus.example>", text="x\n", ledger="",
+      message_id="<1@corpus.example>", text="x\n", ledger="headers",
       malformed="RFC 5322 3.6: at most one Message-ID")

@@ -122,6 +122,12 @@ static const struct route_case cases[] = {
 	    "{'Name':'X-B','Value':'3'},{'Name':'Comments','Value':'=?utf-8?Q?x?='}]}",
 	    .ledger = "" },
 
+	{ "a second subject and a second identifier are lost",
+	    FROM_TO "Subject: 1\nSubject: 2\nMessage-ID: <1@x>\nMessage-ID: <2@x>\n\nx",
+	    "{'Subject':'1','Headers':[{'Name':'Message-ID','Value':'<1@x>'},"
+	    "{'Name':'X-PM-KeepID','Value':'true'}]}",
+	    .ledger = "headers" },
+
 	/* --- From --- */
 	{ "a route's From that is not to be used", FROM_TO "\nx",
 	    "{'From':'\"Ann Author\" <s@shop.example>','ReplyTo':null}", "", .from = OURS },

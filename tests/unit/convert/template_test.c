@@ -350,6 +350,33 @@ test_rules(void **state)
 	}
 }
 
+/* A longer text is given up; a pattern on it counts as not matching. */
+static void
+test_long_text(void **state)
+{
+	const struct rule_case c = { .matches = { "text: x$" }, .values = { "s=subject" } };
+	struct lab_run run = { .options = lab_options(), .recipients = "ann@x.example" };
+	char why[400];
+	struct template_rule *rule = rule_make(&c, why, sizeof(why));
+
+	(void)state;
+	run.options.template = rule;
+	for (size_t more = 0; more < 2; more++) {
+		struct buf content;
+
+		buf_init(&content, SIZE_MAX / 4);
+		buf_adds(&content, "From: s@x.e\n\n");
+		for (size_t i = 0; i < TEMPLATE_MOST_TEXT_BYTES + more; i++)
+			buf_addc(&content, 'x');
+		struct mail *mail = lab_mail("long", &run, content.data);
+		assert_int_equal(mail->items[0].kind, more == 0 ? ITEM_TEMPLATE : ITEM_EMAIL);
+		assert_string_equal(mail->ledger, more == 0 ? "template" : "no-template");
+		mail_free(&mail);
+		buf_free(&content);
+	}
+	template_rule_free(&rule);
+}
+
 static void
 test_rules_refused(void **state)
 {
@@ -438,6 +465,7 @@ main(void)
 		cmocka_unit_test(test_words_refused),
 		cmocka_unit_test(test_model_bounds),
 		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_long_text),
 		cmocka_unit_test(test_rules_refused),
 		cmocka_unit_test(test_rule_by_id),
 	};
