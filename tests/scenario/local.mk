@@ -6,7 +6,8 @@ scenario_tests = \
 	tests/scenario/faults.py \
 	tests/scenario/operation.py \
 	tests/scenario/control.py \
-	tests/scenario/connector.py
+	tests/scenario/connector.py \
+	tests/scenario/explain.py
 TESTS += $(scenario_tests)
 dist_check_SCRIPTS += $(scenario_tests)
 
