@@ -18,6 +18,7 @@
 /* After its time: for what is in flight at that moment.  A front gives up after four minutes, and
  * the longest time to wait is three (FRAME_MOST_REPLY_MS). */
 #define GRACE_MS (30 * 1000)
+#define HURRY_MS (10 * 1000) /* the same when all of it ends */
 
 struct ticket;
 
@@ -287,6 +288,8 @@ commits_hurry(struct commits *c)
 		next = t->next;
 		if (t->watches == NULL)
 			continue;
+		if (t->last_at_ms > clock_mono_ms() + HURRY_MS)
+			t->last_at_ms = clock_mono_ms() + HURRY_MS;
 		t->late = true;
 		advance(t, reply_late(t->reply));
 	}

@@ -40,7 +40,8 @@ struct commits_params {
 	bool (*answer)(void *ctx, const struct commit_from *, const struct refusal *answer_or_null);
 	/* Mails of a client that was told to come again are gone. */
 	void (*taken_back)(void *ctx, const char *mail_id, const char *route);
-	/* An operator has stopped that route, or it has no token: no answer will come. */
+	/* An operator has stopped that route, or it has no token: no answer will come, or is worth
+	 * waiting for. */
 	bool (*stands)(void *ctx, const char *route);
 	void *ctx;
 };

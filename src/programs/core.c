@@ -75,6 +75,7 @@ struct core {
 	struct loop_timer *reload_end;
 	struct channel channels[MOST_FRONTS];
 	struct log_gate full_gate;
+	bool hurries;  /* nobody is to wait for Postmark any more */
 	bool orphaned; /* the supervisor has gone: drains when the fronts have */
 	bool draining;
 	int status;
@@ -186,6 +187,8 @@ route_stands(void *ctx, const char *name)
 	const struct core *core = ctx;
 	size_t count = core->dispatch != NULL ? dispatch_route_count(core->dispatch) : 0;
 
+	if (core->hurries)
+		return true;
 	for (size_t i = 0; i < count; i++) {
 		struct dispatch_route_state state;
 
@@ -484,6 +487,14 @@ on_drained(void *ctx)
 	loop_stop(core->loop);
 }
 
+/* The fronts are to end, and their clients wait for an answer. */
+static void
+hurry(struct core *core)
+{
+	core->hurries = true;
+	commits_hurry(core->commits);
+}
+
 static void
 drain(struct core *core)
 {
@@ -492,7 +503,7 @@ drain(struct core *core)
 	core->draining = true;
 	loop_timer_clear(core->reload_end);
 	log_info("draining");
-	commits_hurry(core->commits);
+	hurry(core);
 	loop_timer_set(core->drain_end, core->config->drain_timeout_ms);
 	if (core->dispatch != NULL)
 		dispatch_drain(core->dispatch, on_drained, core);
@@ -636,6 +647,9 @@ on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 	case HANDOVER_RELOADED:
 		desk_reloaded(core->desk, number, fd);
 		return;
+	case HANDOVER_HURRY:
+		hurry(core);
+		break;
 	case HANDOVER_READY:
 	case HANDOVER_BAD_FRONT:
 	case HANDOVER_RELOAD:
@@ -652,6 +666,7 @@ on_supervisor_gone(void *ctx)
 
 	log_error("supervisor-gone");
 	core->orphaned = true;
+	hurry(core);
 	loop_timer_set(core->drain_end, core->config->drain_timeout_ms);
 	drain_without_fronts(core);
 }

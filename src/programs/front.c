@@ -175,6 +175,7 @@ on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 	case HANDOVER_BAD_FRONT:
 	case HANDOVER_RELOAD:
 	case HANDOVER_RELOADED:
+	case HANDOVER_HURRY:
 		break;
 	}
 	if (fd >= 0)

@@ -28,6 +28,9 @@ enum handover_kind {
 	/* core: number is the enum log_level for all processes until the next reload; supervisor:
 	 * it is yours now. */
 	HANDOVER_LOG_LEVEL = 9,
+	/* supervisor, to the core: the fronts are ending, so no client is to wait for Postmark any
+	 * more. */
+	HANDOVER_HURRY = 10,
 };
 
 /*

@@ -337,6 +337,7 @@ on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 	case HANDOVER_DRAIN:
 	case HANDOVER_LOG:
 	case HANDOVER_RELOADED:
+	case HANDOVER_HURRY:
 		return;
 	}
 }
@@ -412,6 +413,8 @@ drain_fronts(struct supervisor *s)
 	bool any = false;
 
 	s->stage = STAGE_FRONTS;
+	if (s->core.pid != 0)
+		handover_send(handover_fd(s->core.control), HANDOVER_HURRY, 0, -1);
 	/* Whoever comes now is refused by the kernel, and need not wait for nobody. */
 	sockets_close(s->sockets);
 	for (unsigned i = 0; i < s->front_count; i++) {

@@ -168,6 +168,29 @@ def route_taken_away(folder):
     wait_for("the end of the route", lambda: route_of(relay, "shop") is None)
 
 
+def nobody_waits_for_postmark_at_the_end(folder):
+    """A client whose 250 waits for Postmark gets it when the relay is stopped."""
+    sandbox = Sandbox(folder)
+    sandbox.faults({"path": "/email*", "delay_before_ms": 4000})
+    relay = with_routes(folder, sandbox, asked={"envelope-from": ["@shop.example"], "reply": "postmark"})
+    with Wire(relay.port) as wire:
+        wire.hello()
+        wire.ask(250, "MAIL FROM:<app@shop.example>")
+        wire.ask(250, "RCPT TO:<%s>" % READER)
+        wire.ask(354, "DATA")
+        end_mail(wire, "stopped")
+        time.sleep(0.5)
+        began = time.monotonic()
+        relay.signal(signal.SIGTERM)
+        text = wire.expect(250)
+        check("Postmark has not answered yet" in text, text)
+        check(time.monotonic() - began < 3, "it waited for Postmark")
+    check(relay.process.wait(60) == 0, relay.log())
+    running.remove(relay)
+    relay = relay.again(sandbox.port)
+    sandbox.await_subjects(["stopped"])
+
+
 def captured_on_a_route_that_is_gone(folder):
     """What has ended needs no route, until an operator wants it sent after all."""
     sandbox = Sandbox(folder)
@@ -384,5 +407,5 @@ def control_over_tcp(folder):
 need("pmrelayd", "pmrelay-sandbox")
 run([late_word_of_a_dead_front, core_dies_while_fronts_drain, supervisor_dies, secrets_stay_inside,
      route_taken_away, captured_on_a_route_that_is_gone,
-     control_socket_outlives_the_core, control_socket_in_the_way,
+     nobody_waits_for_postmark_at_the_end, control_socket_outlives_the_core, control_socket_in_the_way,
      control_socket_of_the_daemons_user, mail_flows_without_a_control_socket, control_over_tcp])
