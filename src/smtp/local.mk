@@ -39,3 +39,8 @@ check_PROGRAMS += tests/unit/smtp/listener_test
 TESTS += tests/unit/smtp/listener_test
 tests_unit_smtp_listener_test_SOURCES = tests/unit/smtp/listener_test.c
 tests_unit_smtp_listener_test_LDADD = $(SMTP_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/smtp/auth_test
+TESTS += tests/unit/smtp/auth_test
+tests_unit_smtp_auth_test_SOURCES = tests/unit/smtp/auth_test.c
+tests_unit_smtp_auth_test_LDADD = $(SMTP_TEST_LIBS)

@@ -463,7 +463,8 @@ smtp_session_drain(struct smtp_session *s)
 	if (s->dead || s->draining)
 		return;
 	s->draining = true;
-	if (s->mail != NULL || waits_for_owner(s) || s->state == STATE_CLOSING)
+	/* Whoever holds it settles it, too. */
+	if (s->held > 0 || s->mail != NULL || waits_for_owner(s) || s->state == STATE_CLOSING)
 		return;
 	session_settle(s);
 	session_close_later(s);
