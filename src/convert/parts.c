@@ -29,7 +29,7 @@
 #define MOST_ID_BYTES   1000
 
 /* So much of an attachment is kept in memory as it is written. */
-#define SPILL_BYTES ((ptrdiff_t)96 * 1024)
+#define SPILL_BYTES ((ptrdiff_t)64 * 1024)
 
 struct reading {
 	struct parts *parts;
@@ -831,17 +831,44 @@ encoded_line(const char *text, const char *end, size_t *len_r)
 	return next;
 }
 
+/* Encoded text that has been looked at: nearly always lines of one length. */
+struct encoded {
+	const char *text, *end;
+	const char *uneven; /* up to here all lines are as long as the first */
+	size_t line;        /* so long, without its end */
+	size_t step;        /* and with it */
+};
+
+/* Lines like the first, of which nothing but the digits has to be looked at. */
+static const char *
+even_lines(struct encoded *e)
+{
+	const char *text = encoded_line(e->text, e->end, &e->line), *line_end;
+
+	e->step = (size_t)(text - e->text);
+	line_end = e->text + e->line;
+	text = e->text;
+	while (e->line > 0 && e->step <= SPILL_BYTES && (size_t)(e->end - text) >= e->step &&
+	       memcmp(text + e->line, line_end, e->step - e->line) == 0 &&
+	       base64_is_digits(text, e->line))
+		text += e->step;
+	e->uneven = text;
+	return text;
+}
+
 /* No foreign characters, no wrong or early padding, nothing missing at the end. */
 static bool
-is_clean_base64(const char *text, size_t len)
+encoded_read(struct encoded *e, const char *text, size_t len)
 {
-	const char *end = text + len;
 	bool padded = false;
-	size_t total = 0;
+	size_t total;
 
-	while (text < end) {
+	*e = (struct encoded){ .text = text, .end = text + len };
+	text = even_lines(e);
+	total = e->step == 0 ? 0 : (size_t)(text - e->text) / e->step * e->line;
+	while (text < e->end) {
 		size_t line, data;
-		const char *next = encoded_line(text, end, &line);
+		const char *next = encoded_line(text, e->end, &line);
 
 		for (data = line; data > 0 && line - data < 2 && text[data - 1] == '=';)
 			data--;
@@ -857,17 +884,22 @@ is_clean_base64(const char *text, size_t len)
 /* Encoded text as it came, without its line ends: far cheaper than decoding it and encoding it
  * again. */
 static void
-add_clean_base64(struct buf *out, const char *text, size_t len)
+add_encoded(struct buf *out, const struct encoded *e)
 {
-	const char *end = text + len;
+	const char *text = e->text;
+	bool large = e->end - text >= SPILL_BYTES;
 
-	while (text < end) {
-		const char *stop = end - text > SPILL_BYTES ? text + SPILL_BYTES : end;
+	while (text < e->end) {
+		const char *stop = e->end - text > SPILL_BYTES ? text + SPILL_BYTES : e->end;
 		char *start = buf_reserve(out, SPILL_BYTES), *to = start;
 
 		if (start == NULL)
 			return; /* over, and the caller will see it */
-		while (text < stop) {
+		for (; text < e->uneven && (size_t)(stop - text) >= e->step; text += e->step) {
+			memcpy(to, text, e->line);
+			to += e->line;
+		}
+		while (text < stop && text >= e->uneven) {
 			size_t line;
 			const char *next = encoded_line(text, stop, &line);
 
@@ -876,7 +908,7 @@ add_clean_base64(struct buf *out, const char *text, size_t len)
 			text = next;
 		}
 		buf_grown(out, (size_t)(to - start));
-		if (len >= SPILL_BYTES)
+		if (large)
 			buf_spill(out);
 	}
 }
@@ -900,6 +932,7 @@ void
 attachment_add_base64(const struct attachment *attachment, struct buf *out)
 {
 	const struct mime_part *part = attachment->part;
+	struct encoded encoded;
 	struct buf decoded;
 
 	if (part->body_len == 0)
@@ -909,8 +942,8 @@ attachment_add_base64(const struct attachment *attachment, struct buf *out)
 		add_as_base64(out, part->body, part->body_len);
 		return;
 	case MIME_BASE64:
-		if (is_clean_base64(part->body, part->body_len)) {
-			add_clean_base64(out, part->body, part->body_len);
+		if (encoded_read(&encoded, part->body, part->body_len)) {
+			add_encoded(out, &encoded);
 			return;
 		}
 		break;

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/base64.h"
 #include "base/buf.h"
@@ -300,6 +301,91 @@ test_shapes(void **state)
 	}
 }
 
+/* A large attachment comes out byte for byte, however its lines are, also where it is written out
+ * piece by piece. */
+static void
+test_large_base64(void **state)
+{
+	static const struct {
+		size_t line; /* digits to a line */
+		const char *end;
+		size_t odd; /* in this line there is more */
+		const char *what;
+	} cases[] = {
+		{ 76, "\r\n", 0, "" },
+		{ 76, "\n", 0, "" },
+		{ 75, "\r\n", 0, "" },
+		{ 4, "\n", 0, "" },
+		{ 1, "\n", 0, "" },
+		{ 60, " \t\r\n", 0, "" },
+		{ 200000, "\r\n", 0, "" },
+		{ 1000000, "\r\n", 0, "" },
+		{ 76, "\r\n", 3000, "\r\n" },
+		{ 76, "\r\n", 1, "\r\n\r\n" },
+		{ 76, "\r\n", 3000, "!" },
+		{ 76, "\r\n", 3000, " " },
+	};
+	struct buf bytes, encoded;
+
+	(void)state;
+	buf_init(&bytes, SIZE_MAX / 4);
+	buf_init(&encoded, SIZE_MAX / 4);
+	for (unsigned i = 0; i < 300002; i++)
+		buf_addc(&bytes, (char)(i * 2654435761U >> 11));
+	base64_add(&encoded, bytes.data, bytes.len);
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t n = i / 2, line = 0, len;
+		struct mime_part part = { .encoding = MIME_BASE64 };
+		struct attachment attachment = { .part = &part };
+		struct buf body, out;
+		char *text;
+
+		buf_init(&body, SIZE_MAX / 4);
+		if (i % 2 == 0)
+			buf_init(&out, SIZE_MAX / 4);
+		else
+			buf_init_shared(&out, SIZE_MAX / 4, 100);
+		for (size_t at = 0; at < encoded.len; at += cases[n].line, line++) {
+			size_t left = encoded.len - at;
+
+			buf_add(
+			    &body, encoded.data + at, left < cases[n].line ? left : cases[n].line);
+			buf_adds(&body, line + 1 == cases[n].odd ? cases[n].what : "");
+			buf_adds(&body, cases[n].end);
+		}
+		part.body = body.data;
+		part.body_len = body.len;
+		buf_adds(&out, "before ");
+		attachment_add_base64(&attachment, &out);
+		buf_adds(&out, " after");
+		assert_int_equal(buf_total(&out), encoded.len + 13);
+		if (i % 2 == 0) {
+			text = buf_take(&out, &len);
+		} else {
+			int fd = buf_take_fd(&out, &len);
+
+			text = malloc(len);
+			assert_non_null(text);
+			assert_int_equal(pread(fd, text, len, 0), len);
+			close(fd);
+		}
+		assert_memory_equal(text, "before ", 7);
+		assert_memory_equal(text + 7, encoded.data, encoded.len);
+		assert_memory_equal(text + 7 + encoded.len, " after", 6);
+		free(text);
+
+		/* The same bytes, unencoded. */
+		buf_init_shared(&out, SIZE_MAX / 4, 100);
+		part = (struct mime_part){ .body = bytes.data, .body_len = bytes.len };
+		attachment_add_base64(&attachment, &out);
+		assert_int_equal(buf_total(&out), encoded.len);
+		buf_free(&out);
+		buf_free(&body);
+	}
+	buf_free(&bytes);
+	buf_free(&encoded);
+}
+
 static int
 setup(void **state)
 {
@@ -313,6 +399,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_large_base64),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
