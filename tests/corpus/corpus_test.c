@@ -227,14 +227,27 @@ attachment_settle(struct differences *d, json_t *attachment)
 	g_free(bytes);
 }
 
-static void
-verbatim_settle(json_t *item, const char *bytes, size_t len)
+/* Of a mail that goes as it is: who gets it, the lines of its header, and its body's hash. */
+static json_t *
+verbatim_settle(const struct item *item, const char *bytes, size_t len)
 {
-	char *hash = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, len);
+	const char *body = memmem(bytes, len, "\r\n\r\n", 4), *next;
+	json_t *recipients = json_array(), *header = json_array();
+	char *hash;
 
-	json_object_set_new(item, "smtp-bytes", json_integer((json_int_t)len));
-	json_object_set_new(item, "smtp-sha256", json_string(hash));
+	body = body == NULL ? bytes + len : body + 4;
+	for (const char *line = bytes; body - line > 2; line = next + 2) {
+		next = memmem(line, (size_t)(body - line), "\r\n", 2);
+		json_array_append_new(header, json_stringn(line, (size_t)(next - line)));
+	}
+	for (size_t i = 0; i < item->recipients.count; i++)
+		json_array_append_new(recipients, json_string(item->recipients.items[i]));
+	len -= (size_t)(body - bytes);
+	hash = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)body, len);
+	json_t *json = json_pack("{s:o,s:o,s:I,s:s}", "smtp-recipients", recipients, "smtp-header",
+	    header, "smtp-bytes", (json_int_t)len, "smtp-sha256", hash);
 	g_free(hash);
+	return json;
 }
 
 static json_t *
@@ -249,8 +262,7 @@ item_settle(struct differences *d, const struct mail *mail, const struct item *i
 	if (payload_read(&item->payload, &whole) != 0 || payload_read(&mail->shared, &whole) != 0)
 		give_up(d->name, "the payload cannot be read");
 	if (item->kind == ITEM_SMTP) {
-		json = json_object();
-		verbatim_settle(json, whole.data, whole.len);
+		json = verbatim_settle(item, whole.data, whole.len);
 		buf_free(&whole);
 		return json;
 	}

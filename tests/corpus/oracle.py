@@ -17,6 +17,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MAILS = os.path.join(os.environ.get("top_srcdir", os.path.join(HERE, "..", "..")),
@@ -193,9 +194,11 @@ class Reading:
         if blank(text):
             text = None
         if html is not None:
+            # RFC 2392: percent-encoded.
+            referred = {urllib.parse.unquote(identifier) for identifier in
+                        re.findall(r"(?i)cid:([^\"'<> )\t\r\n,]+)", html)}
             for one in self.attachments:
-                if one["id"] and "ContentID" not in one and re.search(
-                        "cid:" + re.escape(one["id"]) + r"(?=[\"'<> )\t\r\n,]|$)", html):
+                if one["id"] in referred and "ContentID" not in one:
                     one["ContentID"] = "cid:" + one["id"]
         for one in self.attachments:
             del one["id"]
@@ -341,7 +344,8 @@ def compare(mails):
             # What is not there is a known failure of corpus_test.
             if "malformed" in record or "oracle" in record or got is None or \
                     isinstance(record["expect"], str) or isinstance(got["expect"], str) or \
-                    any("smtp-bytes" in item for item in got["expect"]):
+                    any("smtp-bytes" in item or "TemplateModel" in item
+                        for item in got["expect"]):
                 left_out += 1
                 continue
             with open(os.path.join(mails, name + ".eml"), "rb") as file:

@@ -89,6 +89,16 @@ def item(name, number=1, sender=FROM, to=TO, cc=None, bcc=None, reply_to=None, s
     return out
 
 
+def verbatim(content, number=1, recipients=(ANN,), without=(), keep_id=True, controls=()):
+    """A mail that goes as it is; without: the lines of its header that do not."""
+    header, body = content.split(b"\r\n\r\n", 1)
+    lines = [line for line in header.decode().split("\r\n") if line not in without]
+    return {"smtp-recipients": list(recipients),
+            "smtp-header": [f"X-PM-Metadata-relay-id: {MAIL_ID}-{number}", *controls,
+                            *(["X-PM-KeepID: true"] if keep_id else []), *lines],
+            "smtp-bytes": len(body), "smtp-sha256": hashlib.sha256(body).hexdigest()}
+
+
 def add(name, writer, content, about, *, recipients=(ANN,), reverse_path="bounce@shop.example",
         items=None, refusal=None, ledger="date", undecodable=0, malformed=None, oracle=None,
         options=None, **expected):

@@ -1,7 +1,7 @@
 """More shapes: text that is marked up or flowed, transfer encodings as they come, rare multiparts,
 and what is cut off, doubled or malformed."""
-from corpus import attachment, crlf, GIF, noise, PDF, PNG
-from by_hand import add, b64, FOOTER
+from corpus import (add as add_mail, ANN, attachment, crlf, GIF, item, noise, PDF, PNG, verbatim)
+from by_hand import add, b64, FOOTER, head
 
 
 def mixed(name, about, *parts, boundary="m", params="", subtype="mixed", end=True, **expected):
@@ -323,6 +323,81 @@ add("policy-other", "The policy of another kind says nothing of this one.", SIGN
     options={"policy": {"encrypted": "reject", "tnef": "reject"}}, text="signed",
     attachments=[attachment("signature.asc", "application/pgp-signature", b"SIG")],
     ledger="date,signed")
+
+def as_it_is(name, about, rest, policy, recipients=(ANN,), without=(), controls=(),
+             **more):
+    content = crlf(head(name) + rest)
+    add_mail(name, "hand", content, about, options={"policy": {policy: "smtp"}}, ledger="",
+             recipients=recipients,
+             items=[verbatim(content, 1, recipients, without, controls=controls)], **more)
+
+
+as_it_is("policy-signed-smtp", "A signed mail that goes as it is: not a byte of the body changes.",
+         SIGNED, "signed")
+as_it_is("policy-calendar-smtp", "An invitation that stays an alternative.",
+         "Content-Type: multipart/alternative; boundary=a\n\n--a\n\nTea\n--a\nContent-Type: "
+         "text/calendar; method=REQUEST\n\nBEGIN:VCALENDAR\nEND:VCALENDAR\n--a--\n", "calendar")
+as_it_is("policy-encrypted-smtp", "Encrypted, with a blind copy: the Bcc field goes, the recipient "
+         "stays.", "Bcc: bo@reader.example\nContent-Type: application/pkcs7-mime; "
+         "smime-type=enveloped-data; name=smime.p7m\n" + CTE + "base64\n\n" + b64(P7) + "\n",
+         "encrypted",
+         recipients=("ann@reader.example", "bo@reader.example"),
+         without=("Bcc: bo@reader.example",))
+as_it_is("policy-tnef-smtp", "winmail.dat stays where it can be read.",
+         "Content-Type: application/ms-tnef; name=winmail.dat\n" + CTE + "base64\n\n" +
+         b64(P7) + "\n", "tnef")
+as_it_is("policy-messages-smtp", "A digest stays a digest; the mail's own tag goes with it.",
+         "X-PM-Tag: digest\nContent-Type: multipart/digest; boundary=d\n\n--d\n\n"
+         "Subject: one\n\n1\n--d--\n", "messages",
+         without=("X-PM-Tag: digest",), controls=("X-PM-Tag: digest",))
+
+# --- templates, SPEC 5 --------------------------------------------------------------------
+
+
+def template(name, about, fields, wanted, rest="\nnever shown\n", **more):
+    """wanted: TemplateAlias and the like, in the place of subject and bodies."""
+    if isinstance(wanted, dict):
+        one = item(f"template-{name}", subject="")
+        one.update(wanted)
+        more.update(items=[one], ledger=more.get("ledger", "date,template"))
+    else:
+        more["refusal"] = wanted
+    add(f"template-{name}", about, fields + rest, **more)
+
+
+template("alias", "A template by its alias, the model folded.",
+         'X-PM-Template-Alias: welcome\nX-PM-Template-Model: {"name": "Ann",\n "lines":\n'
+         '\t[{"sku": "1", "price": 9.5}, {"sku": "2", "price": 12}]}\n',
+         {"TemplateAlias": "welcome",
+          "TemplateModel": {"name": "Ann", "lines": [{"sku": "1", "price": 9.5},
+                                                     {"sku": "2", "price": 12}]}})
+template("id", "A template by its number, the model numbered.",
+         'X-PM-Template-Id: 4711\nX-PM-Template-Model-1: {"a": "b\nX-PM-Template-Model-2: c", '
+         '"d":\nX-PM-Template-Model-3: [1, 2, {"e": true}]}\n',
+         {"TemplateId": 4711, "TemplateModel": {"a": "bc", "d": [1, 2, {"e": True}]}})
+template("encoded", "A model in encoded words.",
+         "X-PM-Template-Alias: welcome\nX-PM-Template-Model: =?utf-8?Q?=7B=22name=22=3A_=22?=\n"
+         " =?utf-8?B?SsO8cmdlbiJ9?=\n",
+         {"TemplateAlias": "welcome", "TemplateModel": {"name": "J\u00fcrgen"}})
+template("part", "The model as a part, which is no attachment then; another file is.",
+         "X-PM-Template-Alias: welcome\n",
+         {"TemplateAlias": "welcome", "TemplateModel": {"name": "J\u00fcrgen"},
+          "Attachments": [attachment("a.pdf", "application/pdf", PDF)]},
+         "Content-Type: multipart/mixed; boundary=m\n\n--m\n\nfor people\n--m\n"
+         "Content-Type: application/json; name=template-model.json\nContent-Disposition: "
+         'attachment; filename=template-model.json\n\n{"name": "J\u00fcrgen"}\n--m\n'
+         f"Content-Type: application/pdf; name=a.pdf\n{CTE}base64\n\n{b64(PDF)}\n--m--\n")
+template("no-model", "No model: an empty one.", "X-PM-Template-Alias: welcome\n",
+         {"TemplateAlias": "welcome", "TemplateModel": {}})
+template("inline-css", "X-PM-Inline-Css: false.",
+         "X-PM-Template-Alias: welcome\nX-PM-Inline-Css: false\nX-PM-Tag: t\n",
+         {"TemplateAlias": "welcome", "TemplateModel": {}, "InlineCss": False, "Tag": "t"})
+template("bad-json", "A model that is no JSON is refused, and the reply says where.",
+         'X-PM-Template-Alias: welcome\nX-PM-Template-Model: {"name": }\n', "554 5.6.0")
+template("no-object", "A model must be an object.",
+         "X-PM-Template-Alias: welcome\nX-PM-Template-Model: [1]\n", "554 5.6.0")
+template("model-alone", "A model without a template.", 'X-PM-Template-Model: {"a": 1}\n',
+         "554 5.6.0")
 
 # --- what is broken --------------------------------------------------------------------
 
