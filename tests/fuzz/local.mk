@@ -13,6 +13,7 @@ include tests/fuzz/smtp_data.mk
 include tests/fuzz/smtp_reply.mk
 include tests/fuzz/address.mk
 include tests/fuzz/convert.mk
+include tests/fuzz/explain.mk
 include tests/fuzz/frame.mk
 include tests/fuzz/answer.mk
 include tests/fuzz/config.mk
