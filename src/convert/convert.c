@@ -198,14 +198,17 @@ static int
 way_decide(struct conversion *c)
 {
 	const struct convert_options *options = c->options;
+	struct template_input template = { .rule = options->template,
+		.mail_may_say = (options->controls & 1U << CONTROL_TEMPLATE) != 0,
+		.mime = c->mime,
+		.headers = &c->headers };
 	int result;
 
 	if (policy_decide(options, &c->ledger, &c->verbatim, &c->verbatim_for, c->refusal) != 0)
 		return -1;
-	result =
-	    template_read(&c->template, &c->has_template, c->verbatim ? NULL : options->template,
-		(options->controls & 1U << CONTROL_TEMPLATE) != 0, c->mime, &c->headers, &c->parts,
-		&c->ledger, c->refusal);
+	template.mail_must_say = c->verbatim;
+	result = template_read(
+	    &c->template, &c->has_template, &template, &c->parts, &c->ledger, c->refusal);
 	if (c->template.gave_up != NULL)
 		log_warning("template-pattern", log_str("mail", c->input->mail_id),
 		    log_str("route", options->route), log_str("pattern", c->template.gave_up),

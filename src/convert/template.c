@@ -433,67 +433,77 @@ model_read(
 	return 0;
 }
 
-/* --- both ----------------------------------------------------------------- */
+/* --- the mail or its route ------------------------------------------------ */
+
+/* Alias or id from the mail. */
+static int
+own_template(struct template *template, struct word *word, struct parts *parts,
+    struct ledger *ledger, struct refusal *refusal_r)
+{
+	/* Postmark takes the id where both are given. */
+	if (word->id != NULL && word->alias != NULL)
+		ledger_note(ledger, LEDGER_CONTROLS);
+	template->id = word->id;
+	word->id = NULL;
+	if (template->id == NULL) {
+		template->alias = word->alias;
+		word->alias = NULL;
+	}
+	return model_read(template, word, parts, refusal_r);
+}
 
 static int
-template_settle(struct template *template, bool *has_r, const struct template_rule *rule,
-    struct word *word, const struct template_facts *facts, struct parts *parts,
-    struct refusal *refusal_r)
+routes_template(struct template *template, bool *has_r, const struct template_input *input,
+    struct word *word, struct parts *parts, struct ledger *ledger, struct refusal *refusal_r)
 {
-	bool has_model = word->piece_count > 0 || word->part != SIZE_MAX;
-	int inline_css = word->inline_css;
+	const struct template_facts facts = {
+		.mime = input->mime, .headers = input->headers, .parts = parts, .ledger = ledger
+	};
 
-	if (word->id != NULL || word->alias != NULL) {
-		/* Postmark takes the id where both are given. */
-		if (word->id != NULL && word->alias != NULL)
-			ledger_note(facts->ledger, LEDGER_CONTROLS);
-		template->id = word->id;
-		word->id = NULL;
-		if (template->id == NULL) {
-			template->alias = word->alias;
-			word->alias = NULL;
-		}
-		template->inline_css = inline_css;
+	if (word->piece_count > 0 || word->part != SIZE_MAX) {
+		template_rule_name(input->rule, template);
 		*has_r = true;
 		return model_read(template, word, parts, refusal_r);
 	}
-	if (rule == NULL) {
-		if (word->piece_count == 0)
-			return 0;
+	if (input->mail_must_say)
+		return 0;
+	return template_rule_apply(input->rule, &facts, template, has_r, refusal_r);
+}
+
+static int
+template_settle(struct template *template, bool *has_r, const struct template_input *input,
+    struct word *word, struct parts *parts, struct ledger *ledger, struct refusal *refusal_r)
+{
+	int result = 0;
+
+	if (word->id != NULL || word->alias != NULL) {
+		*has_r = true;
+		result = own_template(template, word, parts, ledger, refusal_r);
+	} else if (input->rule != NULL) {
+		result = routes_template(template, has_r, input, word, parts, ledger, refusal_r);
+	} else if (word->piece_count > 0) {
 		refusal_set(refusal_r, 554, "5.6.0",
 		    "X-PM-Template-Model needs an X-PM-Template-Alias or X-PM-Template-Id");
-		return -1;
+		result = -1;
 	}
-	if (has_model) {
-		template_rule_name(rule, template);
-		*has_r = true;
-		if (model_read(template, word, parts, refusal_r) != 0)
-			return -1;
-	} else if (template_rule_apply(rule, facts, template, has_r, refusal_r) != 0) {
-		return -1;
-	}
-	if (*has_r && inline_css >= 0)
-		template->inline_css = inline_css;
-	return 0;
+	if (*has_r && word->inline_css >= 0)
+		template->inline_css = word->inline_css;
+	return result;
 }
 
 int
-template_read(struct template *template, bool *has_r, const struct template_rule *rule,
-    bool mail_may_say, const struct mime *mime, const struct headers *headers, struct parts *parts,
-    struct ledger *ledger, struct refusal *refusal_r)
+template_read(struct template *template, bool *has_r, const struct template_input *input,
+    struct parts *parts, struct ledger *ledger, struct refusal *refusal_r)
 {
-	const struct template_facts facts = {
-		.mime = mime, .headers = headers, .parts = parts, .ledger = ledger
-	};
 	struct word word = { .inline_css = -1, .part = SIZE_MAX };
 	int result = 0;
 
 	*template = (struct template){ .inline_css = -1 };
 	*has_r = false;
-	if (mail_may_say)
-		result = word_read(&word, mime, parts, refusal_r);
+	if (input->mail_may_say)
+		result = word_read(&word, input->mime, parts, refusal_r);
 	if (result == 0)
-		result = template_settle(template, has_r, rule, &word, &facts, parts, refusal_r);
+		result = template_settle(template, has_r, input, &word, parts, ledger, refusal_r);
 	word_free(&word);
 	if (result == 0 && *has_r)
 		ledger_note(ledger, LEDGER_TEMPLATE);

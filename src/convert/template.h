@@ -59,14 +59,21 @@ struct template
 	const char *gave_up;
 };
 
+struct template_input {
+	const struct template_rule *rule; /* the route's; NULL: none */
+	bool mail_may_say;                /* CONTROL_TEMPLATE */
+	bool mail_must_say; /* the rule alone is no reason: the route wants the mail as it is */
+	const struct mime *mime;
+	const struct headers *headers;
+};
+
 /*
  * has_r: it goes with one.  Then a part that was the model is taken out of parts.  0, or -1 and
  * *refusal_r (554 5.6.0, 552 5.3.4: what is wrong, and where).  template_free() is due whatever
- * comes back. rule may be NULL.
+ * comes back.
  */
-int template_read(struct template *, bool *has_r, const struct template_rule *rule,
-    bool mail_may_say, const struct mime *, const struct headers *, struct parts *, struct ledger *,
-    struct refusal *refusal_r) __attribute__((warn_unused_result));
+int template_read(struct template *, bool *has_r, const struct template_input *, struct parts *,
+    struct ledger *, struct refusal *refusal_r) __attribute__((warn_unused_result));
 void template_free(struct template *);
 
 #endif

@@ -452,6 +452,11 @@ test_rule_by_id(void **state)
 	assert_false(facts.verbatim);
 	mail_free(&mail);
 	convert_facts_free(&facts);
+	mail = lab_mail("model", &run, "X-PM-Template-Model: {}\n" BACKUP);
+	assert_int_equal(mail->items[0].kind, ITEM_TEMPLATE);
+	assert_string_equal(facts.template, "77");
+	mail_free(&mail);
+	convert_facts_free(&facts);
 	template_rule_free(&rule);
 	template_rule_free(&rule);
 }
