@@ -33,6 +33,7 @@
 #include "programs/core.h"
 #include "programs/desk.h"
 #include "programs/handover.h"
+#include "programs/routes.h"
 
 #define MOST_FRONTS    256
 #define FIRST_PURGE_MS (60 * 1000) /* not in the way of a start */
@@ -80,40 +81,6 @@ struct core {
 	bool draining;
 	int status;
 };
-
-/* --- routes ------------------------------------------------------------------------------- */
-
-/*
- * What the configuration makes of the dispatcher: each connection with a server token is a route of
- * its name, "default" is one in any case, and so is each route of mails.  Lent by the config.
- */
-static struct dispatch_route *
-routes_of(const struct config *config, const struct secret *test_token, size_t *count_r)
-{
-	struct dispatch_route *routes =
-	    mem_array(1 + config->connection_count + config->route_count, sizeof(*routes));
-	const struct connection *connection;
-
-	*count_r = 0;
-	for (size_t i = 0; (connection = config_connection_at(config, i)) != NULL; i++)
-		if (i == 0 || connection->server_token != NULL)
-			routes[(*count_r)++] = (struct dispatch_route){ .name = connection->name,
-				.token = connection->server_token,
-				.message_stream = connection->message_stream };
-	for (size_t i = 0; i < config->route_count; i++) {
-		const struct route *route = &config->routes[i];
-		bool has_stream = route->message_stream != NULL && route->message_stream[0] != '\0';
-
-		connection = config_connection(config, route->connection);
-		if (connection == NULL) /* the checks of the configuration see to it */
-			connection = &config->postmark;
-		routes[(*count_r)++] = (struct dispatch_route){ .name = route->name,
-			.token = route->sandbox ? test_token : connection->server_token,
-			.message_stream =
-			    has_stream ? route->message_stream : connection->message_stream };
-	}
-	return routes;
-}
 
 /* --- commits ------------------------------------------------------------------------------ */
 
@@ -200,30 +167,14 @@ route_stands(void *ctx, const char *name)
 	return false;
 }
 
-/* What a mail may name.  What comes with new settings that wait for the dispatcher is known, too:
- * the front may have them already. */
-static bool
-has_route(const struct config *config, const char *name)
-{
-	size_t count;
-	struct dispatch_route *routes;
-	bool has = false;
-
-	if (config == NULL)
-		return false;
-	routes = routes_of(config, NULL, &count);
-	for (size_t i = 0; i < count && !has; i++)
-		has = strcmp(routes[i].name, name) == 0;
-	free(routes);
-	return has;
-}
-
+/* What comes with new settings that wait for the dispatcher is known, too: the front may have them
+ * already. */
 static const char *
 mails_wrong(const struct core *core, const struct mail *mail)
 {
 	for (; mail != NULL; mail = mail->next)
-		if (!has_route(core->config, mail->route) &&
-		    !has_route(core->next_config, mail->route))
+		if (!routes_have(core->config, mail->route) &&
+		    !routes_have(core->next_config, mail->route))
 			return "no such route";
 	return NULL;
 }
@@ -419,17 +370,6 @@ on_strays(void *ctx, enum store_result result, const struct store_stray *strays,
 	dispatch_with(core, strays, stray_count);
 }
 
-static void
-known_routes(const struct config *config, struct strlist *names_r)
-{
-	size_t count;
-	struct dispatch_route *routes = routes_of(config, NULL, &count);
-
-	for (size_t i = 0; i < count; i++)
-		strlist_add(names_r, routes[i].name);
-	free(routes);
-}
-
 /* The dispatcher begins when it is known for which routes there is work that are in no
  * configuration. */
 static int
@@ -446,7 +386,7 @@ start_dispatching(struct core *core)
 		.smtp_starttls = c->postmark_smtp_starttls };
 	char why[256] = "";
 
-	known_routes(c, &known);
+	routes_names(c, &known);
 	client.most_connections =
 	    (unsigned)known.count * (c->postmark_requests + DISPATCH_SEARCHES);
 	core->client = postmark_client_new(&client, why, sizeof(why));
@@ -618,7 +558,7 @@ desk_released(void *ctx)
 	if (core->checks_strays || core->dispatch == NULL || core->next_config != NULL)
 		return;
 	core->checks_strays = true;
-	known_routes(core->config, &known);
+	routes_names(core->config, &known);
 	store_strays(core->store, &known, on_strays_checked, core);
 	strlist_free(&known);
 }

@@ -9,7 +9,8 @@ pmrelayd_SOURCES = \
 	src/programs/core.c src/programs/core.h \
 	src/programs/desk.c src/programs/desk.h \
 	src/programs/handover.c src/programs/handover.h \
-	src/programs/replies.c src/programs/replies.h
+	src/programs/replies.c src/programs/replies.h \
+	src/programs/routes.c src/programs/routes.h
 pmrelayd_LDADD = libcontrol.a libconsole.a libintake.a libdispatch.a libsmtp.a librouting.a \
 	libconvert.a libchannel.a libstore.a libpostmark.a libmail.a libconfig.a liboperations.a \
 	libbase.a \
@@ -50,3 +51,10 @@ tests_unit_programs_commits_test_SOURCES = tests/unit/programs/commits_test.c \
 	src/programs/commits.c src/programs/commits.h \
 	src/programs/replies.c src/programs/replies.h $(store_test_spool)
 tests_unit_programs_commits_test_LDADD = $(store_test_libs)
+
+check_PROGRAMS += tests/unit/programs/routes_test
+TESTS += tests/unit/programs/routes_test
+tests_unit_programs_routes_test_SOURCES = tests/unit/programs/routes_test.c \
+	src/programs/routes.c src/programs/routes.h
+tests_unit_programs_routes_test_LDADD = libconfig.a libbase.a \
+	$(CMOCKA_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
