@@ -16,7 +16,8 @@ static const struct {
 	    "Addresses of To and Cc that are not in the envelope are not shown." },
 	[LEDGER_HEADERS] = { "headers",
 	    "Header fields that Postmark does not take are not passed on." },
-	[LEDGER_CONTROLS] = { "x-pm", "X-PM fields that are unknown or of no use are left out." },
+	[LEDGER_CONTROLS] = { "x-pm", "X-PM fields that are unknown, empty, repeated or not heeded "
+				      "by the route are left out." },
 	[LEDGER_SIGNED] = { "signed",
 	    "The signature goes along as an attachment and proves nothing any more." },
 	[LEDGER_ENCRYPTED] = { "encrypted", "Encrypted content goes as attachments." },

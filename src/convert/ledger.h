@@ -16,7 +16,7 @@ enum ledger_entry {
 	LEDGER_FROM_NAME,      /* the display name was cut to the limit */
 	LEDGER_SHOWN,          /* addresses of To and Cc that are not in the envelope */
 	LEDGER_HEADERS,        /* header fields that cannot be passed on */
-	LEDGER_CONTROLS,       /* X-PM-* fields nobody knows */
+	LEDGER_CONTROLS,       /* X-PM-* fields nobody knows, or that the route does not heed */
 	LEDGER_SIGNED,         /* multipart/signed: the signature goes along but proves nothing */
 	LEDGER_ENCRYPTED,      /* encrypted content as attachments */
 	LEDGER_CALENDAR,       /* text/calendar as an attachment */
