@@ -430,8 +430,9 @@ end_of(const struct smtp_job *job)
 
 	if (talk->code != 0 && talk->replied == SMTP_CONTENT)
 		return POSTMARK_ANSWERED;
-	/* A refusal ends it, unless something was said after that: HELO after EHLO. */
-	if (talk->code >= 400 && talk->replied == talk->stage)
+	/* A refusal ends it, unless something was said after that: HELO after EHLO, or the next
+	 * recipient, who is not refused because the one before was. */
+	if (talk->code >= 400 && talk->replied == talk->stage && !talk->waits && !talk->in_reply)
 		return POSTMARK_ANSWERED;
 	return job->pieces.handed_out > 0 && job->pieces.handed_out == job->pieces.bytes
 		   ? POSTMARK_LOST

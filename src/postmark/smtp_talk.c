@@ -77,6 +77,7 @@ smtp_talk_said(struct smtp_talk *talk, const char *line, size_t len)
 			continue;
 		talk->stage = verbs[i].stage;
 		talk->in_reply = false;
+		talk->waits = true;
 		talk->recipients += talk->stage == SMTP_RCPT;
 		return;
 	}
@@ -152,7 +153,7 @@ static void
 reply_ended(struct smtp_talk *talk)
 {
 	talk->replied = talk->stage;
-	talk->in_reply = false;
+	talk->in_reply = talk->waits = false;
 	if (talk->stage == SMTP_RCPT && talk->code >= 400)
 		refused_add(talk);
 	if (talk->stage == SMTP_DATA && talk->code == 354)
@@ -167,7 +168,7 @@ smtp_talk_heard(struct smtp_talk *talk, const char *line, size_t len)
 
 	while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
 		len--;
-	if (talk->ended || digits(line, len, 0, 4) != 3)
+	if (talk->ended || talk->replied == SMTP_CONTENT || digits(line, len, 0, 4) != 3)
 		return;
 	if (len > 3 && line[3] != ' ' && line[3] != '-')
 		return;

@@ -35,7 +35,9 @@ struct smtp_talk {
 	enum smtp_stage stage; /* of the reply that is expected */
 	size_t recipients;     /* named so far */
 	bool in_reply;         /* a line came that others follow */
-	bool ended;            /* QUIT was said: what comes is no matter */
+	bool waits;            /* what we said last has no whole reply yet */
+	bool ended;            /* QUIT was said: what comes is no matter, nor is it after the
+				* reply to the content */
 
 	/* The last whole reply: */
 	enum smtp_stage replied;           /* what it is to */

@@ -70,6 +70,11 @@ replies_find_their_stage(void **state)
 		{ "what comes after QUIT is no matter",
 		    BEGUN "> RCPT TO:<a@y>\n< 550 no\n> QUIT\n< 221 bye", SMTP_RCPT, SMTP_RCPT, 550,
 		    "", "550 no", 1 },
+		{ "what comes after the reply to the content is no matter",
+		    BEGUN
+		    "> RCPT TO:<a@y>\n< 250 ok\n> DATA\n< 354 go\n< 250 2.0.0 ok\n< 421-4.4.2 "
+		    "bye",
+		    SMTP_CONTENT, SMTP_CONTENT, 250, "2.0.0", "250 2.0.0 ok", 0 },
 		{ "DATA refused",
 		    BEGUN "> RCPT TO:<a@y>\n< 250 ok\n> DATA\n< 554 5.5.1 none\n< 250 ok",
 		    SMTP_DATA, SMTP_DATA, 250, "", "250 ok", 0 },

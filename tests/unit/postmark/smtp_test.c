@@ -437,6 +437,36 @@ one_recipient_is_refused(void **state)
 	assert_int_equal(b->contents, 2);
 }
 
+/* One was refused, and of the other nothing is known: it is not refused along with the first. */
+static void
+a_lost_recipient_is_not_refused(void **state)
+{
+	struct bench *b = *state;
+	static const struct {
+		const char *reason;
+		struct smtp_does one, two;
+	} cases[] = {
+		{ "no reply", { .reply = "550 5.1.1 nobody" }, { .closes = true } },
+		{ "half a reply", { .reply = NULL }, { .reply = "550-5.1.1 no", .leaves = true } },
+		{ "half a second one", { .reply = "550 5.1.1 nobody" },
+		    { .reply = "550-5.1.1 no", .leaves = true } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		start(b, NULL, NULL, 1);
+		b->rules[b->rule_count++] =
+		    (struct rule){ .verb = "RCPT", .part = "one@", .does = cases[i].one };
+		b->rules[b->rule_count++] =
+		    (struct rule){ .verb = "RCPT", .part = "two@", .does = cases[i].two };
+		mail(b);
+		if (b->end != POSTMARK_NOT_SENT)
+			fail_msg("%s: end %d, stage %s, %s", cases[i].reason, b->end,
+			    smtp_stage_name(b->stage), b->text);
+		assert_int_equal(b->contents, 0);
+		end(b);
+	}
+}
+
 static void
 replies_tell_where_it_ended(void **state)
 {
@@ -746,6 +776,7 @@ main(void)
 		TEST(connections_are_kept),
 		TEST(an_old_connection_is_replaced),
 		TEST(one_recipient_is_refused),
+		TEST(a_lost_recipient_is_not_refused),
 		TEST(replies_tell_where_it_ended),
 		TEST(no_way_to_log_in),
 		TEST(silence_ends_with_the_timeout),
