@@ -32,7 +32,10 @@ explain_warn(struct explanation *e, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	strlist_add(&e->warnings, text_safe(safe, sizeof(safe), text, strlen(text)));
+	text_safe(safe, sizeof(safe), text, strlen(text));
+	/* Two groups of one route may have the same to say. */
+	if (!strlist_has(&e->warnings, safe))
+		strlist_add(&e->warnings, safe);
 }
 
 /* ---- the content ------------------------------------------------------------------------- */
@@ -167,7 +170,7 @@ envelope_take(struct explanation *e)
 }
 
 static const char *
-given(const char *text)
+or_empty(const char *text)
 {
 	return text != NULL ? text : "";
 }
@@ -254,10 +257,10 @@ explanation_init(
 		.input = input,
 		.bytes = "",
 		.len = input->content_len,
-		.origin = { .listener = given(input->listener),
-		    .client = given(input->client),
+		.origin = { .listener = or_empty(input->listener),
+		    .client = or_empty(input->client),
 		    .helo = "",
-		    .user = given(input->user) } };
+		    .user = or_empty(input->user) } };
 	buf_init(&e->items, SIZE_MAX / 4);
 }
 

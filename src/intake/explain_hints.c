@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -16,8 +17,11 @@
 #include "intake/explain_inside.h"
 #include "intake/rules.h"
 
-#define MOST_NAMED 3 /* of addresses or images in one sentence */
-#define MOST_CIDS  1000
+/* A header and an HTML can be of any size, and nobody is to wait for what is said about them. */
+#define MOST_NAMED     3    /* of addresses or images in one sentence */
+#define MOST_STRANGERS 1000 /* addresses that are not in the envelope: more are not counted */
+#define MOST_CIDS      100  /* beyond these two nothing is said of images */
+#define MOST_URLS      10000
 
 /* "a, b, c and 4 more" */
 static char *
@@ -35,24 +39,38 @@ some_of(const struct strlist *list)
 
 /* ---- the header -------------------------------------------------------------------------- */
 
-static bool
-is_recipient(const struct explanation *e, const char *address)
+static int
+compare_addresses(const void *a, const void *b)
 {
-	const struct strlist *recipients = &e->envelope.recipients;
-
-	for (size_t i = 0; i < recipients->count; i++)
-		if (text_same(recipients->items[i], address))
-			return true;
-	return false;
+	return strcasecmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Of a mail that goes as it is, they stay. */
+/* Those of a list that are not among the recipients, which are sorted. */
 static void
-hint_shown(struct explanation *e, bool converted)
+strangers_of(
+    struct strlist *strangers, const struct mailbox_list *list, char *const *sorted, size_t count)
 {
+	for (size_t i = 0; i < list->count && strangers->count < MOST_STRANGERS; i++) {
+		char *address = list->boxes[i].address;
+
+		if (bsearch(&address, sorted, count, sizeof(sorted[0]), compare_addresses) ==
+			NULL &&
+		    !strlist_has(strangers, address))
+			strlist_add(strangers, address);
+	}
+}
+
+static void
+hint_shown(struct explanation *e)
+{
+	const struct strlist *recipients = &e->envelope.recipients;
+	char **sorted = mem_array(recipients->count + 1, sizeof(sorted[0]));
 	struct strlist strangers = { 0 };
 	char *named;
 
+	for (size_t i = 0; i < recipients->count; i++)
+		sorted[i] = recipients->items[i];
+	qsort(sorted, recipients->count, sizeof(sorted[0]), compare_addresses);
 	for (size_t i = 0; i < e->plan.mime.field_count; i++) {
 		const struct mime_field *field = &e->plan.mime.fields[i];
 		struct mailbox_list list;
@@ -60,21 +78,19 @@ hint_shown(struct explanation *e, bool converted)
 		if (!mime_field_is(field, "To") && !mime_field_is(field, "Cc"))
 			continue;
 		mailbox_list_parse(&list, field->value, field->value_len);
-		for (size_t k = 0; k < list.count; k++)
-			if (!is_recipient(e, list.boxes[k].address) &&
-			    !strlist_has(&strangers, list.boxes[k].address))
-				strlist_add(&strangers, list.boxes[k].address);
+		strangers_of(&strangers, &list, sorted, recipients->count);
 		mailbox_list_free(&list);
 	}
-	if (converted && strangers.count > 0) {
+	if (strangers.count > 0) {
 		named = some_of(&strangers);
 		explain_warn(e,
-		    "To and Cc have %zu addresses that are not in the envelope, and no message "
+		    "To and Cc have %s%zu addresses that are not in the envelope, and no message "
 		    "shows them: %s.",
-		    strangers.count, named);
+		    strangers.count == MOST_STRANGERS ? "at least " : "", strangers.count, named);
 		free(named);
 	}
 	strlist_free(&strangers);
+	free(sorted);
 }
 
 /* The address that the route's word is about: the author's, before a rewrite. */
@@ -137,18 +153,20 @@ cid_add(struct strlist *cids, const char *url, size_t len)
 			id[out++] = url[i];
 		}
 	}
-	if (out > 0 && cids->count < MOST_CIDS && !strlist_has(cids, id))
+	if (out > 0 && !strlist_has(cids, id))
 		strlist_take(cids, id);
 	else
 		free(id);
 }
 
+/* Adds to *urls how many there were; stops where there are too many. */
 static void
-cids_of_html(struct strlist *cids, const char *html)
+cids_of_html(struct strlist *cids, size_t *urls, const char *html)
 {
 	const char *at = html;
 
-	while ((at = text_find_same(at, "cid:")) != NULL) {
+	while (cids->count < MOST_CIDS && *urls < MOST_URLS &&
+	       (at = text_find_same(at, "cid:")) != NULL) {
 		/* In the middle of a word it is no URL. */
 		bool begins = at == html || strchr("\"'=(<> \t\n", at[-1]) != NULL;
 		size_t len;
@@ -158,6 +176,7 @@ cids_of_html(struct strlist *cids, const char *html)
 		if (begins)
 			cid_add(cids, at, len);
 		at += len;
+		++*urls;
 	}
 }
 
@@ -167,6 +186,7 @@ hint_images(struct explanation *e)
 	const struct mime *mime = &e->plan.mime;
 	struct strlist asked = { 0 }, there = { 0 }, missing = { 0 }, idle = { 0 };
 	bool has_html = false;
+	size_t urls = 0;
 	char *named;
 
 	for (size_t i = 0; i < mime->part_count; i++) {
@@ -178,13 +198,15 @@ hint_images(struct explanation *e)
 
 			buf_init(&html, SIZE_MAX / 4);
 			mime_part_text(part, &html);
-			cids_of_html(&asked, html.data != NULL ? html.data : "");
+			cids_of_html(&asked, &urls, html.data != NULL ? html.data : "");
 			buf_free(&html);
 			has_html = true;
 		} else if (part->kind == MIME_LEAF && part->content_id != NULL) {
 			strlist_add(&there, part->content_id);
 		}
 	}
+	if (asked.count == MOST_CIDS || urls == MOST_URLS)
+		goto free_lists;
 	for (size_t i = 0; i < asked.count; i++)
 		if (!strlist_has(&there, asked.items[i]))
 			strlist_add(&missing, asked.items[i]);
@@ -207,6 +229,8 @@ hint_images(struct explanation *e)
 		    e, "The HTML wants %zu images that no part has: cid:%s.", missing.count, named);
 		free(named);
 	}
+
+free_lists:
 	strlist_free(&asked);
 	strlist_free(&there);
 	strlist_free(&missing);
@@ -288,7 +312,9 @@ explain_hints(struct explanation *e)
 		    e->items_left_out);
 	if (e->groups == NULL)
 		return;
-	hint_shown(e, converted);
+	/* Of a mail that goes as it is, they stay. */
+	if (converted)
+		hint_shown(e);
 	if (no_id)
 		explain_warn(e, "There is no Message-ID: Postmark makes one of its own.");
 	if (undecodable > 0)

@@ -178,43 +178,68 @@ add_field_name(struct buf *out, const char *field)
 	free(name);
 }
 
-/*
- * What was put in front and what was taken out, by comparing both headers from their ends on: the
- * answer does not depend on how the conversion came to it.
- */
-static void
-add_verbatim(
-    struct buf *out, const struct explanation *e, const struct mail *mail, const struct item *item)
-{
-	struct strlist sent = { 0 }, own = { 0 }, gone = { 0 };
-	size_t most = e->plan.mime.header_len + MOST_FRONT_BYTES, front, left;
-	struct buf start, head;
+/* What the conversion made of the header of a mail that goes as it is. */
+struct changes {
+	size_t front;        /* fields before the mail's own, in each item */
+	struct strlist gone; /* the mail's own that are not in it, the last first */
+};
 
-	buf_init(&start, SIZE_MAX / 4);
-	buf_init(&head, SIZE_MAX / 4);
-	add_start(&start, &item->payload, most);
-	add_start(&start, &mail->shared, most - (start.len < most ? start.len : most));
+static void
+item_start(struct buf *out, const struct mail *mail, const struct item *item, size_t most)
+{
+	buf_init(out, SIZE_MAX / 4);
+	add_start(out, &item->payload, most);
+	if (out->len < most)
+		add_start(out, &mail->shared, most - out->len);
+}
+
+/* By comparing both headers from their ends on: this does not depend on how the conversion came
+ * to it. */
+static void
+changes_find(struct changes *changes, const struct explanation *e, const struct mail *mail)
+{
+	struct strlist sent = { 0 }, own = { 0 };
+	size_t left;
+	struct buf start;
+
+	*changes = (struct changes){ 0 };
+	item_start(&start, mail, &mail->items[0], e->plan.mime.header_len + MOST_FRONT_BYTES);
 	fields_split(&sent, start.data != NULL ? start.data : "", start.len);
 	fields_split(&own, e->plan.mime.header, e->plan.mime.header_len);
-	front = sent.count;
+	changes->front = sent.count;
 	left = own.count;
 	while (left-- > 0) {
-		if (front > 0 && strcmp(sent.items[front - 1], own.items[left]) == 0)
-			front--;
+		size_t *front = &changes->front;
+
+		if (*front > 0 && strcmp(sent.items[*front - 1], own.items[left]) == 0)
+			--*front;
 		else
-			strlist_add(&gone, own.items[left]);
+			strlist_add(&changes->gone, own.items[left]);
 	}
-	for (size_t i = 0; i < front; i++)
+	strlist_free(&sent);
+	strlist_free(&own);
+	buf_free(&start);
+}
+
+static void
+add_changes(struct buf *out, const struct changes *changes, const struct mail *mail,
+    const struct item *item)
+{
+	struct strlist sent = { 0 };
+	struct buf start, head;
+
+	item_start(&start, mail, item, MOST_FRONT_BYTES);
+	buf_init(&head, SIZE_MAX / 4);
+	fields_split(&sent, start.data != NULL ? start.data : "", start.len);
+	for (size_t i = 0; i < changes->front && i < sent.count; i++)
 		buf_addf(&head, "%s\r\n", sent.items[i]);
 	add_member(out, "head", head.data != NULL ? head.data : "");
 	json_add_name(out, "removed");
 	buf_addc(out, '[');
-	for (size_t i = gone.count; i-- > 0;)
-		add_field_name(out, gone.items[i]);
+	for (size_t i = changes->gone.count; i-- > 0;)
+		add_field_name(out, changes->gone.items[i]);
 	buf_addc(out, ']');
 	strlist_free(&sent);
-	strlist_free(&own);
-	strlist_free(&gone);
 	buf_free(&start);
 	buf_free(&head);
 }
@@ -259,8 +284,11 @@ explain_tell_items(struct explanation *e, const struct plan_group *group,
     const struct explained *told, const struct mail *mail)
 {
 	static const struct guard_item nothing = { .to = "", .cc = "", .bcc = "" };
+	struct changes changes = { 0 };
 	struct buf *out = &e->items;
 
+	if (mail->items[0].kind == ITEM_SMTP)
+		changes_find(&changes, e, mail);
 	for (size_t i = 0; i < mail->item_count; i++) {
 		const struct item *item = &mail->items[i];
 		const struct guard_item *written =
@@ -277,9 +305,10 @@ explain_tell_items(struct explanation *e, const struct plan_group *group,
 		add_number(out, "bytes", item->payload.len + mail->shared.len);
 		add_json(e, mail, item);
 		if (item->kind == ITEM_SMTP)
-			add_verbatim(out, e, mail, item);
+			add_changes(out, &changes, mail, item);
 		buf_addc(out, '}');
 	}
+	strlist_free(&changes.gone);
 }
 
 /* ---- sizes ------------------------------------------------------------------------------- */

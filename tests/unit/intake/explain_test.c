@@ -554,6 +554,40 @@ test_smtp_items(void **state)
 	buf_free(&content);
 }
 
+/* Headers and HTML of a size that is no mail's: what is said of them takes no time, and each is
+ * said once. */
+static void
+test_large_hints(void **state)
+{
+	const struct asking as = { .settings = "route s {\n allow-recipients = x@x.example\n"
+					       " from-authorised = @us.example\n}\n",
+		.from = "a@a.example",
+		.to = "x@x.example y@y.example" };
+	struct buf content;
+	json_t *object;
+
+	(void)state;
+	buf_init(&content, 1 << 25);
+	buf_adds(&content, "From: a@a.example\r\n" ID "To: ");
+	for (unsigned i = 1; i <= 9000; i++)
+		buf_addf(&content, "%sr%u@b.example", i == 1 ? "" : ",\r\n ", i);
+	buf_adds(&content, "\r\nContent-Type: text/html\r\n\r\n");
+	for (unsigned i = 0; i < 100000; i++)
+		buf_addf(&content, "<img src=cid:%u>\r\n", i);
+	object = ask_as(&as, content.data, content.len, 1 << 25);
+	assert_true(json_is_true(member(object, "ok")));
+	assert_int_equal(json_array_size(member(object, "routes")), 2);
+	assert_int_equal(json_array_size(member(object, "warnings")), 2);
+	assert_string_equal(json_string_value(member(object, "warnings.0")),
+	    "From a@a.example is not in from-authorised of the route s, and the route lets it "
+	    "stay.");
+	assert_string_equal(json_string_value(member(object, "warnings.1")),
+	    "To and Cc have at least 1000 addresses that are not in the envelope, and no message "
+	    "shows them: r1@b.example, r2@b.example, r3@b.example and 997 more.");
+	json_decref(object);
+	buf_free(&content);
+}
+
 static void
 test_sizes(void **state)
 {
@@ -721,6 +755,7 @@ main(void)
 		cmocka_unit_test(test_warning_of_recipients),
 		cmocka_unit_test(test_session_limits),
 		cmocka_unit_test(test_smtp_items),
+		cmocka_unit_test(test_large_hints),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_many_recipients),
 		cmocka_unit_test(test_many_blind),
