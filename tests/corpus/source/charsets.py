@@ -182,3 +182,24 @@ body("wrong-shift-jis", "shift_jis", "\u65e5\ufffd\n", raw=b"\x93\xfa\x93\r\n",
      about="A lead byte at the end of a line.", malformed="not what it says", undecodable=1)
 body("wrong-two-charsets", "utf-8", "\u00fc\n", "utf-8", params="; charset=iso-8859-1",
      about="Two charset parameters: the first counts.", malformed="a parameter twice")
+
+# A converter that waits for a combining character must give its last one out (glibc's do wait).
+for label, text, codec in [("windows-1255", "\u05e9\u05dc\u05d5\u05dd", None),
+                           ("windows-1258", "Vi\u1ec7t".replace("\u1ec7", "\u00ea\u0323"), None),
+                           ("big5-hkscs", "\u4f60\u00ca", "big5hkscs"),
+                           ("iso-2022-jp-3", "\u65e5\u304b", None),
+                           ("koi8-r", "\u041f", None), ("utf-7", "J\u00fc", None),
+                           ("iso-2022-jp", "\u65e5", None), ("gb18030", "\u4f60", None)]:
+    data = text.encode(codec or label)
+    add(f"charset-{label}-end", f"A text in {label} that ends with its last character.",
+        f"Content-Type: text/plain; charset={label}\nContent-Transfer-Encoding: base64\n\n"
+        f"{base64.b64encode(data).decode()}\n",
+        text=text.replace("\u00ea\u0323", "\u1ec7"),
+        **({"oracle": "Python leaves the accent by itself"} if label == "windows-1258" else {}))
+body("windows-1255-bad", "windows-1255", "\u05e9\u05dd\ufffdx\n", raw=b"\xf9\xed\xd9x\r\n",
+     about="What stood before a bad byte comes out before its U+FFFD.",
+     malformed="not of the charset", undecodable=1)
+body("windows-1258", "windows-1258", "Ti\u1ebfng Vi\u1ec7t\n",
+     raw=b"Ti\xea\xecng Vi\xea\xf2t\r\n",
+     about="Vietnamese: a letter and its combining accent become one.",
+     oracle="Python leaves the accents by themselves")

@@ -34,6 +34,7 @@ for charset, text, codec, kind in [
         ("ks_c_5601-1987", "\ub618\ubc29", "cp949", "B"),
         ("utf-7", "\u00fc\u00df", None, "Q"),
         ("x-mac-roman", "\u00fc\u2022", "mac_roman", "Q"),
+        ("windows-1255", "\u05e9\u05dc\u05d5\u05dd", None, "B"),
         ("windows-1256", "\u0645\u0631\u062d\u0628\u0627", None, "B")]:
     subject(f"in-{charset}", words(charset, text, codec, kind), text,
             f"A subject in {charset}, {kind} encoded.")

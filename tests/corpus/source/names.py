@@ -51,6 +51,8 @@ named("2231-euc-kr", CD + "; filename*=ks_c_5601-1987''%C7%D1.txt", "\ud55c.txt"
       "RFC 2231 in a Korean charset.")
 named("2231-gb18030", CD + "; filename*=gb18030''%C4%E3.txt", "\u4f60.txt",
       "RFC 2231 in a Chinese charset.")
+named("2231-windows-1255", CD + "; filename*=windows-1255''%F9%EC%E5%ED",
+      "\u05e9\u05dc\u05d5\u05dd", "RFC 2231 in a Hebrew charset, to the last letter.")
 named("2231-iso-2022-jp", CD + "; filename*=iso-2022-jp''%1B$BF%7CK%5C%1B%28B.txt",
       "\u65e5\u672c.txt", "RFC 2231 in ISO-2022-JP.")
 named("2231-continued", CD + ';\n filename*0="a very long name ";\n filename*1="of two parts.txt"',
