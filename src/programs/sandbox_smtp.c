@@ -173,12 +173,29 @@ guest_timer(void *ctx)
 }
 
 static struct guest *
-guest_of(struct sandbox_smtp *door, struct smtp_session *session)
+guest_find(const struct sandbox_smtp *door, const struct smtp_session *session)
 {
 	struct guest *guest = door->guests;
 
 	while (guest != NULL && guest->session != session)
 		guest = guest->next;
+	return guest;
+}
+
+/* A client may be faster than the cut that it was to meet. */
+static bool
+is_leaving(const struct sandbox_smtp *door, const struct smtp_session *session)
+{
+	const struct guest *guest = guest_find(door, session);
+
+	return guest != NULL && guest->stage == GUEST_LEAVES;
+}
+
+static struct guest *
+guest_of(struct sandbox_smtp *door, struct smtp_session *session)
+{
+	struct guest *guest = guest_find(door, session);
+
 	if (guest != NULL)
 		return guest;
 	guest = mem_new(sizeof(*guest));
@@ -213,6 +230,10 @@ meet(struct sandbox_smtp *door, struct smtp_session *session, const char *comman
 	struct fault fault;
 	struct guest *guest;
 
+	if (is_leaving(door, session)) {
+		smtp_session_kill(session);
+		return SMTP_YES;
+	}
 	if (!submit_fault(door->state, command, &fault))
 		return SMTP_YES;
 	guest = guest_of(door, session);
@@ -278,6 +299,10 @@ on_message(void *ctx, struct smtp_session *session, const struct envelope *envel
 	struct fault fault;
 	struct guest *guest;
 
+	if (is_leaving(door, session)) {
+		smtp_session_kill(session);
+		return SMTP_YES;
+	}
 	*reply = (struct smtp_reply){ 250, "2.0.0", "Ok: queued" };
 	if (!submit_fault(door->state, "/content", &fault)) {
 		submit_mail(door->state, &mail);

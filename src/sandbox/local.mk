@@ -103,3 +103,6 @@ check_PROGRAMS += tests/unit/sandbox/domains_test
 TESTS += tests/unit/sandbox/domains_test
 tests_unit_sandbox_domains_test_SOURCES = tests/unit/sandbox/domains_test.c
 tests_unit_sandbox_domains_test_LDADD = $(sandbox_test_libs)
+
+TESTS += tests/scenario/sandbox_smtp.py
+dist_check_SCRIPTS += tests/scenario/sandbox_smtp.py

@@ -423,8 +423,8 @@ message_of_mail(const struct server *server, const struct send_mail *mail)
 	const char *subject = json_string_value(json_object_get(mail->json, "Subject"));
 	const char *stream = json_string_value(json_object_get(mail->json, "MessageStream"));
 
-	/* What bounces is listed under a stream that there is. */
-	if (stream == NULL || server_stream(server, stream) == NULL)
+	/* What bounces is listed under a stream that sends. */
+	if (stream == NULL || stream_kind(server, stream) != RULES_STREAM_SENDS)
 		stream = STATE_DEFAULT_STREAM;
 	message->server = server->id;
 	message->json = json_dumps(mail->json, JSON_COMPACT);
