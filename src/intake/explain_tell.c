@@ -152,15 +152,15 @@ fields_split(struct strlist *fields, const char *header, size_t len)
 	while (at < end) {
 		const char *nl = memchr(at, '\n', (size_t)(end - at)), *stop = nl;
 
+		if (stop == NULL)
+			stop = end;
+		if (stop > at && stop[-1] == '\r')
+			stop--;
+		if (stop == at) /* the empty line */
+			return;
 		at = nl == NULL ? end : nl + 1;
 		if (at < end && (*at == ' ' || *at == '\t'))
 			continue;
-		if (stop == NULL)
-			stop = end;
-		if (stop > begin && stop[-1] == '\r')
-			stop--;
-		if (stop == begin) /* the empty line */
-			return;
 		strlist_add_bytes(fields, begin, (size_t)(stop - begin));
 		begin = at;
 	}

@@ -381,6 +381,12 @@ test_routes(void **state)
 		    SIGNED, "items.0.head",
 		    "\"X-PM-Metadata-relay-id: 00000000000000000000000000-1\\r\\n"
 		    "X-PM-Message-Stream: m\\r\\nX-PM-Tag: t\\r\\nX-PM-KeepID: true\\r\\n\"" },
+		{ "a body that begins with a blank is none of the header",
+		    { .settings = "route s {\n on-date = smtp\n tag = t\n}\n" },
+		    PLAIN "Date: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\n x\r\ny: z\r\n",
+		    "items.0.head",
+		    "\"X-PM-Metadata-relay-id: 00000000000000000000000000-1\\r\\n"
+		    "X-PM-Message-Stream: outbound\\r\\nX-PM-Tag: t\\r\\n\"" },
 		{ "what is taken out", { .settings = "route s {\n on-signed = smtp\n}\n" }, SIGNED,
 		    "items.0.removed", "[\"Bcc\"]" },
 		{ "a template", { .settings = "route s {\n template = welcome\n}\n" },
