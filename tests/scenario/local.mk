@@ -7,7 +7,8 @@ scenario_tests = \
 	tests/scenario/operation.py \
 	tests/scenario/control.py \
 	tests/scenario/connector.py \
-	tests/scenario/explain.py
+	tests/scenario/explain.py \
+	tests/scenario/mapping.py
 TESTS += $(scenario_tests)
 dist_check_SCRIPTS += $(scenario_tests)
 
