@@ -3,12 +3,13 @@
 
 Python reads the MIME: the tree, the transfer encodings, the parameters, the charsets.  Only the
 rules of doc/mapping.md are written down here once more, so that GMime, iconv and the relay's own
-code are judged by something that shares nothing with them.  Bodies, subject, and of each attachment
-name, type, id and hash must agree.
+code are judged by something that shares nothing with them.  Bodies, subject, addresses, and of each
+attachment name, type, id and hash must agree.
 """
 import email
 import email.header
 import email.policy
+import email.utils
 import hashlib
 import html as html_module
 import json
@@ -331,6 +332,50 @@ class Reading:
         return text, html
 
 
+# --- addresses --------------------------------------------------------------------
+
+def mailboxes(root, field):
+    """(name, address) of all fields of this name, decoded; groups are their members."""
+    values = [re.sub(r"\r?\n", "", value) for value in root.get_all(field, [])]
+    if any(0xDC80 <= ord(c) < 0xDD00 for value in values for c in value):
+        values = [decode(v.encode("utf-8", "surrogateescape"), None) for v in values]
+    out = []
+    for name, address in email.utils.getaddresses(values):
+        local, at, domain = address.rpartition("@")
+        if not at:
+            continue
+        local = local.strip('"')
+        domain = domain.lower() if domain.isascii() else domain.lower().encode("idna").decode()
+        out.append((words(name), f"{local}@{domain}"))
+    return out
+
+
+def shown(boxes):
+    out = []
+    for name, address in boxes:
+        name = name.replace("\\", "\\\\").replace('"', '\\"')
+        out.append(f'"{name}" <{address}>' if name else address)
+    return ", ".join(out)
+
+
+def recipients(root, envelope):
+    """To, Cc and Bcc by SPEC 3, of a mail of one item."""
+    taken, lists = set(), []
+    for field in ("To", "Cc"):
+        row = []
+        for name, address in mailboxes(root, field):
+            if address in envelope and address not in taken:
+                taken.add(address)
+                row.append((name, address))
+        lists.append(row)
+    blind = [("", address) for address in dict.fromkeys(envelope) if address not in taken]
+    if not lists[0]:
+        lists = [lists[1], []]
+    if not lists[0]:
+        lists, blind = [blind, []], []
+    return {"To": shown(lists[0]), "Cc": shown(lists[1]), "Bcc": shown(blind)}
+
+
 # --- the comparison --------------------------------------------------------------
 
 def compare(mails):
@@ -351,7 +396,7 @@ def compare(mails):
             with open(os.path.join(mails, name + ".eml"), "rb") as file:
                 reading = Reading(email.message_from_bytes(file.read(), policy=Raw()))
             compared += 1
-            failed += not agree(name, reading, got["expect"])
+            failed += not agree(name, reading, record["envelope"]["to"], got["expect"])
     print(f"{compared - failed} passed, {failed} failed, {left_out} skipped")
     return failed if compared > 0 else 1
 
@@ -364,10 +409,16 @@ def read(folder, name):
         return None
 
 
-def agree(name, reading, items):
+def agree(name, reading, envelope, items):
     wanted = {"Subject": words(reading.root.get("Subject", "")), "TextBody": reading.text,
               "HtmlBody": reading.html, "Attachments": reading.attachments}
     good = True
+    if len(items) == 1:
+        wanted.update(recipients(reading.root, envelope))
+        wanted["ReplyTo"] = shown(mailboxes(reading.root, "Reply-To"))
+        authors = mailboxes(reading.root, "From")
+        if len(authors) == 1:
+            wanted["From"] = shown(authors)
     for item in items:
         for key, value in wanted.items():
             if key == "TextBody" and reading.text_is_made:

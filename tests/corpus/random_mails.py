@@ -168,22 +168,58 @@ class Writer:
             out.append(f"=?{self.case(charset)}?{coded}?=")
         return "".join(word + self.random.choice([" ", "\r\n ", "  "]) for word in out).strip()
 
+    def mailbox(self, address):
+        kind = self.random.randrange(5)
+        if kind == 0:
+            return address
+        if kind == 1:
+            return f"<{address}>"
+        if kind == 2:
+            return self.random.choice(["Ann", "Ann B Smith", "O'Neil", "a-b.c"]) + f" <{address}>"
+        if kind == 3:
+            name = self.random.choice(["Smith, Ann", 'A \\"B\\" C', "x@y.example", "a;b:c", "(x)",
+                                       "J\u00fcrgen", "\u65e5\u672c, \u8a9e", "<b>"])
+            return f'"{name}" <{address}>'
+        word = self.random.choice(["J\u00fcrgen", "\u65e5\u672c\u8a9e", "a, b", "<c>", '"d"'])
+        return " ".join(f"=?utf-8?B?{base64.b64encode(word.encode()).decode()}?="
+                        for _ in range(self.random.randrange(1, 3))) + f" <{address}>"
+
+    def addresses(self):
+        """The fields, and the envelope, which is never quite the same."""
+        all_of_them = [f"r{i}@reader.example" for i in range(9)] + ["U@B\u00fccher.example"]
+        self.random.shuffle(all_of_them)
+        fields = []
+        for field in ("To", "Cc", "Reply-To"):
+            boxes = [self.mailbox(a) for a in
+                     self.random.sample(all_of_them, self.random.randrange(4))]
+            if self.chance(0.2):
+                boxes.append("undisclosed-recipients:;")
+            if self.chance(0.2) and boxes:
+                boxes = ["Team: " + ", ".join(boxes) + ";"]
+            if boxes and self.chance(0.9):
+                fields.append(f"{self.case(field)}: " + self.random.choice([", ", ",\r\n "])
+                              .join(boxes) + "\r\n")
+        envelope = [a.replace("B\u00fccher", "xn--bcher-kva") for a in
+                    self.random.sample(all_of_them, self.random.randrange(1, 6))]
+        return "".join(fields), envelope
+
     def mail(self):
-        return ("From: shop@shop.example\r\nTo: ann@reader.example\r\nSubject: "
+        fields, envelope = self.addresses()
+        return (f"From: {self.mailbox('shop@shop.example')}\r\n{fields}Subject: "
                 f"{self.subject()}\r\nMIME-Version: 1.0\r\n").encode() + \
-            self.part(self.random.randrange(5))
+            self.part(self.random.randrange(5)), envelope
 
 
 def main():
     seed, count = (int(a) for a in sys.argv[1:]) if len(sys.argv) == 3 else (2026, 300)
     folder = tempfile.mkdtemp(prefix="random-mails-")
-    record = {"envelope": {"from": "", "to": ["ann@reader.example"]}, "expect": []}
     for i in range(count):
         path = os.path.join(folder, f"{seed}-{i}")
         with open(path + ".eml", "wb") as file:
-            file.write(Writer(f"{seed}-{i}").mail())
+            content, envelope = Writer(f"{seed}-{i}").mail()
+            file.write(content)
         with open(path + ".json", "w", encoding="utf-8") as file:
-            json.dump(record, file)
+            json.dump({"envelope": {"from": "", "to": envelope}, "expect": []}, file)
     failed = oracle.compare(folder)
     if failed == 0 or len(sys.argv) != 3:
         subprocess.run(["rm", "-r", folder], check=True)
