@@ -145,10 +145,11 @@ add_moment(
 	buf_addc(out, '\n');
 }
 
-/* "try 2: HTTP 422, code 406: You tried to send to …" */
+/* "try 2: HTTP 422, code 406: You tried to send to …"; a reply of SMTP begins with its code. */
 static void
-add_attempt(const struct paint *p, struct buf *out, const json_t *line)
+add_attempt(const struct paint *p, struct buf *out, const json_t *item, const json_t *line)
 {
+	bool smtp = strcmp(text_of(item, "kind"), "smtp") == 0;
 	json_int_t attempt = number_of(line, "attempt"), status = number_of(line, "http_status"),
 		   code = number_of(line, "error_code");
 	const char *answer = text_of(line, "answer");
@@ -157,7 +158,7 @@ add_attempt(const struct paint *p, struct buf *out, const json_t *line)
 	buf_init(&text, 1 << 20);
 	if (attempt > 0)
 		buf_addf(&text, "try %" JSON_INTEGER_FORMAT, attempt);
-	if (status > 0)
+	if (status > 0 && !smtp)
 		buf_addf(&text, "%sHTTP %" JSON_INTEGER_FORMAT, text.len > 0 ? ": " : "", status);
 	if (code > 0)
 		buf_addf(&text, "%scode %" JSON_INTEGER_FORMAT, text.len > 0 ? ", " : "", code);
@@ -183,7 +184,8 @@ add_history(const struct paint *p, struct buf *out, const json_t *item)
 	add_moment(
 	    p, out, text_of(item, "accepted"), "accepted", from.data != NULL ? from.data : "");
 	buf_free(&from);
-	json_array_foreach(json_object_get(item, "history"), index, line) add_attempt(p, out, line);
+	json_array_foreach(json_object_get(item, "history"), index, line)
+	    add_attempt(p, out, item, line);
 	json_array_foreach(json_object_get(item, "events"), index, line)
 	    add_moment(p, out, text_of(line, "at"), text_of(line, "kind"), text_of(line, "text"));
 }
@@ -641,11 +643,24 @@ add_explained(const struct paint *p, struct buf *out, const json_t *answer)
 
 /* --- events, health, errors ------------------------------------------------------------------ */
 
+/* An event does not say how its item went.  250 is no status of HTTP's, and a refusal is told with
+ * its code: "550 5.7.1 …", "<a@b.example>: 550 …". */
+static bool
+is_smtp_reply(json_int_t status, const char *text)
+{
+	const char *reply = text[0] == '<' ? strstr(text, ">: ") : NULL;
+	char code[24];
+
+	snprintf(code, sizeof(code), "%" JSON_INTEGER_FORMAT " ", status);
+	return status == 250 || strncmp(reply != NULL ? reply + 3 : text, code, strlen(code)) == 0;
+}
+
 void
 report_add_event(const struct paint *p, struct buf *out, const json_t *event)
 {
 	const char *kind = text_of(event, "kind");
 	json_int_t attempt = number_of(event, "attempt"), code = number_of(event, "error_code");
+	json_int_t status = number_of(event, "http_status");
 	enum paint_hue hue = paint_hue_of(kind);
 	int64_t wall_ms;
 	size_t width;
@@ -672,8 +687,8 @@ report_add_event(const struct paint *p, struct buf *out, const json_t *event)
 	}
 	if (attempt > 1)
 		buf_addf(out, "  try %" JSON_INTEGER_FORMAT, attempt);
-	if (number_of(event, "http_status") > 0 && number_of(event, "http_status") != 200)
-		buf_addf(out, "  HTTP %" JSON_INTEGER_FORMAT, number_of(event, "http_status"));
+	if (status > 0 && status != 200 && !is_smtp_reply(status, text_of(event, "text")))
+		buf_addf(out, "  HTTP %" JSON_INTEGER_FORMAT, status);
 	if (code > 0)
 		buf_addf(out, "  code %" JSON_INTEGER_FORMAT, code);
 	if (text_of(event, "text")[0] != '\0') {

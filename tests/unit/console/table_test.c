@@ -347,6 +347,14 @@ stories(void **state)
 			"2026-11-23 06:29:26  waiting    try 1: HTTP 500: Oops\n",
 			"06:30:26  failed     try 2: HTTP 422, code 300: Invalid \\x07 email\n",
 			"pmrelayctl queue retry 01A-1\n", NULL } },
+		{ "a mail that went by SMTP", "status",
+		    "{'items':[{'id':'01A-1','state':'sent','kind':'smtp','history':[{'at':"
+		    "'2026-11-23T06:29:26.000Z','attempt':1,'to':'waiting','http_status':451,"
+		    "'error_code':0,'answer':'451 4.3.0 later'},{'at':'2026-11-23T06:30:26.000Z',"
+		    "'attempt':2,'to':'sent','http_status':250,'error_code':0,'answer':"
+		    "'250 2.0.0 Ok'}]}]}",
+		    { "waiting    try 1: 451 4.3.0 later\n", "sent       try 2: 250 2.0.0 Ok\n",
+			NULL } },
 		{ "one whose message is gone", "status",
 		    "{'items':[{'id':'01A-1','state':'failed','has_message':false}]}",
 		    { "must be sent anew", NULL } },
@@ -495,8 +503,28 @@ events(void **state)
 	report_add_event(&terminal, &out, event);
 	assert_non_null(strstr(out.data, "\033[31mfailed\033[0m"));
 	assert_null(strstr(out.data, "\033[31mno"));
-	buf_free(&out);
 	json_decref(event);
+
+	static const struct {
+		const char *reason, *event, *line;
+	} by_smtp[] = {
+		{ "taken", "{'kind':'sent','item':'01A-1','http_status':250,'text':'to b@x'}",
+		    "  sent        01A-1  to b@x\n" },
+		{ "refused", "{'kind':'failed','http_status':554,'text':'554 5.6.0 no'}",
+		    "  failed      554 5.6.0 no\n" },
+		{ "for its recipients",
+		    "{'kind':'failed','http_status':550,'text':'<b@x>: 550 5.1.1 who'}",
+		    "  failed      <b@x>: 550 5.1.1 who\n" },
+	};
+	for (size_t i = 0; i < sizeof(by_smtp) / sizeof(by_smtp[0]); i++) {
+		print_message("%s\n", by_smtp[i].reason);
+		event = load(by_smtp[i].event);
+		buf_clear(&out);
+		report_add_event(&plain, &out, event);
+		assert_string_equal(out.data, by_smtp[i].line);
+		json_decref(event);
+	}
+	buf_free(&out);
 }
 
 /* No line wider than the terminal, never more of them than it has, at any size. */
