@@ -11,6 +11,7 @@ endif
 include tests/fuzz/smtp_command.mk
 include tests/fuzz/smtp_data.mk
 include tests/fuzz/smtp_reply.mk
+include tests/fuzz/smtp_session.mk
 include tests/fuzz/address.mk
 include tests/fuzz/convert.mk
 include tests/fuzz/explain.mk
