@@ -384,16 +384,19 @@ add_by_iconv(struct buf *out, struct converter *c, const char *bytes, size_t len
 	size_t left = len;
 
 	iconv(c->handle, NULL, NULL, NULL, NULL);
-	while (left > 0) {
+	for (bool flushed = false; left > 0 || !flushed;) {
 		size_t room = left * 2 + 64;
 		char *to = buf_reserve(out, room);
 		if (to == NULL)
 			break;
 		char *start = to;
-		size_t result = iconv(c->handle, &from, &left, &to, &room);
+		/* In the end what is kept back because a mark may come that joins it. */
+		flushed = left == 0;
+		size_t result =
+		    iconv(c->handle, flushed ? NULL : &from, flushed ? NULL : &left, &to, &room);
 		int failure = errno;
 		buf_grown(out, (size_t)(to - start));
-		if (result != (size_t)-1 || failure == E2BIG)
+		if (flushed || result != (size_t)-1 || failure == E2BIG)
 			continue;
 		/* EILSEQ: bad bytes are skipped; EINVAL: the last character is cut off. */
 		size_t skip = failure == EILSEQ && left > 0 ? bad_len(c, from, left) : left;

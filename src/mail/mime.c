@@ -252,20 +252,41 @@ is_message(const char *type)
 	       strcmp(type, "message/news") == 0;
 }
 
+/*
+ * Where the body ends whose end GMime has at end: before the line end that belongs to the delimiter
+ * (RFC 2046 5.1.1).  GMime takes it to be as long as the delimiter's own, and is off by a byte
+ * where the two differ.
+ */
+static const char *
+body_end_settle(const char *body, const char *end, const char *last)
+{
+	for (const char *p = end; p < end + 3 && last - p >= 2; p++) {
+		if (p[0] != '-' || p[1] != '-' || p == body || p[-1] != '\n')
+			continue;
+		p--;
+		if (p > body && p[-1] == '\r')
+			p--;
+		return p;
+	}
+	return end;
+}
+
 static void
 body_find(struct mime_part *part, GMimePart *object, const struct tree *tree)
 {
 	GMimeDataWrapper *content = g_mime_part_get_content(object);
 	const GMimeStream *stream;
+	const char *end;
 
 	part->body = tree->end;
 	if (content == NULL)
 		return; /* a header, and then the next delimiter at once */
 	stream = g_mime_data_wrapper_get_stream(content);
-	if (stream->bound_end <= stream->bound_start)
-		return;
 	part->body = tree_place(tree, stream->bound_start);
-	part->body_len = (size_t)(tree_place(tree, stream->bound_end) - part->body);
+	if (stream->bound_end < stream->bound_start)
+		return;
+	end = body_end_settle(part->body, tree_place(tree, stream->bound_end), tree->end);
+	part->body_len = (size_t)(end - part->body);
 }
 
 /* A multipart that could not be split: better shown as it came than lost. */

@@ -51,6 +51,9 @@
 #define MOST_STRAYS 1000
 #define MOST_TRIMS  1000
 
+/* Lines of a header without a field. */
+#define MOST_LOOKED_AT 20
+
 /* How often GMime is helped over a line at which it gives up. */
 #define MOST_REPAIRS 8
 
@@ -293,6 +296,12 @@ tree_setup(void)
 
 /* --- before GMime --------------------------------------------------------- */
 
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
 /* A line without its end.  Returns where the next one starts. */
 static const char *
 line_read(const char *p, const char *end, size_t *len_r)
@@ -337,7 +346,7 @@ boundary_trim(struct tree *r, const char *line, size_t len)
 		return;
 	p += 2;
 	from = to = memchr(p, '"', (size_t)(end - p));
-	while (from != NULL && from > p && (from[-1] == ' ' || from[-1] == '\t'))
+	while (from != NULL && from > p && is_space(from[-1]))
 		from--;
 	if (from != to && from > p && r->trims++ < MOST_TRIMS)
 		edit_add(r, from, to);
@@ -536,7 +545,7 @@ stray_add(struct tree *r, const char *line, const char *delimiter, size_t len)
 		r->stray_room = r->stray_room == 0 ? 4 : r->stray_room * 2;
 		r->strays = mem_resize(r->strays, r->stray_room, sizeof(*r->strays));
 	}
-	while (len > 0 && (delimiter[len - 1] == ' ' || delimiter[len - 1] == '\t'))
+	while (len > 0 && is_space(delimiter[len - 1]))
 		len--;
 	r->strays[r->stray_count++] = (struct stray){ line, delimiter, len };
 }
@@ -561,12 +570,44 @@ is_hyphens(const char *line, size_t len)
 	return len >= 2 && line[0] == '-' && line[1] == '-';
 }
 
+static bool
+is_header(const char *line, const char *end)
+{
+	const char *next;
+	size_t len;
+
+	for (int lines = 0; lines < MOST_LOOKED_AT && line < end; lines++, line = next) {
+		next = line_read(line, end, &len);
+		if (len == 0)
+			break;
+		if (len > 8 && text_same_n(line, "Content-", 8) && field_name_len(line, len) > 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A malformed line in the header of a part begins its body, unless more of the header comes after
+ * it, or it was meant to go on with the line before.
+ */
+static bool
+begins_body(const char *line, size_t len, const char *last, size_t last_len, const char *end)
+{
+	bool after_delimiter = is_hyphens(last, last_len);
+
+	if (field_name_len(line, len) > 0)
+		return false;
+	if (!after_delimiter && (line[0] == ' ' || line[0] == '\t' || last[last_len - 1] == ';'))
+		return false;
+	return !is_header(line, end);
+}
+
 /* From a line that may be a delimiter to where the body after it starts. */
 static const char *
 part_header_scan(struct tree *r, const char *line)
 {
-	const char *last = NULL;
-	size_t len, last_len = 0;
+	const char *last = NULL, *delimiter = NULL;
+	size_t len, last_len = 0, delimiter_len = 0;
 
 	while (line < r->end) {
 		const char *next = line_read(line, r->end, &len);
@@ -574,9 +615,14 @@ part_header_scan(struct tree *r, const char *line)
 		if (len == 0)
 			return next;
 		boundary_trim(r, line, len);
-		if (last != NULL && is_hyphens(last, last_len) && !is_hyphens(line, len) &&
-		    field_name_len(line, len) == 0)
-			stray_add(r, line, last + 2, last_len - 2);
+		if (delimiter != NULL && begins_body(line, len, last, last_len, r->end)) {
+			stray_add(r, line, delimiter, delimiter_len);
+			delimiter = NULL;
+		}
+		if (is_hyphens(line, len)) {
+			delimiter = line + 2;
+			delimiter_len = len - 2;
+		}
 		last = line;
 		last_len = len;
 		line = next;
@@ -603,7 +649,7 @@ bodies_scan(struct tree *r, const char *body)
 /* --- the parse ------------------------------------------------------------ */
 
 static bool
-is_boundary_of(const struct stray *stray, GMimeObject *object)
+is_boundary_of(const char *text, size_t len, GMimeObject *object)
 {
 	GMimeMultipart *multipart = (GMimeMultipart *)(void *)object;
 	const char *boundary;
@@ -612,14 +658,29 @@ is_boundary_of(const struct stray *stray, GMimeObject *object)
 	if (!GMIME_IS_MULTIPART(object))
 		return false;
 	boundary = g_mime_multipart_get_boundary(multipart);
-	if (boundary != NULL && strlen(boundary) == stray->delimiter_len &&
-	    memcmp(boundary, stray->delimiter, stray->delimiter_len) == 0)
+	if (boundary != NULL && strlen(boundary) == len && memcmp(boundary, text, len) == 0)
 		return true;
 	count = g_mime_multipart_get_count(multipart);
 	for (int i = 0; i < count; i++)
-		if (is_boundary_of(stray, g_mime_multipart_get_part(multipart, i)))
+		if (is_boundary_of(text, len, g_mime_multipart_get_part(multipart, i)))
 			return true;
 	return false;
+}
+
+/* The line is the next delimiter, or the end: the part has neither header nor body. */
+static bool
+is_delimiter(const char *line, const char *end, GMimeObject *root)
+{
+	size_t len;
+
+	line_read(line, end, &len);
+	if (!is_hyphens(line, len))
+		return false;
+	while (is_space(line[len - 1]))
+		len--;
+	return is_boundary_of(line + 2, len - 2, root) ||
+	       (len > 4 && is_hyphens(line + len - 2, 2) &&
+		   is_boundary_of(line + 2, len - 4, root));
 }
 
 /* Text right after a delimiter: an empty line is put before it.  true: once more. */
@@ -631,9 +692,13 @@ strays_help(struct tree *r, GMimeObject *root)
 	r->stray_count = 0;
 	if (root == NULL || r->stopped != MIME_DONE || r->multiparts > FEW_MULTIPARTS)
 		return false;
-	for (size_t i = 0; i < count; i++)
-		if (is_boundary_of(&r->strays[i], root))
-			edit_add(r, r->strays[i].line, r->strays[i].line);
+	for (size_t i = 0; i < count; i++) {
+		const struct stray *stray = &r->strays[i];
+
+		if (is_boundary_of(stray->delimiter, stray->delimiter_len, root) &&
+		    !is_delimiter(stray->line, r->end, root))
+			edit_add(r, stray->line, stray->line);
+	}
 	return r->edit_count > before;
 }
 

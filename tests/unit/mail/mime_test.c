@@ -76,6 +76,9 @@ static const struct {
 	{ "euc-jp with NEC's characters", "euc-jp", "\xad\xa1", "\u2460", 0 },
 	{ "iso-2022-jp that nobody says", NULL, "\033$BF|\033(B.", "\u65e5.", 0 },
 	{ "iso-2022-kr", "iso-2022-kr", "\033$)C\016\060\041\017.", "\uac00.", 0 },
+	{ "windows-1255: what is kept back for a point to come", "windows-1255", "\xe5\xed",
+	    "\u05d5\u05dd", 0 },
+	{ "the same of big5-hkscs", "big5", "\x88\x66", "\u00ca", 0 },
 	{ "utf-16 with a mark", "utf-16", "\xff\xfe\xfc\x01", "\u01fc", 0 },
 	{ "two bytes that are none", "gb18030", "\xc4\xe3\xff\xff\xc4\xe3", "\u4f60\ufffd\u4f60",
 	    1 },
@@ -259,6 +262,11 @@ static const struct {
 	    "multipart/mixed +multipart/related ++text/plain(x)" },
 	{ "no empty line in a part", MIXED "--b\nhello world\nmore\n\nx\n--b--\n",
 	    "multipart/mixed +text/plain(hello world|more||x)" },
+	{ "nor before hyphens", MIXED "--b\n-- \nAnn\n--b\n--x\n--b\n--b--\n",
+	    "multipart/mixed +text/plain(-- |Ann) +text/plain(--x)" },
+	{ "but a malformed line in a header that goes on is no text",
+	    MIXED "--b\nhello world\nContent-Type: text/html\n\nx\n--b--\n",
+	    "multipart/mixed +text/html(x)" },
 	{ "nor in one within",
 	    MIXED "--b\nContent-Type: multipart/related; boundary=c\n\n--c \nhello\n--c--\n--b--\n",
 	    "multipart/mixed +multipart/related ++text/plain(hello)" },
@@ -693,6 +701,27 @@ test_texts(void **state)
 	}
 }
 
+/* The line end before a delimiter is no part of a body, however that of the delimiter is. */
+static void
+test_mixed_line_ends(void **state)
+{
+	static const char content[] = MIXED "--b\n\na\r\n--b\n\nb\n--b\r\n\r\nc\n\n--b\r\n\r\n"
+					    "d\r\n\r\n--b--";
+	static const char *const bodies[] = { "a", "b", "c\n", "d\r\n" };
+	struct mime mime;
+	size_t figure;
+
+	(void)state;
+	assert_int_equal(
+	    mime_parse(&mime, content, sizeof(content) - 1, &limits, &figure), MIME_DONE);
+	assert_int_equal(mime.part_count, 5);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(mime.parts[i + 1].body_len, strlen(bodies[i]));
+		assert_memory_equal(mime.parts[i + 1].body, bodies[i], strlen(bodies[i]));
+	}
+	mime_free(&mime);
+}
+
 static int
 setup(void **state)
 {
@@ -716,6 +745,7 @@ main(void)
 		cmocka_unit_test(test_nesting),
 		cmocka_unit_test(test_large_mails),
 		cmocka_unit_test(test_header),
+		cmocka_unit_test(test_mixed_line_ends),
 		cmocka_unit_test(test_large_bodies),
 		cmocka_unit_test(test_large_unsplit),
 		cmocka_unit_test(test_encodings),
