@@ -36,7 +36,8 @@ CODECS = {
     "windows-31j": "cp932", "big5": "big5hkscs", "big5-hkscs": "big5hkscs",
     "macintosh": "mac_roman", "x-mac-roman": "mac_roman", "x-mac-cyrillic": "mac_cyrillic",
     "x-mac-ce": "mac_latin2", "x-mac-greek": "mac_greek", "x-mac-turkish": "mac_turkish",
-    "koi8r": "koi8-r", "koi8": "koi8-r", "x-cp1251": "cp1251",
+    "x-mac-croatian": "mac_croatian", "x-mac-romanian": "mac_romanian",
+    "x-mac-icelandic": "mac_iceland", "x-mac-ukrainian": "mac_cyrillic", "koi8r": "koi8-r", "koi8": "koi8-r", "x-cp1251": "cp1251",
     "unicode-1-1-utf-7": "utf-7", "iso-2022-jp-1": "iso2022_jp_1",
 }
 
@@ -396,7 +397,7 @@ def compare(mails):
             with open(os.path.join(mails, name + ".eml"), "rb") as file:
                 reading = Reading(email.message_from_bytes(file.read(), policy=Raw()))
             compared += 1
-            failed += not agree(name, reading, record["envelope"]["to"], got["expect"])
+            failed += not agree(name, reading, record["envelope"]["to"], got)
     print(f"{compared - failed} passed, {failed} failed, {left_out} skipped")
     return failed if compared > 0 else 1
 
@@ -409,7 +410,8 @@ def read(folder, name):
         return None
 
 
-def agree(name, reading, envelope, items):
+def agree(name, reading, envelope, got):
+    items = got["expect"]
     wanted = {"Subject": words(reading.root.get("Subject", "")), "TextBody": reading.text,
               "HtmlBody": reading.html, "Attachments": reading.attachments}
     good = True
@@ -417,7 +419,8 @@ def agree(name, reading, envelope, items):
         wanted.update(recipients(reading.root, envelope))
         wanted["ReplyTo"] = shown(mailboxes(reading.root, "Reply-To"))
         authors = mailboxes(reading.root, "From")
-        if len(authors) == 1:
+        # One that Postmark does not take is stood in for.
+        if len(authors) == 1 and "from" not in got["ledger"].split(","):
             wanted["From"] = shown(authors)
     for item in items:
         for key, value in wanted.items():

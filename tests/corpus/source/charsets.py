@@ -203,3 +203,23 @@ body("windows-1258", "windows-1258", "Ti\u1ebfng Vi\u1ec7t\n",
      raw=b"Ti\xea\xecng Vi\xea\xf2t\r\n",
      about="Vietnamese: a letter and its combining accent become one.",
      oracle="Python leaves the accents by themselves")
+
+for label, text, codec in [("x-mac-croatian", "\u010de\u0161\u017ee \u0111\n", "mac_croatian"),
+                           ("x-mac-romanian", "\u0218i \u021bar\u0103\n", "mac_romanian"),
+                           ("x-mac-icelandic", "\u00de\u00fa \u00e6\n", "mac_iceland"),
+                           ("x-mac-ukrainian", "\u041f\u0440\u0438\u0432\u0456\u0442 \u0457\n",
+                            "mac_cyrillic")]:
+    body(label, label, text, codec)
+for name, label, text, codec in [
+        ("label-win-1251", "win-1251", "\u041f\n", "cp1251"),
+        ("label-latin-1", "latin-1", "\u00fc\n", "latin1"),
+        ("label-iso8859_15", "iso8859_15", "\u20ac\n", "iso-8859-15"),
+        ("label-windows1252", "windows1252", "\u20ac\n", "cp1252"),
+        ("label-shift-jis", "shift-jis", "\u65e5\n", "cp932"),
+        ("label-x-euc-jp", "x-euc-jp", "\u65e5\n", "euc-jp"),
+        ("label-gb_2312-80", "GB_2312-80", "\u4f60\n", "gb2312"),
+        ("label-big5-spelling", "Big-5", "\u4f60\n", "big5"),
+        ("label-csisolatin2", "csISOLatin2", "\u0159\n", "iso-8859-2"),
+        ("label-utf-8-quoted-twice", '"\\"utf-8\\""', "\u00fc\n", "utf-8")]:
+    body(name, label, text, codec, about=f"The charset by the name {label}.",
+         oracle="the name is not Python's")

@@ -1,7 +1,7 @@
 """Header fields: encoded words, addresses, controls, and what becomes of each field."""
 import base64
 
-from corpus import add as add_mail, crlf, item
+from corpus import item, mails
 from by_hand import add, whole
 
 
@@ -282,3 +282,86 @@ whole("message-id-twice", "Two Message-IDs: the first counts.",
       "Message-ID: <1@corpus.example>\nMessage-ID: <2@corpus.example>\n\nx\n", subject="s",
       message_id="<1@corpus.example>", text="x\n", ledger="headers",
       malformed="RFC 5322 3.6: at most one Message-ID")
+
+addresses("cc-twice", "Two Cc fields.",
+          SHOP + "To: ann@reader.example\nCc: bo@reader.example\nCc: cy@reader.example\n",
+          ["ann@reader.example", "bo@reader.example", "cy@reader.example"],
+          to="ann@reader.example", cc="bo@reader.example, cy@reader.example",
+          malformed="RFC 5322 3.6: at most one Cc")
+addresses("reply-to-twice", "Two Reply-To fields.",
+          SHOP + "To: ann@reader.example\nReply-To: a@shop.example\nReply-To: b@shop.example\n",
+          to="ann@reader.example", reply_to="a@shop.example, b@shop.example",
+          malformed="RFC 5322 3.6: at most one Reply-To")
+addresses("from-twice", "Two From fields are two authors.",
+          "From: A <a@shop.example>\nFrom: b@shop.example\nTo: ann@reader.example\n",
+          to="ann@reader.example", sender='"A" <a@shop.example>', ledger="authors",
+          malformed="RFC 5322 3.6: one From")
+addresses("from-null-address", "From: <>, as a bounce has it.",
+          "From: <>\nTo: ann@reader.example\n", to="ann@reader.example",
+          sender="bounce@shop.example", ledger="from", malformed="RFC 5322 3.4: no empty address")
+addresses("from-quoted-local-part", "A local part that Postmark does not take in From.",
+          'From: "a b"@shop.example\nTo: ann@reader.example\n', to="ann@reader.example",
+          sender="bounce@shop.example", ledger="from")
+addresses("to-domain-literal", "A domain literal is shown to nobody.",
+          SHOP + "To: ann@reader.example, x@[192.0.2.1]\n", to="ann@reader.example",
+          ledger="shown-recipients")
+addresses("to-name-is-address", "An address as a name.",
+          SHOP + 'To: "bo@reader.example" <ann@reader.example>\n',
+          to='"bo@reader.example" <ann@reader.example>')
+addresses("to-trailing-comma", "Commas without an address between (RFC 5322 4.4).",
+          SHOP + "To: , ann@reader.example,,\n", to="ann@reader.example")
+addresses("to-name-iso-2022-jp", "A name in ISO-2022-JP beside another of the field.",
+          SHOP + "To: =?ISO-2022-JP?B?GyRCOzNFRBsoQg==?= <ann@reader.example>,\n"
+          " =?iso-8859-1?Q?J=FCrgen?= <bo@reader.example>\n",
+          ["ann@reader.example", "bo@reader.example"],
+          to='"\u5c71\u7530" <ann@reader.example>, "J\u00fcrgen" <bo@reader.example>')
+addresses("to-raw-latin1-name", "Latin-1 as it is in a name.",
+          SHOP + "To: LATIN <ann@reader.example>\n", to='"J\u00fcrgen" <ann@reader.example>',
+          malformed="8bit in a header")
+mails["to-raw-latin1-name"].content = mails["to-raw-latin1-name"].content.replace(
+    b"LATIN", b"J\xfcrgen")
+
+add("headers-of-recipients", "Fields that tell who got a copy stay behind.",
+    "X-Original-To: eve@x.example\nOriginal-Recipient: rfc822;eve@x.example\n"
+    "Envelope-To: eve@x.example\nX-Forwarded-To: eve@x.example\nApparently-To: eve@x.example\n"
+    "Resent-Bcc: eve@x.example\nX-Rcpt-To: eve@x.example\nX-PM-RCPT: eve@x.example\nX-A: 1\n\nx\n",
+    headers=[("X-A", "1")], text="x\n")
+add("headers-resent", "Resent-To and its like name people who need not be in the envelope.",
+    "Resent-To: bo@x.example\nResent-Cc: cy@x.example\n\nx\n", text="x\n", ledger="date,headers")
+add("headers-list-url", "A URL that looks like an encoded word is none, and a fold within goes.",
+    "List-Unsubscribe: <https://x.example/u?a==?utf-8?Q?b?=>,\n <https://x.example/very\n long>\n"
+    "List-Unsubscribe-Post: List-Unsubscribe=One-Click\n\nx\n",
+    headers=[("List-Unsubscribe", "<https://x.example/u?a==?utf-8?Q?b?=>, "
+                                  "<https://x.example/verylong>"),
+             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")], text="x\n")
+add("headers-references-fold", "References of many lines.",
+    "References:" + "".join(f"\n\t<{i}@x.example>" for i in range(30)) + "\n\nx\n",
+    headers=[("References", " ".join(f"<{i}@x.example>" for i in range(30)))], text="x\n")
+add("headers-empty", "Fields without a value do not go on.", "X-Empty:\nX-Blank:   \nX-A: 1\n\nx\n",
+    headers=[("X-A", "1")], text="x\n")
+add("headers-tab", "A tab is a control character, and becomes a space.", "X-A: one\ttwo\n\nx\n",
+    headers=[("X-A", "one two")], text="x\n")
+add("headers-long-value", "A value of 20000 in one line.", f"X-A: {'v' * 20000}\n\nx\n",
+    headers=[("X-A", "v" * 20000)], text="x\n")
+add("controls-twice", "The first of a kind counts, and the second is told.",
+    "X-PM-Tag: first\nX-PM-Tag: second\n\nx\n", tag="first", text="x\n", ledger="date,x-pm",
+    malformed="a field twice")
+add("controls-metadata-repeated", "As on Postmark's SMTP service a repeated key gets a number.",
+    "X-PM-Metadata-order: 1\nX-PM-Metadata-Order: 2\nX-PM-Metadata-relay-id: z\n\nx\n",
+    metadata={"order": "1", "Order2": "2", "relay-id2": "z"}, text="x\n")
+add("controls-metadata-nine", "Nine keys, and the relay's own: Postmark's limit.",
+    "".join(f"X-PM-Metadata-k{i}: {i}\n" for i in range(9)) + "\nx\n",
+    metadata={f"k{i}": str(i) for i in range(9)}, text="x\n")
+add("control-metadata-ten", "Ten keys are one too many.",
+    "".join(f"X-PM-Metadata-k{i}: {i}\n" for i in range(10)) + "\nx\n", refusal="554 5.6.0")
+add("control-track-links-wrong", "A value that Postmark does not know.",
+    "X-PM-TrackLinks: all\n\nx\n", refusal="554 5.6.0")
+add("control-stream-wrong", "A stream that cannot be.", "X-PM-Message-Stream: A B\n\nx\n",
+    refusal="554 5.6.0")
+add("control-tag-1000", "A tag of 1000, Postmark's limit.", f"X-PM-Tag: {'t' * 1000}\n\nx\n",
+    tag="t" * 1000, text="x\n")
+whole("message-id-no-brackets", "A Message-ID without its brackets goes as it is.",
+      'From: "Shop" <shop@shop.example>\nTo: Ann <ann@reader.example>\nSubject: s\n'
+      "Message-ID: 12345@corpus.example\n\nx\n", subject="s",
+      message_id="12345@corpus.example", text="x\n", ledger="",
+      malformed="RFC 5322 3.6.4: brackets")

@@ -170,3 +170,27 @@ for name, header, kind, about, more in [
         ("image-inline", "Content-Type: image/png; name=n.png\nContent-Disposition: inline",
          "image/png", "Inline without an id is a file like another.", {})]:
     named(f"type-{name}", header, "n." + header.split("ame=n.")[1][:3], about, kind, **more)
+
+named("unquoted-spaces", CD + "; filename=my report.txt", "my report.txt", "Spaces without quotes.",
+      malformed="RFC 2045 5.1")
+named("quote-never-ends", CD + '; filename="my report.txt', "my report.txt",
+      "The second quote is missing.", malformed="RFC 2045 5.1")
+named("no-semicolon", CD + ' filename="n.txt"', "n.txt", "The semicolon is missing.",
+      malformed="RFC 2183 2")
+named("encoded-extension", CD + "; filename*=utf-8''a%2Etxt", "a.txt", "An encoded dot.")
+named("device", CD + '; filename="con:aux?.txt"', "con_aux?.txt",
+      "A colon starts a second name for a file on some systems.")
+named("spaces-only", CD + '; filename="   "', "attachment-1.dat", "A name of spaces is none.",
+      ledger="date,names")
+named("utf8-cut", CD + "; filename*=utf-8''" + "%C3%A4" * 150 + ".txt",
+      "\u00e4" * 98 + ".txt", "Cut at a character, not within one.")
+named("two-dots", CD + '; filename="a..pdf"', "a..pdf", "Dots within a name stay.")
+add("forbidden-2047", "An extension that is hidden in an encoded word.",
+    f"Content-Type: multipart/mixed; boundary=m\n\n--m\n\nsee\n--m\n{CD}; "
+    'filename="=?utf-8?B?YS5leGU=?="\n\nx\n--m--\n', refusal="554 5.7.1 attachment a.exe:")
+add("forbidden-2231-split", "An extension that is cut over two sections.",
+    f"Content-Type: multipart/mixed; boundary=m\n\n--m\n\nsee\n--m\n{CD};\n "
+    "filename*0=\"a.e\";\n filename*1=xe\n\nx\n--m--\n", refusal="554 5.7.1 attachment a.exe:")
+add("forbidden-right-to-left", "Characters that turn the direction do not hide it.",
+    f"Content-Type: multipart/mixed; boundary=m\n\n--m\n\nsee\n--m\n{CD}; "
+    "filename*=utf-8''x.s%E2%80%AEcr\n\nx\n--m--\n", refusal="554 5.7.1 attachment x.scr:")

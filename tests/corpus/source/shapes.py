@@ -306,6 +306,88 @@ mixed("winmail-octet-stream", "winmail.dat of a sender that does not know TNEF's
       f"{CTE}base64\n\n{b64(P7)}", text="see",
       attachments=[attachment("winmail.dat", "application/octet-stream", P7)], ledger="date,tnef")
 
+mixed("certs-only", "RFC 8551 3.2.2: certificates, nothing signed and nothing hidden.", "\nmy key",
+      "Content-Type: application/pkcs7-mime; smime-type=certs-only; name=smime.p7c\n"
+      f"{CTE}base64\n\n{b64(P7)}", text="my key",
+      attachments=[attachment("smime.p7c", "application/pkcs7-mime; smime-type=certs-only", P7)])
+mixed("signed-in-signed", "A list that signs what was signed.",
+      "Content-Type: multipart/signed; boundary=n\n\n--n\n\ninner\n--n\n"
+      "Content-Type: application/pgp-signature; name=a.asc\n\nA\n--n--",
+      "Content-Type: application/pgp-signature; name=b.asc\n\nB", subtype="signed", text="inner",
+      attachments=[attachment("a.asc", "application/pgp-signature", b"A"),
+                   attachment("b.asc", "application/pgp-signature", b"B")], ledger="date,signed")
+mixed("signed-invitation", "An invitation that is signed.",
+      "Content-Type: multipart/alternative; boundary=n\n\n--n\n\nTea\n--n\n"
+      "Content-Type: text/calendar; method=REQUEST; name=i.ics\n\nBEGIN\n--n--",
+      f"Content-Type: application/pkcs7-signature; name=smime.p7s\n{CTE}base64\n\n{b64(P7)}",
+      subtype="signed", text="Tea",
+      attachments=[attachment("i.ics", "text/calendar; method=REQUEST", b"BEGIN"),
+                   attachment("smime.p7s", "application/pkcs7-signature", P7)],
+      ledger="date,signed,calendar")
+mixed("signed-without-signature", "Signed, and the signature is missing.", "\ntext",
+      subtype="signed", text="text", ledger="date,signed", malformed="RFC 1847 2.1: two parts")
+mixed("encrypted-in-mixed", "A gateway's note beside what is encrypted.", "\nnote",
+      "Content-Type: multipart/encrypted; boundary=n\n\n--n\n"
+      "Content-Type: application/pgp-encrypted\n\nVersion: 1\n--n\n"
+      "Content-Type: application/octet-stream; name=m.asc\n\nPGP\n--n--", text="note",
+      attachments=[attachment("version.txt", "application/pgp-encrypted", b"Version: 1"),
+                   attachment("m.asc", "application/octet-stream", b"PGP")],
+      ledger="date,encrypted,names")
+mixed("form-data", "A form that was mailed.",
+      'Content-Disposition: form-data; name="a"\n\none', 'Content-Disposition: form-data; '
+      'name="b"; filename="b.txt"\nContent-Type: text/plain\n\ntwo', subtype="form-data",
+      text="one", attachments=[attachment("b.txt", "text/plain", b"two")])
+mixed("message-global", "RFC 6532: a message in UTF-8.", "\nsee",
+      "Content-Type: message/global; name=m.eml\n\nSubject: \u00fc\n\nx", text="see",
+      attachments=[attachment("m.eml", "message/global",
+                              "Subject: \u00fc\r\n\r\nx".encode())], ledger="date,messages")
+mixed("message-deep", "A message in a message in a message is one file.", "\nsee",
+      "Content-Type: message/rfc822\n\nContent-Type: message/rfc822\n\nSubject: 2\n\n2",
+      text="see", attachments=[attachment(
+          "message.eml", "message/rfc822",
+          b"Content-Type: message/rfc822\r\n\r\nSubject: 2\r\n\r\n2")],
+      ledger="date,messages")
+mixed("message-with-boundary", "The message within has the boundary of another multipart.",
+      "\nsee", "Content-Type: message/rfc822\n\nContent-Type: multipart/mixed; boundary=z\n\n"
+      "--z\n\nx\n--z--\n", text="see",
+      attachments=[attachment("message.eml", "message/rfc822",
+                              crlf("Content-Type: multipart/mixed; boundary=z\n\n--z\n\nx\n"
+                                   "--z--\n"))], ledger="date,messages")
+mixed("alternative-with-file", "A PDF as an alternative: it may be the better one.",
+      "\nplain", f"Content-Type: application/pdf; name=a.pdf\n{CTE}base64\n\n{b64(PDF)}",
+      subtype="alternative", text="plain",
+      attachments=[attachment("a.pdf", "application/pdf", PDF)], ledger="date,alternatives")
+mixed("alternative-html-only", "An alternative of HTML alone.",
+      "Content-Type: text/html\n\n<p>x</p>", subtype="alternative", html="<p>x</p>")
+mixed("alternative-blank-html", "An HTML of white space is not the better one.",
+      "\nplain", "Content-Type: text/html\n\n \n ", subtype="alternative", text="plain")
+mixed("alternative-of-mixed", "Each alternative is a mixed with its own file.",
+      "Content-Type: multipart/mixed; boundary=n\n\n--n\n\nplain\n--n\n"
+      "Content-Type: application/x-a; name=a\n\nA\n--n--",
+      "Content-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: text/html\n\n<p>x</p>\n"
+      "--o\nContent-Type: application/x-b; name=b\n\nB\n--o--", subtype="alternative",
+      text="plain", html="<p>x</p>",
+      attachments=[attachment("a", "application/x-a", b"A"),
+                   attachment("b", "application/x-b", b"B")])
+mixed("related-alternative-calendar", "Text, HTML with a picture, invitation.", "\nTea",
+      'Content-Type: multipart/related; boundary=n\n\n--n\nContent-Type: text/html\n\n'
+      '<img src="cid:a@x">\n--n\nContent-Type: image/gif; name=a.gif\nContent-ID: <a@x>\n'
+      f"{CTE}base64\n\n{b64(GIF)}\n--n--",
+      "Content-Type: text/calendar; method=REQUEST; name=i.ics\n\nBEGIN", subtype="alternative",
+      text="Tea", html='<img src="cid:a@x">',
+      attachments=[attachment("a.gif", "image/gif", GIF, "a@x"),
+                   attachment("i.ics", "text/calendar; method=REQUEST", b"BEGIN")],
+      ledger="date,calendar")
+add("root-attachment", "All of the mail is a text that says attachment: it is a file.",
+    "Content-Type: text/plain\nContent-Disposition: attachment; filename=log.txt\n\na log\n",
+    text=".", attachments=[attachment("log.txt", "text/plain", b"a log\r\n")],
+    ledger="date,no-body")
+add("root-named", "All of the mail is a text with a name: it is the body all the same.",
+    "Content-Type: text/plain; name=log.txt\n\na log\n", text="a log\n")
+add("root-csv", "All of the mail is a CSV with a name: a file.",
+    "Content-Type: text/csv; name=n.csv\n\na,b\n", text=".",
+    attachments=[attachment("n.csv", "text/csv", b"a,b\r\n")], ledger="date,no-body")
+
 # --- policies -------------------------------------------------------------------------
 
 SIGNED = ("Content-Type: multipart/signed; protocol=\"application/pgp-signature\"; boundary=s\n\n"
