@@ -45,6 +45,18 @@ compare_addresses(const void *a, const void *b)
 	return strcasecmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* The strings are the list's. */
+static char **
+recipients_sorted(const struct strlist *recipients)
+{
+	char **sorted = mem_array(recipients->count + 1, sizeof(sorted[0]));
+
+	for (size_t i = 0; i < recipients->count; i++)
+		sorted[i] = recipients->items[i];
+	qsort(sorted, recipients->count, sizeof(sorted[0]), compare_addresses);
+	return sorted;
+}
+
 /* Those of a list that are not among the recipients, which are sorted. */
 static void
 strangers_of(
@@ -64,19 +76,17 @@ static void
 hint_shown(struct explanation *e)
 {
 	const struct strlist *recipients = &e->envelope.recipients;
-	char **sorted = mem_array(recipients->count + 1, sizeof(sorted[0]));
 	struct strlist strangers = { 0 };
-	char *named;
+	char **sorted = NULL, *named;
 
-	for (size_t i = 0; i < recipients->count; i++)
-		sorted[i] = recipients->items[i];
-	qsort(sorted, recipients->count, sizeof(sorted[0]), compare_addresses);
 	for (size_t i = 0; i < e->plan.mime.field_count; i++) {
 		const struct mime_field *field = &e->plan.mime.fields[i];
 		struct mailbox_list list;
 
 		if (!mime_field_is(field, "To") && !mime_field_is(field, "Cc"))
 			continue;
+		if (sorted == NULL)
+			sorted = recipients_sorted(recipients);
 		mailbox_list_parse(&list, field->value, field->value_len);
 		strangers_of(&strangers, &list, sorted, recipients->count);
 		mailbox_list_free(&list);

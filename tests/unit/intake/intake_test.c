@@ -36,10 +36,10 @@ static const struct smtp_limits limits = { .hostname = "relay.example",
 	.most_errors = 20,
 	.most_mails = 1000,
 	.most_line_bytes = 4096,
-	.command_timeout_ms = 5000,
-	.data_timeout_ms = 5000,
-	.message_timeout_ms = 5000,
-	.session_timeout_ms = 5000 };
+	.command_timeout_ms = 60000,
+	.data_timeout_ms = 60000,
+	.message_timeout_ms = 60000,
+	.session_timeout_ms = 60000 };
 
 struct stage {
 	struct loop *loop;
@@ -145,7 +145,7 @@ stage_begin_with(struct stage *stage, int64_t most_wait_ms, const char *settings
 		fail_msg("%s", why);
 	buf_init(&stage->read, 65536);
 	stage->limit = loop_timer_new(stage->loop, too_long, stage);
-	loop_timer_set(stage->limit, 10000);
+	loop_timer_set(stage->limit, 60000);
 	stage->intake = intake_new(&(struct intake_params){ .loop = stage->loop,
 	    .rules = stage->rules,
 	    .most_memory_bytes = 1 << 20,
@@ -247,7 +247,7 @@ test_stored(void **state)
 	struct stage stage;
 
 	(void)state;
-	stage_begin(&stage, 10000);
+	stage_begin(&stage, 60000);
 	core_start(&stage);
 	hand_in(&stage);
 	hear(&stage, "250 2.0.0 queued as ");
@@ -270,7 +270,7 @@ test_routes(void **state)
 	const struct mail *second, *third;
 
 	(void)state;
-	stage_begin_with(&stage, 10000, settings);
+	stage_begin_with(&stage, 60000, settings);
 	core_start(&stage);
 	say(&stage, "EHLO client.example\r\nMAIL FROM:<a@a.example>\r\n"
 		    "RCPT TO:<x@c.example>\r\nRCPT TO:<y@b.example>\r\n"
@@ -304,7 +304,7 @@ test_told(void **state)
 
 	(void)state;
 	refusal_set(&told, 250, "2.0.0", "Postmark has it");
-	stage_begin_with(&stage, 10000, "route wait {\n reply = postmark\n}\n");
+	stage_begin_with(&stage, 60000, "route wait {\n reply = postmark\n}\n");
 	stage.says = &told;
 	core_start(&stage);
 	hand_in(&stage);
@@ -321,7 +321,7 @@ test_one_route_refuses(void **state)
 	struct stage stage;
 
 	(void)state;
-	stage_begin_with(&stage, 10000,
+	stage_begin_with(&stage, 60000,
 	    "route strict {\n envelope-to = @d.example\n template = welcome\n"
 	    " template-match = \"subject: no such subject\"\n template-otherwise = refuse\n}\n");
 	core_start(&stage);
@@ -342,7 +342,7 @@ test_spool_full(void **state)
 
 	(void)state;
 	refusal_set(&full, 452, "4.3.1", "the spool is full, try again later");
-	stage_begin(&stage, 10000);
+	stage_begin(&stage, 60000);
 	stage.says = &full;
 	core_start(&stage);
 	hand_in(&stage);
@@ -356,7 +356,7 @@ test_refused_before_the_core(void **state)
 	struct stage stage;
 
 	(void)state;
-	stage_begin(&stage, 10000);
+	stage_begin(&stage, 60000);
 	core_start(&stage);
 	say(&stage, mail);
 	hear(&stage, "354 ");
@@ -375,7 +375,7 @@ test_core_dies(void **state)
 	struct stage stage;
 
 	(void)state;
-	stage_begin(&stage, 10000);
+	stage_begin(&stage, 60000);
 	stage.silent = true;
 	core_start(&stage);
 	hand_in(&stage);
@@ -397,7 +397,7 @@ test_core_absent(void **state)
 	struct stage stage;
 
 	(void)state;
-	stage_begin(&stage, 10000);
+	stage_begin(&stage, 60000);
 	hand_in(&stage);
 	hear(&stage, "354 ");
 	assert_int_equal(stage.commits, 0);
@@ -426,7 +426,7 @@ test_client_goes(void **state)
 	struct stage stage;
 
 	(void)state;
-	stage_begin(&stage, 10000);
+	stage_begin(&stage, 60000);
 	stage.silent = true;
 	core_start(&stage);
 	hand_in(&stage);
@@ -472,7 +472,7 @@ test_explained(void **state)
 	struct stage stage;
 
 	(void)state;
-	stage_begin(&stage, 10000);
+	stage_begin(&stage, 60000);
 	core_start(&stage);
 	explain_content(&stage, sealed(text, sizeof(text) - 1, ALL_SEALS), &none);
 	assert_non_null(strstr(stage.object.data, "{\"ok\":true,"));
@@ -500,7 +500,7 @@ test_explain_limits(void **state)
 	int fd;
 
 	(void)state;
-	stage_begin(&stage, 10000);
+	stage_begin(&stage, 60000);
 	core_start(&stage);
 	memset(text, '\n', 1 << 18);
 	explain_content(&stage, sealed(text, 1 << 18, ALL_SEALS), &recipients);
@@ -535,7 +535,7 @@ test_explain_nonsense(void **state)
 	struct stage stage;
 
 	(void)state;
-	stage_begin(&stage, 10000);
+	stage_begin(&stage, 60000);
 	core_start(&stage);
 	explain_content(&stage, sealed("\r\n", 2, F_SEAL_SHRINK), &recipients);
 	assert_null(stage.core);
