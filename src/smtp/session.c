@@ -269,18 +269,19 @@ take_line(struct smtp_session *s, const char *data, size_t len)
 	size_t line_len, whole;
 	enum line_end end = find_line(data, len, normalize, &line_len, &whole);
 
+	/* Refused as soon as it is too long, and so the same however it comes in pieces. */
+	if (!s->discarding && (end == LINE_NONE ? len : whole) > most) {
+		s->discarding = true;
+		s->commands++;
+		refuse_long_line(s, most);
+		if (end != LINE_NONE)
+			return line_len;
+	}
 	if (end == LINE_NONE) {
 		/* A CR at the end may belong to the CRLF. */
 		size_t sure = data[len - 1] == '\r' ? len - 1 : len;
 
-		if (!s->discarding && len <= most)
-			return 0;
-		if (!s->discarding) {
-			s->discarding = true;
-			s->commands++;
-			refuse_long_line(s, most);
-		}
-		return sure;
+		return s->discarding ? sure : 0;
 	}
 	if (end == LINE_BARE && normalize)
 		end = LINE_CRLF;
@@ -302,9 +303,7 @@ take_line(struct smtp_session *s, const char *data, size_t len)
 		s->discarding = true;
 		refuse_line(s, &(struct smtp_reply){ 500, "5.5.2",
 				   "a line ends with CR LF here, not with LF alone" });
-	} else if (whole > most)
-		refuse_long_line(s, most);
-	else if (memchr(data, '\r', line_len) != NULL)
+	} else if (memchr(data, '\r', line_len) != NULL)
 		refuse_line(
 		    s, &(struct smtp_reply){ 500, "5.5.2", "a CR without LF within the line" });
 	else if (s->state == STATE_AUTH)

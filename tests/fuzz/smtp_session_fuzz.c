@@ -63,13 +63,19 @@ must(int held)
 		abort();
 }
 
-static void
-must_contain(const struct run *r, const char *bytes, size_t len)
+/* In base64, whose last digit before padding has bits that mean nothing. */
+static bool
+has_sent(const struct run *r, const char *bytes, size_t len)
 {
 	char *coded = base64_encode(bytes, len);
+	size_t sure = strcspn(coded, "=");
+	bool found;
 
-	must(memmem(r->input, r->len, coded, strlen(coded)) != NULL);
+	if (coded[sure] == '=')
+		sure--;
+	found = memmem(r->input, r->len, coded, sure) != NULL;
 	free(coded);
+	return found;
 }
 
 /* PLAIN sends it at once, perhaps with the name in front as well; LOGIN in two parts. */
@@ -77,12 +83,11 @@ static void
 check_sent(const struct run *r, const char *mechanism, const char *user, const char *password)
 {
 	size_t user_len = strlen(user), password_len = strlen(password);
-	char message[1024], *coded;
+	char message[1024];
 	size_t len = 0;
 
 	if (strcmp(mechanism, "LOGIN") == 0) {
-		must_contain(r, user, user_len);
-		must_contain(r, password, password_len);
+		must(has_sent(r, user, user_len) && has_sent(r, password, password_len));
 		return;
 	}
 	must(strcmp(mechanism, "PLAIN") == 0);
@@ -91,13 +96,11 @@ check_sent(const struct run *r, const char *mechanism, const char *user, const c
 	len += user_len + 1;
 	memcpy(message + len, password, password_len);
 	len += password_len;
-	coded = base64_encode(message, len);
-	if (memmem(r->input, r->len, coded, strlen(coded)) == NULL) {
+	if (!has_sent(r, message, len)) {
 		memmove(message + user_len, message, len);
 		memcpy(message, user, user_len);
-		must_contain(r, message, len + user_len);
+		must(has_sent(r, message, len + user_len));
 	}
-	free(coded);
 }
 
 static enum smtp_now
