@@ -375,6 +375,32 @@ bad_len(const struct converter *c, const char *bytes, size_t len)
 	return len > 1 && b[0] >= 0x80 && b[1] >= 0x80 ? 2 : 1;
 }
 
+/* A character that iconv keeps back because a mark may come that joins it. */
+static void
+add_kept_back(struct buf *out, const struct converter *c)
+{
+	size_t room = 64;
+	char *start = buf_reserve(out, room), *to = start;
+
+	if (start == NULL)
+		return;
+	iconv(c->handle, NULL, NULL, &to, &room);
+	buf_grown(out, (size_t)(to - start));
+}
+
+/* Of these that can be asked for at any time, for they have no other state. */
+static bool
+keeps_back(const struct converter *c)
+{
+	static const char *const names[] = { "windows-1255", "windows-1258", "big5-hkscs",
+		"euc-jisx0213" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if (strcmp(c->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static size_t
 add_by_iconv(struct buf *out, struct converter *c, const char *bytes, size_t len)
 {
@@ -384,20 +410,19 @@ add_by_iconv(struct buf *out, struct converter *c, const char *bytes, size_t len
 	size_t left = len;
 
 	iconv(c->handle, NULL, NULL, NULL, NULL);
-	for (bool flushed = false; left > 0 || !flushed;) {
+	while (left > 0) {
 		size_t room = left * 2 + 64;
 		char *to = buf_reserve(out, room);
 		if (to == NULL)
 			break;
 		char *start = to;
-		/* In the end what is kept back because a mark may come that joins it. */
-		flushed = left == 0;
-		size_t result =
-		    iconv(c->handle, flushed ? NULL : &from, flushed ? NULL : &left, &to, &room);
+		size_t result = iconv(c->handle, &from, &left, &to, &room);
 		int failure = errno;
 		buf_grown(out, (size_t)(to - start));
-		if (flushed || result != (size_t)-1 || failure == E2BIG)
+		if (result != (size_t)-1 || failure == E2BIG)
 			continue;
+		if (keeps_back(c))
+			add_kept_back(out, c);
 		/* EILSEQ: bad bytes are skipped; EINVAL: the last character is cut off. */
 		size_t skip = failure == EILSEQ && left > 0 ? bad_len(c, from, left) : left;
 		from += skip;
@@ -405,6 +430,7 @@ add_by_iconv(struct buf *out, struct converter *c, const char *bytes, size_t len
 		buf_add(out, REPLACEMENT, REPLACEMENT_LEN);
 		replaced++;
 	}
+	add_kept_back(out, c);
 	return replaced;
 }
 

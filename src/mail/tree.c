@@ -578,7 +578,7 @@ is_header(const char *line, const char *end)
 
 	for (int lines = 0; lines < MOST_LOOKED_AT && line < end; lines++, line = next) {
 		next = line_read(line, end, &len);
-		if (len == 0)
+		if (len == 0 || (lines > 0 && is_hyphens(line, len)))
 			break;
 		if (len > 8 && text_same_n(line, "Content-", 8) && field_name_len(line, len) > 0)
 			return true;

@@ -78,6 +78,8 @@ static const struct {
 	{ "iso-2022-kr", "iso-2022-kr", "\033$)C\016\060\041\017.", "\uac00.", 0 },
 	{ "windows-1255: what is kept back for a point to come", "windows-1255", "\xe5\xed",
 	    "\u05d5\u05dd", 0 },
+	{ "the same before what cannot be decoded", "windows-1255", "\xe5\xff\xe5",
+	    "\u05d5\ufffd\u05d5", 1 },
 	{ "the same of big5-hkscs", "big5", "\x88\x66", "\u00ca", 0 },
 	{ "utf-16 with a mark", "utf-16", "\xff\xfe\xfc\x01", "\u01fc", 0 },
 	{ "two bytes that are none", "gb18030", "\xc4\xe3\xff\xff\xc4\xe3", "\u4f60\ufffd\u4f60",
