@@ -522,8 +522,23 @@ add_policies(const struct paint *p, struct buf *out, const json_t *policies)
 	buf_free(&text);
 }
 
+/* The words alone: the sentences follow for all routes together. */
 static void
-add_route(const struct paint *p, struct buf *out, const json_t *route)
+add_lost_words(const struct paint *p, struct buf *out, const json_t *lost)
+{
+	const json_t *each;
+	struct buf text;
+	size_t index;
+
+	buf_init(&text, 1 << 16);
+	json_array_foreach(lost, index, each)
+	    buf_addf(&text, "%s%s", text.len > 0 ? ", " : "", text_of(each, "word"));
+	add_pair(p, out, "loses", text.data != NULL ? text.data : "");
+	buf_free(&text);
+}
+
+static void
+add_route(const struct paint *p, struct buf *out, const json_t *route, bool is_only)
 {
 	const json_t *reasons = json_object_get(route, "why_not"), *reason;
 	char *title = NULL;
@@ -549,6 +564,8 @@ add_route(const struct paint *p, struct buf *out, const json_t *route)
 	if (strcmp(text_of(route, "way"), "smtp") == 0)
 		add_pair(p, out, "by", "SMTP, the mail as it is");
 	add_policies(p, out, json_object_get(route, "policies"));
+	if (!is_only)
+		add_lost_words(p, out, json_object_get(route, "lost"));
 	json_array_foreach(reasons, index, reason)
 	{
 		buf_init(&text, 1 << 16);
@@ -613,11 +630,13 @@ add_explained_message(const struct paint *p, struct buf *out, const json_t *item
 static void
 add_explained(const struct paint *p, struct buf *out, const json_t *answer)
 {
+	const json_t *routes = json_object_get(answer, "routes");
 	const json_t *items = json_object_get(answer, "items"), *each;
 	size_t index;
 
 	add_explained_head(p, out, answer);
-	json_array_foreach(json_object_get(answer, "routes"), index, each) add_route(p, out, each);
+	json_array_foreach(routes, index, each)
+	    add_route(p, out, each, json_array_size(routes) == 1);
 	json_array_foreach(items, index, each)
 	    add_explained_item(p, out, each, index + 1, json_array_size(items));
 	if (json_array_size(json_object_get(answer, "sizes")) > 0) {

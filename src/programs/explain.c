@@ -113,12 +113,13 @@ report(const struct paint *paint, const json_t *object, struct buf *out)
 	report_add(paint, out, operation_by_words(words, 1, &used), object, 0);
 }
 
-/* The whole answer; what a reader that has gone leaves unread is no trouble of ours. */
-static void
+/* The whole answer; what a reader that has gone leaves unread is no trouble of ours.  0, or -1. */
+static int
 print(const struct paint *paint, const struct explain_arguments *a, const struct buf *answer,
     const json_t *object)
 {
 	struct buf out;
+	int result = -1;
 
 	buf_init(&out, SIZE_MAX / 4);
 	if (!a->json)
@@ -129,9 +130,13 @@ print(const struct paint *paint, const struct explain_arguments *a, const struct
 		buf_add(&out, answer->data, answer->len);
 	if (a->json)
 		buf_addc(&out, '\n');
-	fwrite(out.data, 1, out.len, stdout);
-	fflush(stdout);
+	if ((fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0) ||
+	    errno == EPIPE)
+		result = 0;
+	else
+		fprintf(stderr, "pmrelayd: the answer cannot be written: %s\n", strerror(errno));
 	buf_free(&out);
+	return result;
 }
 
 int
@@ -164,8 +169,9 @@ explain_main(const struct explain_arguments *a, const struct config *config)
 	ask(rules, a, &mail, &answer);
 	object = json_loadb(answer.data, answer.len, 0, NULL);
 	if (object != NULL) {
-		print(&paint, a, &answer, object);
 		status = json_is_true(json_object_get(object, "ok")) ? EX_OK : EX_DATAERR;
+		if (print(&paint, a, &answer, object) != 0)
+			status = EX_IOERR;
 		json_decref(object);
 	}
 	rules_free(&rules);

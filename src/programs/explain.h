@@ -18,7 +18,8 @@ struct explain_arguments {
 /*
  * Tells on the standard output what would become of a mail, as pmrelayctl explain does: without a
  * daemon, a network, a token or the spool.  Returns the exit status: 0 it would be taken, 65 it
- * would be refused, 66 there is no such file, 78 the settings cannot be used.
+ * would be refused, 66 there is no such file, 74 the answer cannot be written, 78 the settings
+ * cannot be used.
  */
 int explain_main(const struct explain_arguments *, const struct config *);
 

@@ -105,6 +105,8 @@ if ! grep -q 'Route shop' "$work/out"; then
 fi
 check "a mail that would be refused" 65 explain "$work/mail.eml" --to nobody
 check "a mail that is not there" 66 explain "$work/nowhere.eml"
+check "an answer that finds no room" 74 sh -c \
+	'"$0" -c "$1/pmrelay.conf" --explain "$1/mail.eml" >/dev/full' "$pmrelayd" "$work"
 check "an option of --explain alone" 64 env -i "$pmrelayd" --json
 
 # The files in pmrelay.conf(5); what is a mail or a model is said before it.

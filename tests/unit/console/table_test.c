@@ -389,7 +389,10 @@ stories(void **state)
 		    "'t','template':'welcome','reply':'postmark','way':'api','policies':[{'word':"
 		    "'date','policy':'convert','applies':true},{'word':'tnef','policy':'smtp',"
 		    "'applies':false}],'why_not':[{'route':'lan','recipient':'b@x','why':"
-		    "'client: ::1 is not in 192.0.2.0/24'}]},{'name':'default','fate':'captured',"
+		    "'client: ::1 is not in "
+		    "192.0.2.0/"
+		    "24'}],'lost':[{'word':'date','text':'x'},{'word':'tnef'}]},{'name':'default','"
+		    "fate':'captured',"
 		    "'refusal':{'code':554,'status':'5.6.1','text':'no'}}],'items':[{'number':1,"
 		    "'route':'bills','kind':'template','to':'t@x','bytes':50,'json':{'To':'t@x',"
 		    "'Attachments':[{'Name':'a.pdf','Content':'QUJDRA=='}]}}]}",
@@ -397,6 +400,7 @@ stories(void **state)
 			"for           b@x\n", "redirected    t@x\n", "connection    eu\n",
 			"stream        s\n", "tag           t\n", "template      welcome\n",
 			"reply         postmark\n", "policies      date: convert\n",
+			"loses         date, tnef\n",
 			"not lan       client: ::1 is not in 192.0.2.0/24\n",
 			"captured      the relay keeps it and sends nothing\n",
 			"It refuses the mail: 554 5.6.1 no\n", "kind          template\n",
