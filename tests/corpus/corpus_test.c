@@ -31,11 +31,10 @@
  * test fails then.
  */
 static const char *const known_failures[] = {
-	"charset-windows-1255-bad",
-	"charset-windows-1255-end",
-	"charset-windows-1258-end",
-	"name-2231-windows-1255",
-	"subject-in-windows-1255",
+	"charset-big5-symbols",
+	"charset-macintosh-increment",
+	"charset-x-mac-cyrillic-euro",
+	"charset-x-mac-icelandic",
 	NULL,
 };
 

@@ -20,7 +20,7 @@ WORDS = ["plain", "Gr\u00fc\u00dfe", "\u65e5\u672c\u8a9e", "\u041f\u0440\u0438\u
          "a=b", "<b>", "&amp;", "5 \u20ac", "\U0001f600", ".", "From me", "--", "--b", "\ud55c\uad6d",
          "\u05e9\u05dc\u05d5\u05dd", "end ", " indented", "=3D", "\t", "x" * 70, "cid:", "</p>"]
 CHARSETS = ["utf-8", "UTF-8", "iso-8859-1", "iso-8859-15", "windows-1251", "koi8-r", "iso-2022-jp",
-            "shift_jis", "gb18030", "euc-kr", "big5", "utf-16", "us-ascii"]
+            "shift_jis", "gb18030", "euc-kr", "big5", "windows-1255", "utf-16", "us-ascii"]
 NAMES = ["a.pdf", "with space.txt", "Gr\u00fcn.png", "\u65e5\u672c.doc", "n", "a;b=c.txt",
          "long-" * 20 + "name.csv", "100%.txt", "it's.txt"]
 

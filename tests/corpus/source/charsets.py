@@ -206,7 +206,9 @@ body("windows-1258", "windows-1258", "Ti\u1ebfng Vi\u1ec7t\n",
 
 for label, text, codec in [("x-mac-croatian", "\u010de\u0161\u017ee \u0111\n", "mac_croatian"),
                            ("x-mac-romanian", "\u0218i \u021bar\u0103\n", "mac_romanian"),
-                           ("x-mac-icelandic", "\u00de\u00fa \u00e6\n", "mac_iceland"),
+                           ("x-mac-icelandic",
+                            "\u00dea\u00f0 er g\u00f3\u00f0 \u00fdta, \u00d0\u00dd\u00fe\n",
+                            "mac_iceland"),
                            ("x-mac-ukrainian", "\u041f\u0440\u0438\u0432\u0456\u0442 \u0457\n",
                             "mac_cyrillic")]:
     body(label, label, text, codec)
@@ -223,3 +225,10 @@ for name, label, text, codec in [
         ("label-utf-8-quoted-twice", '"\\"utf-8\\""', "\u00fc\n", "utf-8")]:
     body(name, label, text, codec, about=f"The charset by the name {label}.",
          oracle="the name is not Python's")
+
+body("big5-symbols", "big5", "\uffe3 \u02cd \u2574Z\n", "cp950",
+     about="Three characters of plain Big5 that glibc's BIG5-HKSCS has not.")
+body("macintosh-increment", "macintosh", "\u2206 \u03a9\n", "mac_roman",
+     about="Apple's 0xC6 is the increment, not a Greek letter.")
+body("x-mac-cyrillic-euro", "x-mac-cyrillic", "5 \u20ac\n", "mac_cyrillic",
+     about="Apple's 0xFF is the euro (Encoding Standard).")
