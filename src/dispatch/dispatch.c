@@ -329,7 +329,8 @@ request_judged(
 		.answer = answer,
 		.started_ms = request->started_ms,
 		.probe = request->probe,
-		.smtp = request->items[0].kind == ITEM_SMTP };
+		.smtp = request->items[0].kind == ITEM_SMTP,
+		.smtp_probe = request->smtp_probe };
 	bool stood = route_stands(&route->state);
 
 	request_unlink(&route->out, request);
@@ -426,11 +427,36 @@ request_submit_api(struct request *request)
 	request->job = postmark_submit(route->dispatch->client, &post, request_answered, request);
 }
 
+/* Back until that time (monotonic), and whoever is behind it has its turn. */
+static void
+request_postpone(struct request *request, int64_t until_ms)
+{
+	struct route *route = request->route;
+	struct store_outcome outcome = outcome_of(&request->items[0], ITEM_SPOOLED);
+
+	outcome.due_ms += until_ms - clock_mono_ms();
+	outcome.keeps_history = false;
+	route->memory_bytes -= items_memory(request->items, request->count);
+	route->maybe_due = true;
+	due_at(route, outcome.due_ms);
+	store_settle(route->dispatch->store, &outcome, 1, outcomes_durable, route_note(route));
+	request_free(request);
+}
+
+/* Takes it. */
 static void
 request_submit(struct request *request)
 {
 	struct route *route = request->route;
+	int64_t until_ms;
 
+	if (request->items[0].kind == ITEM_SMTP &&
+	    !route_smtp_may_leave(&route->state, &until_ms, &request->smtp_probe)) {
+		request_postpone(request, until_ms);
+		return;
+	}
+	if (request->probe)
+		breaker_probe(&route->state.breaker);
 	request->started_ms = clock_mono_ms();
 	request_link(&route->out, request);
 	route->in_flight++;
@@ -540,8 +566,6 @@ items_leave(struct route *route, struct store_item *items, size_t count, bool pr
 	struct request *request = request_new(route, items, count);
 
 	request->probe = probe;
-	if (probe)
-		breaker_probe(&route->state.breaker);
 	request_submit(request);
 }
 

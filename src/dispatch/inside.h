@@ -32,7 +32,8 @@ struct request {
 	struct batch batch;
 	struct postmark_job *job; /* NULL: waits to leave, or goes by SMTP */
 	struct smtp_job *smtp_job;
-	bool probe; /* of the breaker or of a paused route */
+	bool probe;      /* of the breaker or of a paused route */
+	bool smtp_probe; /* of the breaker of what goes by SMTP */
 	int64_t started_ms;
 };
 

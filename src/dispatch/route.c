@@ -26,6 +26,7 @@ route_state_init(struct route_state *state, const char *name, bool has_token,
 	pace_init(&state->pace, options->most_in_flight, options->most_batch_items,
 	    options->batch_target_ms);
 	breaker_init(&state->breaker, options->breaker_failures, options->probe_ms);
+	breaker_init(&state->smtp_breaker, options->breaker_failures, options->probe_ms);
 }
 
 void
@@ -77,6 +78,21 @@ route_may_leave(const struct route_state *state, unsigned in_flight, int64_t *un
 	if (state->paused)
 		return state->senders_row >= SENDERS_IN_A_ROW ? ROUTE_SIEVE : ROUTE_PROBE;
 	return pace_has_room(&state->pace, in_flight) ? ROUTE_LEAVE : ROUTE_WAIT;
+}
+
+bool
+route_smtp_may_leave(struct route_state *state, int64_t *until_ms_r, bool *probe_r)
+{
+	int64_t now_ms = clock_mono_ms();
+	enum breaker_leave leave = breaker_ask(&state->smtp_breaker, now_ms, until_ms_r);
+
+	*probe_r = leave == BREAKER_PROBE;
+	if (*probe_r)
+		breaker_probe(&state->smtp_breaker);
+	/* While one is out to see, its answer is not waited for: others have their turn. */
+	if (leave == BREAKER_WAIT && *until_ms_r == INT64_MAX)
+		*until_ms_r = now_ms + state->probe_ms;
+	return leave != BREAKER_WAIT;
 }
 
 bool
@@ -193,6 +209,7 @@ route_flush(struct route_state *state)
 	if (state->probe_at_ms > now_ms)
 		state->probe_at_ms = now_ms;
 	breaker_try_now(&state->breaker, now_ms);
+	breaker_try_now(&state->smtp_breaker, now_ms);
 	pace_rest_over(&state->pace);
 }
 
@@ -312,6 +329,52 @@ breaker_note(struct route_state *state, enum breaker_change change, const char *
 }
 
 static void
+smtp_breaker_note(struct route_state *state, enum breaker_change change, const char *why)
+{
+	int64_t left_out;
+
+	switch (change) {
+	case BREAKER_SAME:
+		return;
+	case BREAKER_OPENED:
+		memset(&state->smtp_breaker_gate, 0, sizeof(state->smtp_breaker_gate));
+		/* fall through */
+	case BREAKER_REOPENED:
+		if (log_gate_pass(&state->smtp_breaker_gate, GATE_MS, &left_out))
+			log_warning("breaker-open", log_str("route", state->name),
+			    log_str("service", "smtp"), log_str("why", why),
+			    log_num("left_out", left_out));
+		return;
+	case BREAKER_RECLOSED:
+		log_warning(
+		    "breaker-closed", log_str("route", state->name), log_str("service", "smtp"));
+		return;
+	}
+}
+
+/* A mail by SMTP moves the breaker of the rest only where it was its probe. */
+static void
+learn_failure(struct route_state *state, const struct route_lesson *lesson, const char *why)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (lesson->smtp)
+		smtp_breaker_note(
+		    state, breaker_failure(&state->smtp_breaker, lesson->smtp_probe, now_ms), why);
+	if (!lesson->smtp || (lesson->probe && state->breaker.state == BREAKER_HALF_OPEN))
+		breaker_note(state, breaker_failure(&state->breaker, lesson->probe, now_ms), why);
+}
+
+static void
+learn_success(struct route_state *state, const struct route_lesson *lesson)
+{
+	if (lesson->smtp)
+		smtp_breaker_note(state, breaker_success(&state->smtp_breaker), NULL);
+	if (!lesson->smtp || (lesson->probe && state->breaker.state == BREAKER_HALF_OPEN))
+		breaker_note(state, breaker_success(&state->breaker), NULL);
+}
+
+static void
 throttled(struct route_state *state, const struct route_lesson *lesson)
 {
 	int64_t now_ms = clock_mono_ms();
@@ -326,10 +389,8 @@ learn_storm(struct route_state *state, const struct route_lesson *lesson)
 {
 	const struct route_tally *tally = lesson->tally;
 	enum verdict which = tally->of[VERDICT_WEATHER] > 0 ? VERDICT_WEATHER : VERDICT_UNSURE;
-	int64_t now_ms = clock_mono_ms();
 
-	breaker_note(state, breaker_failure(&state->breaker, lesson->probe, now_ms),
-	    tally->first[which]->message);
+	learn_failure(state, lesson, tally->first[which]->message);
 	if (lesson->answer->retry_after_ms >= 0)
 		throttled(state, lesson);
 	if (lesson->answer->end == POSTMARK_LOST)
@@ -388,7 +449,7 @@ route_learn(struct route_state *state, const struct route_lesson *lesson)
 	if (tally->of[VERDICT_WEATHER] + tally->of[VERDICT_UNSURE] == lesson->count) {
 		learn_storm(state, lesson);
 	} else {
-		breaker_note(state, breaker_success(&state->breaker), NULL);
+		learn_success(state, lesson);
 		learn_pace(state, lesson);
 		learn_operator(state, lesson);
 	}

@@ -33,6 +33,9 @@ struct route_state {
 	struct breaker breaker;
 	int64_t broken_since_ms;
 	char *broken_why;
+	/* Of what goes by SMTP: a port that a firewall closes is no weather of the API's, which has
+	 * most of the mail. */
+	struct breaker smtp_breaker;
 
 	/* By an operator. */
 	bool held;
@@ -47,7 +50,7 @@ struct route_state {
 	unsigned senders_row; /* see operator_wanted() in route.c */
 
 	struct pauses pauses; /* held or paused */
-	struct log_gate paused_gate, breaker_gate, throttled_gate;
+	struct log_gate paused_gate, breaker_gate, smtp_breaker_gate, throttled_gate;
 };
 
 void route_state_init(
@@ -78,6 +81,11 @@ enum route_leave {
 };
 enum route_leave route_may_leave(
     const struct route_state *, unsigned in_flight, int64_t *until_ms_r);
+/*
+ * For a mail that goes by SMTP, once route_may_leave() has said that something may.  False: not
+ * before *until_ms_r (monotonic).  *probe_r: it is the one that finds out.
+ */
+bool route_smtp_may_leave(struct route_state *, int64_t *until_ms_r, bool *probe_r);
 /* What has been claimed goes back rather than to wait for the route. */
 bool route_is_shut(const struct route_state *);
 
@@ -96,6 +104,7 @@ struct route_lesson {
 	int64_t started_ms; /* of the request; monotonic */
 	bool probe;
 	bool smtp; /* the answer is of Postmark's SMTP service, its status a reply code */
+	bool smtp_probe;
 };
 void route_learn(struct route_state *, const struct route_lesson *);
 

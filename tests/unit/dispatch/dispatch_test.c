@@ -1866,6 +1866,41 @@ smtp_weather_comes_again(void **state)
 	assert_int_equal(b->smtp_mails, 13);
 }
 
+/* A closed port, and a queue of mails that want it: what goes by the API has not to wait. */
+static void
+weather_of_smtp_is_smtps_alone(void **state)
+{
+	struct bench *b = *state;
+	int64_t began_ms;
+	unsigned tries;
+
+	b->options.probe_ms = 400;
+	b->options.retry_least_ms = b->options.retry_most_ms = 10;
+	b->smtp_verb = "connect";
+	b->smtp_does.closes = true;
+	b->smtp_times = 1000;
+	b->kind = ITEM_SMTP;
+	mails_put(b, "ok", 30);
+	turn_for(b, 50);
+	dispatch_start(b);
+	turn_for(b, 200);
+	mode_is(b, "goes", "");
+	began_ms = clock_mono_ms();
+	b->kind = ITEM_EMAIL;
+	mails_put(b, "ok", 5);
+	wait_for(b, ITEM_SENT, 5);
+	assert_true(clock_mono_ms() - began_ms < 300);
+	/* One finds out, now and then. */
+	tries = smtp_server_connections(b->smtp);
+	assert_in_range(tries, 3, 12);
+	turn_for(b, 1000);
+	assert_in_range(smtp_server_connections(b->smtp) - tries, 1, 3);
+	b->smtp_times = 0;
+	wait_for(b, ITEM_SENT, 35);
+	each_taken_once(b);
+	assert_int_equal(b->smtp_mails, 30);
+}
+
 /* The server may have SMTP switched off, and all that goes by the API is well. */
 static void
 a_login_that_fails_is_smtps_alone(void **state)
@@ -2120,6 +2155,7 @@ main(void)
 		TEST(they_go_beside_the_others),
 		TEST(replies_are_judged),
 		TEST(smtp_weather_comes_again),
+		TEST(weather_of_smtp_is_smtps_alone),
 		TEST(a_login_that_fails_is_smtps_alone),
 		TEST(a_lost_reply_is_looked_for),
 		TEST(cut_by_the_end_they_are_looked_for),
