@@ -119,21 +119,24 @@ static const struct {
 	{ "iso2022jp3", "iso-2022-jp" },
 	{ "iso2022jp2004", "iso-2022-jp" },
 	{ "csiso2022kr", "iso-2022-kr" },
-	{ "xmacroman", "macintosh" },
-	{ "xmac", "macintosh" },
-	{ "macroman", "macintosh" },
-	{ "mac", "macintosh" },
+	{ "macintosh", "x-mac-roman" },
+	{ "xmacroman", "x-mac-roman" },
+	{ "xmac", "x-mac-roman" },
+	{ "macroman", "x-mac-roman" },
+	{ "mac", "x-mac-roman" },
 	{ "xmacgreek", "x-mac-greek" },
 	{ "macgreek", "x-mac-greek" },
 	{ "xmacturkish", "x-mac-turkish" },
 	{ "macturkish", "x-mac-turkish" },
 	{ "xmaccroatian", "x-mac-croatian" },
 	{ "xmacromanian", "x-mac-romanian" },
-	{ "xmaccyrillic", "mac-cyrillic" },
-	{ "xmacukrainian", "mac-uk" },
+	{ "maccyrillic", "x-mac-cyrillic" },
+	{ "macuk", "x-mac-cyrillic" },
+	{ "xmaccyrillic", "x-mac-cyrillic" },
+	{ "xmacukrainian", "x-mac-cyrillic" },
 	{ "xmacce", "mac-centraleurope" },
 	{ "xmaccentraleurroman", "mac-centraleurope" },
-	{ "xmacicelandic", "mac-is" },
+	{ "xmacicelandic", "x-mac-icelandic" },
 	{ "ucs2", "utf-16" },
 	{ "iso10646ucs2", "utf-16" },
 	{ "unicode", "utf-16" },
@@ -166,11 +169,7 @@ static const char *const warm_charsets[] = {
 	"windows-874",
 	"koi8-r",
 	"koi8-u",
-	"macintosh",
-	"mac-cyrillic",
-	"mac-uk",
 	"mac-centraleurope",
-	"mac-is",
 	"cp437",
 	"cp850",
 	"cp852",
@@ -375,6 +374,44 @@ bad_len(const struct converter *c, const char *bytes, size_t len)
 	return len > 1 && b[0] >= 0x80 && b[1] >= 0x80 ? 2 : 1;
 }
 
+static void
+add_character(struct buf *out, unsigned c)
+{
+	char bytes[3];
+	size_t n = 0;
+
+	if (c >= 0x800) {
+		bytes[n++] = (char)(0xE0 | c >> 12);
+		bytes[n++] = (char)(0x80 | (c >> 6 & 0x3F));
+	} else if (c >= 0x80) {
+		bytes[n++] = (char)(0xC0 | c >> 6);
+	} else {
+		bytes[n++] = (char)c;
+	}
+	if (c >= 0x80)
+		bytes[n++] = (char)(0x80 | (c & 0x3F));
+	buf_add(out, bytes, n);
+}
+
+/* Three characters of Big5 that glibc's table of its superset lacks. */
+static bool
+add_lacking(struct buf *out, const struct converter *c, const char *bytes)
+{
+	static const struct {
+		const char *bytes;
+		unsigned character;
+	} lacking[] = { { "\xA1\x5A", 0x2574 }, { "\xA1\xC3", 0xFFE3 }, { "\xA1\xC5", 0x02CD } };
+
+	if (strcmp(c->name, "big5-hkscs") != 0)
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(lacking); i++)
+		if (memcmp(bytes, lacking[i].bytes, 2) == 0) {
+			add_character(out, lacking[i].character);
+			return true;
+		}
+	return false;
+}
+
 /* A character that iconv keeps back because a mark may come that joins it. */
 static void
 add_kept_back(struct buf *out, const struct converter *c)
@@ -423,6 +460,11 @@ add_by_iconv(struct buf *out, struct converter *c, const char *bytes, size_t len
 			continue;
 		if (keeps_back(c))
 			add_kept_back(out, c);
+		if (failure == EILSEQ && left > 1 && add_lacking(out, c, from)) {
+			from += 2;
+			left -= 2;
+			continue;
+		}
 		/* EILSEQ: bad bytes are skipped; EINVAL: the last character is cut off. */
 		size_t skip = failure == EILSEQ && left > 0 ? bad_len(c, from, left) : left;
 		from += skip;
@@ -555,25 +597,6 @@ add_japanese(struct buf *out, struct converter *c, const char *bytes, size_t len
 	out->len = before;
 	return add_by_way(out, jis ? add_jis_as_euc : add_as_is,
 	    jis && has_jisx0213(bytes, len) ? "euc-jisx0213" : "euc-jp-ms", bytes, len);
-}
-
-static void
-add_character(struct buf *out, unsigned c)
-{
-	char bytes[3];
-	size_t n = 0;
-
-	if (c >= 0x800) {
-		bytes[n++] = (char)(0xE0 | c >> 12);
-		bytes[n++] = (char)(0x80 | (c >> 6 & 0x3F));
-	} else if (c >= 0x80) {
-		bytes[n++] = (char)(0xC0 | c >> 6);
-	} else {
-		bytes[n++] = (char)c;
-	}
-	if (c >= 0x80)
-		bytes[n++] = (char)(0x80 | (c & 0x3F));
-	buf_add(out, bytes, n);
 }
 
 static size_t
