@@ -3,9 +3,9 @@
 
 #include <stdint.h>
 
-/* The characters of the bytes from 0x80 on; all are in the Basic Multilingual Plane.  NULL: it is
- * none of x-mac-roman, -cyrillic, -greek, -turkish, -croatian, -romanian and
- * -icelandic.  For charset.c only. */
+/* The characters of the bytes from 0x80 on, all of them in the Basic Multilingual Plane, of
+ * x-mac-roman, -cyrillic, -greek, -turkish, -croatian, -romanian or -icelandic; NULL: of another.
+ * For charset.c only. */
 const uint16_t *charset_mac(const char *name);
 
 #endif
