@@ -377,6 +377,37 @@ def recipients(root, envelope):
     return {"To": shown(lists[0]), "Cc": shown(lists[1]), "Bcc": shown(blind)}
 
 
+# --- other fields -----------------------------------------------------------------
+
+TAKEN = {
+    "from", "sender", "to", "cc", "reply-to", "subject", "date", "message-id",
+    "received", "return-path", "dkim-signature", "authentication-results", "mime-version",
+    "bcc", "resent-bcc", "resent-to", "resent-cc", "delivered-to", "x-original-to",
+    "original-recipient", "envelope-to", "x-envelope-to", "apparently-to", "x-rcpt-to",
+    "x-forwarded-to", "tag", "attachment", "track-opens", "track-links", "message-stream",
+    "postmark-template-alias",
+}
+
+
+def other_fields(root):
+    """What goes to Headers, in its order, but for Message-ID."""
+    out = []
+    for name, value in root.items():
+        lower = name.lower()
+        if lower in TAKEN or lower.startswith(("content-", "arc-")) or \
+                (lower.startswith("x-pm-") and lower != "x-pm-bounce-type"):
+            continue
+        value = re.sub(r"\r?\n(?=[ \t])", "", value)
+        if lower.startswith("list-") and "<" in value:
+            # RFC 2369 2: no white space within the brackets, and nothing of it is encoded.
+            value = re.sub(r"<[^>]*>", lambda url: re.sub(r"\s", "", url[0]), value).strip()
+        else:
+            value = words(value)
+        if value:
+            out.append((name, re.sub(r"[\x00-\x1f\x7f]", " ", value).strip(" ")))
+    return out
+
+
 # --- the comparison --------------------------------------------------------------
 
 def compare(mails):
@@ -422,7 +453,10 @@ def agree(name, reading, envelope, got):
         # One that Postmark does not take is stood in for.
         if len(authors) == 1 and "from" not in got["ledger"].split(","):
             wanted["From"] = shown(authors)
+    wanted["Headers"] = other_fields(reading.root)
     for item in items:
+        item["Headers"] = [(field["Name"], field["Value"]) for field in item.get("Headers", [])
+                           if field["Name"].lower() not in ("message-id", "x-pm-keepid")]
         for key, value in wanted.items():
             if key == "TextBody" and reading.text_is_made:
                 continue

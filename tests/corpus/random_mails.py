@@ -203,10 +203,25 @@ class Writer:
                     self.random.sample(all_of_them, self.random.randrange(1, 6))]
         return "".join(fields), envelope
 
+    def fields(self):
+        """Others, some of which must stay behind."""
+        out = []
+        for _ in range(self.random.randrange(5)):
+            name = self.random.choice(["X-A", "x-b", "References", "In-Reply-To", "Comments",
+                                       "Received", "Delivered-To", "List-Unsubscribe", "X-A",
+                                       "Content-Language", "X-PM-Bounce-Type", "DKIM-Signature"])
+            value = self.subject()
+            if name in ("References", "In-Reply-To"):
+                value = "<1@x.example>\r\n <2@x.example>"
+            elif name == "List-Unsubscribe":
+                value = "<https://x.example/u?a=b>,\r\n <mailto:u@x.example>"
+            out.append(f"{self.case(name)}:{self.random.choice([' ', '', '  '])}{value}\r\n")
+        return "".join(out)
+
     def mail(self):
         fields, envelope = self.addresses()
         return (f"From: {self.mailbox('shop@shop.example')}\r\n{fields}Subject: "
-                f"{self.subject()}\r\nMIME-Version: 1.0\r\n").encode() + \
+                f"{self.subject()}\r\n{self.fields()}MIME-Version: 1.0\r\n").encode() + \
             self.part(self.random.randrange(5)), envelope
 
 
