@@ -1,65 +1,27 @@
 #ifndef PMRELAY_MAIL_CHARSET_H
 #define PMRELAY_MAIL_CHARSET_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 struct buf;
 
-/*
- * Charsets, encoded words and what else a header value goes through before people see it.  All of
- * it is for the functions of mime.h, which has this header in it.
- */
+/* Charsets, for the functions of value.h and mime.h. */
+
+#define REPLACEMENT     "\xEF\xBF\xBD" /* U+FFFD */
+#define REPLACEMENT_LEN ((size_t)3)
 
 /* Once per process, before any fence: iconv's modules for the rarer charsets. */
 void charset_setup(void);
 
 /*
- * Bytes of a charset as UTF-8, appended; charset may be NULL, and may be wrong: bytes of an
- * unknown charset are taken as ISO-2022-JP when they have its escapes, else as UTF-8 when they are
- * valid UTF-8, else as windows-1252.  Returns
- * how many sequences became U+FFFD.
+ * Bytes of a charset as UTF-8, appended; charset may be NULL, and may be wrong: bytes of an unknown
+ * charset are taken as ISO-2022-JP when they have its escapes, else as UTF-8 when they are valid
+ * UTF-8, else as windows-1252.  Returns how many sequences became U+FFFD.
  */
 size_t mime_convert(struct buf *out, const char *charset, const char *bytes, size_t len);
 
-/*
- * A raw header value for people: unfolded, RFC 2047 decoded, UTF-8, clean (mime_clean).  The
- * caller frees.
- */
-char *mime_decode_value(const char *value, size_t len);
-/* The same without RFC 2047: for message identifiers and such. */
-char *mime_plain_value(const char *value, size_t len);
-/* Neither encoded words nor bytes beyond ASCII: GMime may read it as it is. */
-bool mime_value_is_plain(const char *value, size_t len);
-
-/* The length of the encoded word that text begins with; 0: there is none. */
-size_t mime_word_len(const char *text, size_t len);
-
-/*
- * Decoded text as it may stand in a header value or a name: valid UTF-8 (U+FFFD for what is
- * not), every control character, C1 and line separators included, a space, none of them at the
- * ends.  The caller frees.
- */
-char *mime_clean(const char *text, size_t len);
-
-/*
- * Encoded words taken out of a header value before GMime splits it, each for an atom that stands
- * in for it, so that what they hide (commas, brackets, line ends) never takes part in the syntax
- * and GMime never decodes them.
- */
-struct mime_mask {
-	char *text; /* valid UTF-8, unfolded, no control characters; what to parse instead */
-	char mark[8];
-	char **words;
-	size_t word_count;
-};
-void mime_mask_init(struct mime_mask *, const char *value, size_t len);
-void mime_mask_free(struct mime_mask *);
-bool mime_mask_in(const struct mime_mask *, const char *text); /* holds a stand-in */
-/* text with the words put back and decoded, clean; the caller frees. */
-char *mime_mask_decode(const struct mime_mask *, const char *text);
-
-/* Decoded and appended; what is not of the alphabet is skipped, padding ends a piece. */
-void mime_add_base64(struct buf *out, const char *text, size_t len);
+/* How many bytes that are no UTF-8 one U+FFFD stands for: what is well-formed as far as it goes
+ * (Unicode, "U+FFFD Substitution of Maximal Subparts"). */
+size_t charset_bad_utf8(const char *bytes, size_t len);
 
 #endif

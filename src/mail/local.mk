@@ -9,7 +9,8 @@ libmail_a_SOURCES = \
 	src/mail/parameter.c src/mail/parameter.h \
 	src/mail/plain.c src/mail/plain.h \
 	src/mail/refusal.c src/mail/refusal.h \
-	src/mail/tree.c src/mail/tree.h
+	src/mail/tree.c src/mail/tree.h \
+	src/mail/value.c src/mail/value.h
 
 check_PROGRAMS += tests/unit/mail/address_test tests/unit/mail/mime_test \
 	tests/unit/mail/parameter_test tests/unit/mail/plain_test

@@ -6,9 +6,10 @@
  * What GMime is helped with, each at its place:
  *   - it has no limits on parts, header fields and parameters, fails on a malformed or unfinished
  *     header, lets any letter be in a field name, and looks into messages within: tree.c,
- *   - it decodes neither lying charsets nor all encoded words: charset.c,
+ *   - it decodes neither lying charsets (charset.c) nor all encoded words (value.c),
  *   - it prefers the poorer of two parameters: parameter.c,
- *   - base64 ends for it at padding, while real parts are sometimes joined pieces: charset.c.
+ *   - base64 ends for it at padding, while real parts are sometimes joined pieces: value.c,
+ *   - it is off by a byte where line ends differ: body_end_settle().
  */
 
 #include <gmime/gmime.h>

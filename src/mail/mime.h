@@ -5,16 +5,18 @@
 #include <stddef.h>
 
 #include "mail/charset.h"
+#include "mail/value.h"
 
 struct buf;
 struct _GMimeObject;
 struct _GMimeParserOptions;
 
 /*
- * MIME: header fields, the tree of parts and transfer encodings; charsets and encoded words are in
- * charset.h.  GMime parses.  Bodies are not copied but point into the content, which is lent for
- * the life of a struct mime, and limits hold while GMime reads.  Where GMime needs help, the
- * workaround and its reason stand in mime.c, tree.c, parameter.c and charset.c, and nowhere else.
+ * MIME: header fields, the tree of parts and transfer encodings; charsets and header values are in
+ * charset.h and value.h.  GMime parses.  Bodies are not copied but point into the content, which is
+ * lent for the life of a struct mime, and limits hold while GMime reads.  Where GMime needs help,
+ * the workaround and its reason stand in mime.c, tree.c, parameter.c, value.c and charset.c, and
+ * nowhere else.
  */
 
 /* Once per process, before any fence: GMime's tables, iconv's modules for the rarer charsets. */

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "mail/charset.h"
 #include "mail/parameter.h"
+#include "mail/value.h"
 
 struct parameter {
 	const char *name;
