@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libconvert.a
 libconvert_a_SOURCES = \
+	src/convert/attachment.c src/convert/attachment.h \
 	src/convert/controls.c src/convert/controls.h \
 	src/convert/convert.c src/convert/convert.h \
 	src/convert/guard.c src/convert/guard.h \

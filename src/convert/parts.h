@@ -5,19 +5,12 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "convert/attachment.h"
 
 struct convert_options;
 struct ledger;
 struct mime;
-struct mime_part;
 struct refusal;
-
-struct attachment {
-	char *name; /* a file name, never a path */
-	char *content_type;
-	char *content_id; /* "cid:…" of an inline part, else NULL */
-	const struct mime_part *part; /* lent */
-};
 
 /* The tree of parts as Postmark wants it: two bodies and a row of attachments. */
 struct parts {
@@ -31,11 +24,8 @@ struct parts {
 
 /* mime is lent for the life of the result.  0, or -1 and *refusal_r: a forbidden extension, a
  * body over its limit.  Whatever comes back, parts_free() is due. */
-int parts_read(struct parts *, const struct convert_options *, const struct mime *,
-    struct ledger *, struct refusal *refusal_r) __attribute__((warn_unused_result));
+int parts_read(struct parts *, const struct convert_options *, const struct mime *, struct ledger *,
+    struct refusal *refusal_r) __attribute__((warn_unused_result));
 void parts_free(struct parts *);
-
-/* The content in base64 without line ends, appended. */
-void attachment_add_base64(const struct attachment *, struct buf *out);
 
 #endif
