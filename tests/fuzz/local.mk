@@ -25,6 +25,7 @@ include tests/fuzz/mustache.mk
 include tests/fuzz/pattern.mk
 include tests/fuzz/routing.mk
 include tests/fuzz/sandbox_api.mk
+include tests/fuzz/sandbox_mail.mk
 include tests/fuzz/template.mk
 include tests/fuzz/values.mk
 
