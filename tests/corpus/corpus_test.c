@@ -31,10 +31,6 @@
  * test fails then.
  */
 static const char *const known_failures[] = {
-	"charset-big5-symbols",
-	"charset-macintosh-increment",
-	"charset-x-mac-cyrillic-euro",
-	"charset-x-mac-icelandic",
 	NULL,
 };
 

@@ -365,3 +365,16 @@ whole("message-id-no-brackets", "A Message-ID without its brackets goes as it is
       "Message-ID: 12345@corpus.example\n\nx\n", subject="s",
       message_id="12345@corpus.example", text="x\n", ledger="",
       malformed="RFC 5322 3.6.4: brackets")
+
+whole("header-control-only", "All there is is a field whose name is a control character.",
+      b"\x18:\n", sender="bounce@shop.example", to="ann@reader.example", subject="",
+      message_id="", text=".", ledger="from,no-body", malformed="RFC 5322 2.2")
+whole("header-8bit-only", "All there is is a field whose name is beyond ASCII.",
+      "\u00fc: x\n", sender="bounce@shop.example", to="ann@reader.example", subject="",
+      message_id="", text=".", ledger="from,no-body", malformed="RFC 5322 2.2")
+whole("line-without-end", "All there is is a word without a line end.",
+      b"hello", sender="bounce@shop.example", to="ann@reader.example", subject="",
+      message_id="", text="hello", ledger="from", malformed="no header")
+whole("colon-only", "All there is is a colon.", b":\n", sender="bounce@shop.example",
+      to="ann@reader.example", subject="", message_id="", text=":\n", ledger="from",
+      malformed="RFC 5322 2.2")

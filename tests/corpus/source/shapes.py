@@ -521,3 +521,10 @@ add("charset-in-html", "The HTML's own word on its charset is not asked when the
     html="<meta charset=iso-8859-1><p>\u00fc</p>\n")
 add("mime-version-missing", "No MIME-Version, and MIME all the same.",
     "Content-Type: text/html\n\n<p>x</p>\n", html="<p>x</p>\n")
+mixed("boundary-same-twice", "An alternative with the boundary of the mixed around it, as an old "
+      "Outlook Express wrote it.",
+      "Content-Type: multipart/alternative; boundary=m\n\n--m\nContent-Type: text/plain\n\nplain\n"
+      "--m\nContent-Type: text/html\n\n<p>rich</p>\n--m--\n",
+      f"Content-Type: image/gif; name=g.gif\n{CTE}base64\n\n{b64(GIF)}", text="plain",
+      html="<p>rich</p>", attachments=[attachment("g.gif", "image/gif", GIF)],
+      malformed="RFC 2046 5.1.2: inner and outer boundary differ")
