@@ -762,6 +762,141 @@ idle_streams_are_small(void **state)
 	}
 }
 
+/* --- a layer ------------------------------------------------------------------------------- */
+
+/* Turns every letter's case.  It can read only once it has written "?", and write only once it has
+ * read "!", as TLS does during a handshake. */
+struct turner {
+	int fd;
+	bool asked, answered;
+	bool full; /* writing "?" has to wait once */
+	int goodbyes, frees;
+};
+
+static ssize_t
+turner_read(void *ctx, char *to, size_t most)
+{
+	struct turner *turner = ctx;
+	ssize_t n;
+
+	if (!turner->asked && turner->full) {
+		turner->full = false;
+		errno = EINPROGRESS;
+		return -1;
+	}
+	if (!turner->asked)
+		assert_int_equal(send(turner->fd, "?", 1, MSG_DONTWAIT), 1);
+	turner->asked = true;
+	n = recv(turner->fd, to, turner->answered ? most : 1, MSG_DONTWAIT);
+	if (n == 1 && !turner->answered) {
+		assert_int_equal(to[0], '!');
+		turner->answered = true;
+		errno = EAGAIN;
+		return -1;
+	}
+	for (ssize_t i = 0; i < n; i++)
+		to[i] ^= 0x20;
+	return n;
+}
+
+static ssize_t
+turner_write(void *ctx, const char *from, size_t len)
+{
+	struct turner *turner = ctx;
+	char turned[100];
+
+	if (!turner->answered) {
+		errno = EINPROGRESS;
+		return -1;
+	}
+	if (len > sizeof(turned))
+		len = sizeof(turned);
+	for (size_t i = 0; i < len; i++)
+		turned[i] = (char)(from[i] ^ 0x20);
+	return send(turner->fd, turned, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void
+turner_goodbye(void *ctx)
+{
+	struct turner *turner = ctx;
+
+	turner->goodbyes++;
+	assert_int_equal(send(turner->fd, ".", 1, MSG_DONTWAIT | MSG_NOSIGNAL), 1);
+}
+
+static void
+turner_free(void *ctx)
+{
+	struct turner *turner = ctx;
+
+	turner->frees++;
+}
+
+static const struct stream_layer turner_layer = { turner_read, turner_write, turner_goodbye,
+	turner_free };
+
+static void
+goes_through_a_layer(void **state)
+{
+	struct side *side = *state;
+
+	for (int full = 0; full < 2; full++) {
+		struct turner turner = { .fd = stream_fd(side->stream), .full = full == 1 };
+
+		stream_write(side->stream, "plain", 5);
+		assert_int_equal(stream_wrap(side->stream, &turner_layer, &turner), 0);
+		peer_hears(side, "plain");
+		/* Waits for the peer's word, without turning round and round. */
+		stream_write(side->stream, "Early", 5);
+		run(side, 20);
+		assert_int_equal(stream_unsent(side->stream), 5);
+		peer_says(side, "!");
+		run(side, 20);
+		peer_hears(side, "?eARLY");
+		peer_says(side, "hELLO");
+		run(side, 20);
+		buf_addc(&side->got, '\0');
+		assert_string_equal(side->got.data, "Hello");
+		buf_clear(&side->got);
+		if (full == 0) {
+			stream_free(&side->stream);
+			assert_int_equal(turner.goodbyes, 0);
+		} else {
+			/* What comes after the goodbye is nobody's. */
+			stream_write(side->stream, "Last", 4);
+			stream_finish(&side->stream, 1000);
+			run(side, 20);
+			peer_hears(side, "lAST.");
+			assert_int_equal(turner.goodbyes, 1);
+		}
+		assert_int_equal(turner.frees, 1);
+		if (full == 0) {
+			int fds[2];
+
+			close(side->peer);
+			assert_int_equal(
+			    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+			side->peer = fds[1];
+			side->stream = stream_on(side, fds[0]);
+		}
+	}
+}
+
+/* The peer does not read: what was said in the clear would come after the layer's first word. */
+static void
+no_layer_over_what_is_unsent(void **state)
+{
+	struct side *side = *state;
+	struct turner turner = { .fd = stream_fd(side->stream) };
+	char *much = mem_new(2 << 20);
+
+	stream_write(side->stream, much, 2 << 20);
+	assert_int_equal(stream_wrap(side->stream, &turner_layer, &turner), -1);
+	assert_int_equal(turner.frees, 0);
+	free(much);
+}
+
 #define stream_unit_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -790,6 +925,8 @@ main(void)
 		stream_unit_test(loop_ends_before_the_linger),
 		stream_unit_test(speaks_tcp),
 		stream_unit_test(idle_streams_are_small),
+		stream_unit_test(goes_through_a_layer),
+		stream_unit_test(no_layer_over_what_is_unsent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
