@@ -24,6 +24,12 @@ struct parameter {
 	bool quoted; /* value then is what stands between the quotes */
 };
 
+/* The way through a value. */
+struct walk {
+	const char *p, *end;
+	bool unclosed; /* no quote further on closes another */
+};
+
 static bool
 is_space(char c)
 {
@@ -68,33 +74,36 @@ ends_quoted(const char *after)
 }
 
 static const char *
-quoted_read(struct parameter *found, const char *p)
+quoted_read(struct walk *walk, struct parameter *found, const char *p)
 {
-	const char *c;
+	const char *c = walk->unclosed ? walk->end : p + 1;
 
 	found->quoted = true;
 	found->value = p + 1;
-	for (c = p + 1; *c != '\0'; c++) {
+	for (; *c != '\0'; c++) {
 		if (*c == '\\' && (c[1] == '"' || c[1] == '\\'))
 			c++;
 		else if (*c == '"' && ends_quoted(c + 1))
 			break;
 	}
-	if (*c == '\0') /* never closed */
+	if (*c == '\0') {
+		/* Never closed, and what one does not find another need not seek. */
+		walk->unclosed = true;
 		for (c = p + 1; *c != '\0' && *c != ';';)
 			c++;
+	}
 	found->value_len = (size_t)(c - found->value);
 	return *c == '"' ? c + 1 : c;
 }
 
 /* Up to the semicolon, because names with spaces come unquoted. */
 static const char *
-unquoted_read(struct parameter *found, const char *p)
+unquoted_read(const struct walk *walk, struct parameter *found, const char *p)
 {
-	const char *c = p, *end = p + strlen(p);
+	const char *c = p;
 
 	while (*c != '\0' && *c != ';') {
-		size_t word = *c == '=' ? mime_word_len(c, (size_t)(end - c)) : 0;
+		size_t word = *c == '=' ? mime_word_len(c, (size_t)(walk->end - c)) : 0;
 
 		c += word > 0 ? word : 1;
 	}
@@ -105,11 +114,11 @@ unquoted_read(struct parameter *found, const char *p)
 	return c;
 }
 
-/* The next parameter at *p, which moves on; false: there are no more. */
+/* False: there are no more. */
 static bool
-parameter_next(const char **p, struct parameter *found)
+parameter_next(struct walk *walk, struct parameter *found)
 {
-	const char *c = *p;
+	const char *c = walk->p;
 
 	for (;;) {
 		*found = (struct parameter){ 0 };
@@ -124,7 +133,7 @@ parameter_next(const char **p, struct parameter *found)
 		if (*c != '=')
 			continue; /* a word without a value */
 		c = gap_end(c + 1, "");
-		*p = *c == '"' ? quoted_read(found, c) : unquoted_read(found, c);
+		walk->p = *c == '"' ? quoted_read(walk, found, c) : unquoted_read(walk, found, c);
 		return true;
 	}
 }
@@ -268,11 +277,11 @@ said_add(struct said *said, const struct parameter *p, size_t base_len)
 static void
 said_read(struct said *said, const char *value, const char *name)
 {
-	const char *p = parameters_start(value);
+	struct walk walk = { .p = parameters_start(value), .end = value + strlen(value) };
 	size_t len = strlen(name);
 	struct parameter found;
 
-	while (parameter_next(&p, &found))
+	while (parameter_next(&walk, &found))
 		if (found.name_len >= len && text_same_n(found.name, name, len) &&
 		    (found.name_len == len || found.name[len] == '*'))
 			said_add(said, &found, len);

@@ -27,6 +27,10 @@ static const struct {
 	{ "quotes that should have been escaped", "attachment; filename=\"a \"b\"c.txt\"",
 	    "a \"b\"c.txt" },
 	{ "a quote that never ends", "attachment; filename=\"a b.txt; size=3", "a b.txt" },
+	{ "several quotes that never end", "attachment; a=\"b; filename=\"c d.txt; size=\"3",
+	    "c d.txt" },
+	{ "an escaped quote closes none", "attachment; a=\"b\\\"; filename=\"c.txt\\\"; size=3",
+	    "c.txt\"" },
 	{ "spaces without quotes", "attachment; filename=my report (1).pdf; size=3",
 	    "my report (1).pdf" },
 	{ "comments", "attachment (x;y); (z) filename (w) = (v) a.txt", "a.txt" },
@@ -139,14 +143,14 @@ test_hostile(void **state)
 {
 	static const char *const units[] = { "(", "(x)", ";", "\"", "=", "a=", "a=\"", "a=\\",
 		"filename", "filename=", "filename=\"", "filename*=", "filename*0*=%",
-		"filename*1=a;", "filename==?a?q?", "; ; =?", "/" };
+		"filename*1=a;", "filename==?a?q?", "; ; =?", "/", "a=\"b;", "a=b;", "a=\"\\\";" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		struct buf value;
 
 		buf_init(&value, SIZE_MAX / 4);
-		while (value.len < 300000)
+		while (value.len < 2000000)
 			buf_adds(&value, units[i]);
 		free(parameter_find(value.data, "filename", i % 2 == 0));
 		free(parameter_head(value.data));
