@@ -298,14 +298,16 @@ commits_hurry(struct commits *c)
 /* --- commits ------------------------------------------------------------------------------ */
 
 static void
-on_committed(void *ctx, enum store_result result)
+on_committed(void *ctx, enum store_result result, bool known)
 {
 	struct ticket *t = ctx;
 	const struct commits_params *params = &t->commits->params;
 	struct refusal refusal;
 
 	params->stored(params->ctx, &t->from, t->mails, t->mail_count, result);
-	if (result == STORE_OK && t->reply != NULL) {
+	/* What was there before is not this transaction's to take back: a front that has been taken
+	 * over knows the ids of mails whose clients were told 250 long ago. */
+	if (result == STORE_OK && t->reply != NULL && !known) {
 		wait_for_postmark(t);
 		return;
 	}

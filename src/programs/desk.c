@@ -191,12 +191,13 @@ struct commit_note {
 };
 
 static void
-on_committed(void *ctx, enum store_result result)
+on_committed(void *ctx, enum store_result result, bool known)
 {
 	struct commit_note *note = ctx;
 	struct errand *errand = note->errand;
 	struct ask *ask = errand->ask;
 
+	(void)known; /* its ids are fresh */
 	ask->commit.results[note->index] = result;
 	desk_mail(errand->desk, note->id, NULL, result == STORE_OK);
 	free(note);

@@ -110,7 +110,7 @@ op_answer(struct op *op)
 	switch (op->kind) {
 	case OP_COMMIT:
 		if (op->commit.done != NULL)
-			op->commit.done(op->ctx, op->result);
+			op->commit.done(op->ctx, op->result, op->commit.any_known);
 		break;
 	case OP_CLAIM: {
 		struct backend_claim found = op->claim.found;
@@ -342,7 +342,7 @@ op_new(enum op_kind kind, void *ctx)
 }
 
 void
-store_commit(struct store *store, struct mail *mail, store_done_fn *done, void *ctx)
+store_commit(struct store *store, struct mail *mail, store_committed_fn *done, void *ctx)
 {
 	struct op *op = op_new(OP_COMMIT, ctx);
 	size_t count = 0;

@@ -53,9 +53,11 @@ typedef void store_done_fn(void *ctx, enum store_result);
 /*
  * Make a mail with all its items durable, and those chained to it (mail->next): all of them or
  * none.  Takes them.  A mail whose id the spool has already is not stored again and the result is
- * STORE_OK: a front that lost its core asks again with the same ids.
+ * STORE_OK: a front that lost its core asks again with the same ids.  known: there was one, so that
+ * not all of it is this call's.
  */
-void store_commit(struct store *, struct mail *mail, store_done_fn *done, void *ctx);
+typedef void store_committed_fn(void *ctx, enum store_result, bool known);
+void store_commit(struct store *, struct mail *mail, store_committed_fn *done, void *ctx);
 
 /* --- dispatch -------------------------------------------------------------------------- */
 

@@ -344,15 +344,15 @@ op_comes_first(const struct op *op)
 	return op->kind == OP_CHANGE || op->kind == OP_TAKE_BACK;
 }
 
-static bool
-commit_made_due(const struct op *op)
+static void
+commit_look_back(struct op *op)
 {
 	const bool *known = op->commit.known;
 
-	for (const struct mail *mail = op->commit.mail; mail != NULL; mail = mail->next)
-		if (!*known++ && !mail->captured)
-			return true;
-	return false;
+	for (const struct mail *mail = op->commit.mail; mail != NULL; mail = mail->next, known++) {
+		op->commit.any_known |= *known;
+		op->commit.made_due |= !*known && !mail->captured;
+	}
 }
 
 static void
@@ -361,7 +361,7 @@ op_committed(struct writer *w, struct op *op)
 	op->result = STORE_OK;
 	switch (op->kind) {
 	case OP_COMMIT:
-		op->commit.made_due = commit_made_due(op);
+		commit_look_back(op);
 		/* Here and not in the loop, which has better things to do. */
 		mail_free(&op->commit.mail);
 		break;

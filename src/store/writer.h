@@ -39,9 +39,10 @@ struct op {
 	void *ctx;
 	union {
 		struct {
-			store_done_fn *done;
+			store_committed_fn *done;
 			struct mail *mail;
-			bool *known;   /* for each of the chain */
+			bool *known; /* for each of the chain */
+			bool any_known;
 			bool made_due; /* something that was not there before */
 		} commit;
 		struct {

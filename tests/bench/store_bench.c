@@ -133,11 +133,12 @@ due(void *ctx)
 }
 
 static void
-committed(void *ctx, enum store_result result)
+committed(void *ctx, enum store_result result, bool known)
 {
 	struct bench_mail *m = ctx;
 	struct bench *b = m->bench;
 
+	(void)known;
 	if (result != STORE_OK)
 		abort();
 	b->took_us[m->index] = clock_mono_us() - b->started_us[m->index];

@@ -106,10 +106,11 @@ mail_make(struct bench *b)
 static void mails_ask(struct bench *);
 
 static void
-stored(void *ctx, enum store_result result)
+stored(void *ctx, enum store_result result, bool known)
 {
 	struct bench *b = ctx;
 
+	(void)known;
 	if (result != STORE_OK)
 		fail("store", "a commit failed");
 	/* Commits are answered in the order in which they were asked for. */

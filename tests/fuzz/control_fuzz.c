@@ -147,8 +147,9 @@ spool_remove(void)
 }
 
 static void
-on_stored(void *ctx, enum store_result result)
+on_stored(void *ctx, enum store_result result, bool known)
 {
+	(void)known;
 	must(result == STORE_OK);
 	loop_stop(ctx);
 }

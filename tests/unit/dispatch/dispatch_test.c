@@ -486,8 +486,9 @@ teardown(void **state)
 }
 
 static void
-mail_stored(void *ctx, enum store_result result)
+mail_stored(void *ctx, enum store_result result, bool known)
 {
+	(void)known;
 	(void)ctx;
 	assert_int_equal(result, STORE_OK);
 }

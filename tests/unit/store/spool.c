@@ -158,6 +158,15 @@ done_note(void *ctx, enum store_result result)
 	answered(s);
 }
 
+static void
+commit_note(void *ctx, enum store_result result, bool known)
+{
+	struct spool *s = ctx;
+
+	s->known = known;
+	done_note(s, result);
+}
+
 /* A mail of so many items with a payload each that tells whose it is. */
 struct mail *
 mail_make(const char *id, unsigned items, size_t payload_bytes, int64_t accepted_ms)
@@ -218,7 +227,7 @@ void
 commit_ask(struct spool *s, struct mail *mail)
 {
 	s->waiting++;
-	store_commit(s->store, mail, done_note, s);
+	store_commit(s->store, mail, commit_note, s);
 }
 
 enum store_result

@@ -30,6 +30,7 @@ struct spool {
 
 	/* What the last answer was. */
 	enum store_result result;
+	bool known; /* of a commit */
 	struct store_item *items;
 	size_t count;
 	bool more;

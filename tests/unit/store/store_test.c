@@ -723,18 +723,20 @@ test_shared_lost(void **state)
 }
 
 static void
-close_now(void *ctx, enum store_result result)
+close_now(void *ctx, enum store_result result, bool known)
 {
 	struct spool *s = ctx;
 
+	(void)known;
 	(void)result;
 	store_close(&s->store);
 	loop_stop(s->loop);
 }
 
 static void
-never(void *ctx, enum store_result result)
+never(void *ctx, enum store_result result, bool known)
 {
+	(void)known;
 	(void)ctx;
 	(void)result;
 	fail_msg("done() after the store was closed");
@@ -872,10 +874,11 @@ struct child {
 static void child_add(struct child *);
 
 static void
-child_committed(void *ctx, enum store_result result)
+child_committed(void *ctx, enum store_result result, bool known)
 {
 	struct child *c = ctx;
 
+	(void)known;
 	if (result != STORE_OK)
 		_exit(2);
 	atomic_fetch_add(&c->told->committed, 1);
