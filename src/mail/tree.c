@@ -136,9 +136,13 @@ piece_find(const struct tree *r, size_t at)
 const char *
 tree_place(const struct tree *r, gint64 offset)
 {
-	size_t at = offset < 0 ? 0 : (size_t)offset;
-	const struct piece *piece = &r->pieces[piece_find(r, at)];
-	size_t within = at - piece->at;
+	size_t at = offset < 0 ? 0 : (size_t)offset, within;
+	const struct piece *piece;
+
+	if (r->piece_count == 0)
+		return r->end;
+	piece = &r->pieces[piece_find(r, at)];
+	within = at - piece->at;
 
 	if (piece->bytes != piece->origin)
 		return piece->origin;
@@ -407,15 +411,15 @@ tree_header(struct tree *r, struct tree_top *top)
 	}
 	top->header_end = malformed != NULL ? malformed : p;
 	r->body = top->body = malformed != NULL ? malformed : next;
-	if (first == NULL || first > top->header_end)
-		first = top->header_end;
-	if (first > r->content)
-		edit_add(r, r->content, first);
 	if (malformed != NULL) {
 		while (r->edit_count > 0 && r->edits[r->edit_count - 1].from >= malformed)
 			r->edit_count--;
 		edit_add(r, malformed, malformed);
 	}
+	if (first == NULL || first > top->header_end)
+		first = top->header_end;
+	if (first > r->content)
+		edit_add(r, r->content, first);
 	/* A header that ends with the content, in the middle of a name, is not a part for GMime. */
 	if (r->end == r->content || r->end[-1] != '\n')
 		edit_add(r, r->end, r->end);

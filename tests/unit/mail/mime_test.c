@@ -367,6 +367,18 @@ test_long_lines(void **state)
 		buf_free(&content);
 	}
 
+	/* After a header, with a line before it that is left out. */
+	buf_init(&content, 1 << 20);
+	buf_adds(&content, "garbage\nSubject: s\n");
+	for (int j = 0; j < 9000; j++)
+		buf_addc(&content, 'z');
+	buf_adds(&content, after);
+	assert_int_equal(mime_parse(&mime, content.data, content.len, &limits, &figure), MIME_DONE);
+	assert_int_equal(mime.part_count, 1);
+	assert_int_equal(mime.parts[0].body_len, 9000 + strlen(after));
+	mime_free(&mime);
+	buf_free(&content);
+
 	/* Over and over: then the body is text, all of it. */
 	buf_init(&content, 1 << 20);
 	buf_adds(&content, MIXED);
