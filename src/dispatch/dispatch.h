@@ -15,7 +15,8 @@ struct store;
  * Takes due items out of the store and brings them to Postmark: alone when the queue is quiet,
  * in batches while requests are outstanding; records a verdict for each.  One breaker, window and
  * batch size per route (that is, per token).  Items of the kind ITEM_SMTP go by the client's SMTP,
- * each in a transaction of its own, under the same rules; where that cannot be, they are held.
+ * each in a transaction of its own, under the same rules, but with a breaker of their own for each
+ * route; where that cannot be, they are held.
  */
 struct dispatch;
 

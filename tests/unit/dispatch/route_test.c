@@ -262,6 +262,78 @@ lifetimes_by_the_item(void **state)
 	clock_restore();
 }
 
+static void
+learn_smtp(struct route_state *route, enum verdict verdict, bool smtp_probe, bool probe)
+{
+	struct item_verdict item = { .verdict = verdict, .message = "why" };
+	const struct postmark_answer answer = { .status = 451, .retry_after_ms = -1 };
+	struct route_tally tally = route_tally(&item, 1);
+	const struct route_lesson lesson = { .verdicts = &item,
+		.count = 1,
+		.tally = &tally,
+		.answer = &answer,
+		.started_ms = clock_mono_ms(),
+		.probe = probe,
+		.smtp = true,
+		.smtp_probe = smtp_probe };
+
+	route_learn(route, &lesson);
+}
+
+static void
+smtp_leaves(struct route_state *route, bool leaves, bool is_probe, int64_t after_ms)
+{
+	int64_t until_ms;
+	bool probe;
+
+	assert_int_equal(route_smtp_may_leave(route, &until_ms, &probe), leaves);
+	assert_int_equal(probe, is_probe);
+	if (!leaves)
+		assert_int_equal(until_ms - clock_mono_ms(), after_ms);
+}
+
+static void
+smtp_has_a_breaker_of_its_own(void **state)
+{
+	struct route_state route;
+	int64_t until_ms;
+
+	(void)state;
+	clock_fake(WALL_MS, MONO_MS);
+	route_state_init(&route, "main", true, &options);
+	play(&route, "k");
+	smtp_leaves(&route, true, false, 0);
+	learn_smtp(&route, VERDICT_WEATHER, false, false);
+	smtp_leaves(&route, true, false, 0);
+	learn_smtp(&route, VERDICT_UNSURE, false, false);
+	smtp_leaves(&route, false, false, 600);
+	/* What goes by the API has nothing to do with it, and does not end it. */
+	assert_int_equal(route_may_leave(&route, 0, &until_ms), ROUTE_LEAVE);
+	assert_false(route_is_shut(&route));
+	play(&route, "s2");
+	smtp_leaves(&route, false, false, 400);
+	play(&route, "4");
+	smtp_leaves(&route, true, true, 0);
+	smtp_leaves(&route, false, false, 600); /* one is out to see */
+	learn_smtp(&route, VERDICT_WEATHER, true, false);
+	smtp_leaves(&route, false, false, 600);
+	play(&route, "f");
+	smtp_leaves(&route, true, true, 0);
+	learn_smtp(&route, VERDICT_REFUSED, true, false);
+	smtp_leaves(&route, true, false, 0);
+
+	/* As the probe of the other one it is as good as any. */
+	play(&route, "ww6p");
+	learn_smtp(&route, VERDICT_WEATHER, false, true);
+	assert_int_equal(route_may_leave(&route, 0, &until_ms), ROUTE_WAIT);
+	assert_int_equal(until_ms - clock_mono_ms(), 600);
+	play(&route, "6p");
+	learn_smtp(&route, VERDICT_SENT, false, true);
+	assert_int_equal(route_may_leave(&route, 0, &until_ms), ROUTE_LEAVE);
+	route_state_deinit(&route);
+	clock_restore();
+}
+
 int
 main(void)
 {
@@ -269,6 +341,7 @@ main(void)
 		cmocka_unit_test(may_leave),
 		cmocka_unit_test(handed_on),
 		cmocka_unit_test(lifetimes_by_the_item),
+		cmocka_unit_test(smtp_has_a_breaker_of_its_own),
 	};
 
 	log_setup("test", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, -1);
