@@ -171,11 +171,9 @@ def signed_by_each_policy(folder):
     key, certificate = os.path.join(folder, "key.pem"), os.path.join(folder, "certificate.pem")
     call("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
          "-subj", "/CN=Shop/emailAddress=" + SENDER)
-    ca = os.path.join(folder, "smtp-ca.pem")
-    sandbox = Sandbox(folder, "--smtp-port", "0", "--smtp-ca-file", ca)
-    smtp_port = int(sandbox.await_text(sandbox.output, r"smtp://[^:]*:(\d+)").group(1))
+    sandbox = Sandbox(folder, smtp=True)
     relay = Relay(folder, sandbox.port, {
-        "postmark": {"smtp-url": "smtp://127.0.0.1:%d" % smtp_port, "ca-file": ca},
+        **sandbox.smtp_settings(),
         "route untouched": {"envelope-from": ["untouched@sender.example"], "on-signed": "smtp", "tag": "signed"},
         "route refused": {"envelope-from": ["refused@sender.example"], "on-signed": "reject"},
     })
@@ -232,6 +230,40 @@ def sandbox_search(sandbox, item_id):
 
 def sandbox_dump(sandbox, message_id):
     return sandbox_api(sandbox, "/messages/outbound/%s/dump" % message_id)["Body"]
+
+
+SIGNED = ("From: Shop <%s>\r\nTo: Ann <%s>\r\nSubject: %%s\r\nMIME-Version: 1.0\r\n"
+          "Content-Type: multipart/signed; boundary=b; protocol=\"application/pgp-signature\"\r\n\r\n"
+          "--b\r\nContent-Type: text/plain\r\n\r\nI owe you 7.\r\n--b\r\n"
+          "Content-Type: application/pgp-signature\r\n\r\n-----BEGIN PGP SIGNATURE-----\r\n--b--\r\n"
+          % (SENDER, READER))
+
+
+def smtp_on_a_bad_day(folder):
+    """Whatever happens to a mail that goes by SMTP, it arrives once."""
+    sandbox = Sandbox(folder, smtp=True)
+    relay = Relay(folder, sandbox.port, {**sandbox.smtp_settings(),
+                                         "route untouched": {"on-signed": "smtp"}})
+    days = [("busy", {"path": "/mail", "status": 451}),
+            ("going down", {"path": "/mail", "status": 421}),
+            ("full", {"path": "/content", "status": 452}),
+            ("cut before the dot", {"path": "/data", "cut": "after"}),
+            ("cut at the dot", {"path": "/content", "cut": "before"}),
+            ("taken, and no answer", {"path": "/content", "cut": "after"})]
+    for subject, fault in days:
+        sandbox.faults({"method": "SMTP", "times": 1, **fault})
+        reply = send(relay, (SIGNED % subject).encode())
+        wait_for("%s: sent" % subject, lambda: relay.ask(
+            "GET", "/status/%s" % id_of(reply))["items"][0]["state"] == "sent", 60)
+        sandbox.call("DELETE", "/sandbox/faults")
+    subjects = [m["Request"].get("Subject") for m in sandbox.messages()]
+    check(sorted(subjects) == sorted(s for s, _ in days), subjects)
+
+    sandbox.faults({"method": "SMTP", "path": "/content", "status": 554, "message": "5.6.0 no"})
+    reply = send(relay, (SIGNED % "refused").encode())
+    item = wait_for("refused", lambda: [i for i in relay.ask(
+        "GET", "/status/%s" % id_of(reply))["items"] if i["state"] == "failed"])[0]
+    check("554 5.6.0 no" in json.dumps(item), item)
 
 
 # --- sizes ----------------------------------------------------------------------------------------
@@ -392,5 +424,5 @@ def replies_of_postmark(folder):
     check("never" not in [m["Request"].get("Subject") for m in sandbox.messages()], "refused, and sent")
 
 
-run([inline_images, winmail, invitation, signed_by_each_policy, sizes, several_servers, staging,
+run([inline_images, winmail, invitation, signed_by_each_policy, smtp_on_a_bad_day, sizes, several_servers, staging,
      template_without_a_change, replies_of_postmark], "mapping")
