@@ -335,13 +335,21 @@ class Reading:
 
 # --- addresses --------------------------------------------------------------------
 
+def getaddresses(values):
+    """Newer versions of Python give nothing at all back where one address looks odd to them."""
+    try:
+        return email.utils.getaddresses(values, strict=False)
+    except TypeError:
+        return email.utils.getaddresses(values)
+
+
 def mailboxes(root, field):
     """(name, address) of all fields of this name, decoded; groups are their members."""
     values = [re.sub(r"\r?\n", "", value) for value in root.get_all(field, [])]
     if any(0xDC80 <= ord(c) < 0xDD00 for value in values for c in value):
         values = [decode(v.encode("utf-8", "surrogateescape"), None) for v in values]
     out = []
-    for name, address in email.utils.getaddresses(values):
+    for name, address in getaddresses(values):
         local, at, domain = address.rpartition("@")
         if not at:
             continue
