@@ -25,6 +25,7 @@
 /* A step takes some 20 ns: a short text costs 50 ms at the most, one of 5 MB two seconds. */
 #define MOST_STEPS          UINT64_C(2000000)
 #define MOST_STEPS_PER_BYTE UINT64_C(16)
+#define LEAST_STEPS         UINT64_C(10) /* of a search, in its budget */
 
 /* Behind the steps: between two of them these hold. */
 #define MOST_CALLS    10000000
@@ -259,19 +260,35 @@ after_match(const char *text, size_t len, size_t from, const PCRE2_SIZE *places)
 	return next + (step == 0 ? 1 : step);
 }
 
+static void
+budget_take(struct pattern_budget *budget, uint64_t steps)
+{
+	if (budget == NULL)
+		return;
+	steps += LEAST_STEPS;
+	budget->steps -= steps < budget->steps ? steps : budget->steps;
+}
+
 enum pattern_end
-pattern_match(struct pattern *p, const char *text, size_t len, size_t *at)
+pattern_match(
+    struct pattern *p, const char *text, size_t len, size_t *at, struct pattern_budget *budget)
 {
 	size_t from = *at;
+	uint64_t before;
 	const PCRE2_SIZE *places;
 	int result;
 
 	p->subject = NULL;
 	if (from > len)
 		return PATTERN_NONE;
+	if (budget != NULL && budget->steps == 0)
+		return PATTERN_LIMIT;
 	if (from == 0)
 		p->steps = 0;
+	before = p->steps;
 	p->most_steps = MOST_STEPS + MOST_STEPS_PER_BYTE * len;
+	if (budget != NULL && p->most_steps > before + budget->steps)
+		p->most_steps = before + budget->steps;
 	p->last = from;
 	if (text == NULL)
 		text = "";
@@ -284,6 +301,7 @@ pattern_match(struct pattern *p, const char *text, size_t len, size_t *at)
 		p->subject = text;
 	}
 	drop_heap(p);
+	budget_take(budget, p->steps - before);
 	if (result == PCRE2_ERROR_NOMEMORY)
 		mem_exhausted((size_t)MOST_HEAP_KIB * 1024);
 	if (result >= 0)

@@ -201,7 +201,8 @@ way_decide(struct conversion *c)
 	struct template_input template = { .rule = options->template,
 		.mail_may_say = (options->controls & 1U << CONTROL_TEMPLATE) != 0,
 		.mime = c->mime,
-		.headers = &c->headers };
+		.headers = &c->headers,
+		.patterns = c->input->patterns };
 	int result;
 
 	if (policy_decide(options, &c->ledger, &c->verbatim, &c->verbatim_for, c->refusal) != 0)

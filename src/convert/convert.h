@@ -12,6 +12,7 @@ struct envelope;
 struct guard_item;
 struct mime;
 struct origin;
+struct pattern_budget;
 struct refusal;
 struct strlist;
 
@@ -88,6 +89,7 @@ struct convert_input {
 	size_t content_len;
 	const char *mail_id; /* ULID */
 	int64_t accepted_ms;
+	struct pattern_budget *patterns; /* of the mail, for all its routes; NULL: none */
 	/* Staging: whom the mail was for before the envelope was changed; told in a header field
 	 * X-Redirected-For.  NULL: the envelope is the client's. */
 	const struct strlist *redirected;

@@ -456,9 +456,11 @@ static int
 routes_template(struct template *template, bool *has_r, const struct template_input *input,
     struct word *word, struct parts *parts, struct ledger *ledger, struct refusal *refusal_r)
 {
-	const struct template_facts facts = {
-		.mime = input->mime, .headers = input->headers, .parts = parts, .ledger = ledger
-	};
+	const struct template_facts facts = { .mime = input->mime,
+		.headers = input->headers,
+		.parts = parts,
+		.ledger = ledger,
+		.patterns = input->patterns };
 
 	if (word->piece_count > 0 || word->part != SIZE_MAX) {
 		template_rule_name(input->rule, template);

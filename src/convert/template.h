@@ -8,6 +8,7 @@ struct headers;
 struct ledger;
 struct mime;
 struct parts;
+struct pattern_budget;
 struct refusal;
 struct strlist;
 
@@ -65,6 +66,7 @@ struct template_input {
 	bool mail_must_say; /* the rule alone is no reason: the route wants the mail as it is */
 	const struct mime *mime;
 	const struct headers *headers;
+	struct pattern_budget *patterns; /* of the mail; NULL: none */
 };
 
 /*

@@ -471,15 +471,16 @@ groups_set(json_t *object, const struct pattern *pattern)
 }
 
 static enum pattern_end
-each_apply(const struct match *match, const struct found *found, json_t *model)
+each_apply(const struct match *match, const struct found *found, struct pattern_budget *budget,
+    json_t *model)
 {
 	const char *name = match->each;
 	json_t *array = json_array();
 	enum pattern_end end;
 	size_t at = 0;
 
-	while (
-	    (end = pattern_match(match->pattern, found->text, found->len, &at)) == PATTERN_MATCH) {
+	while ((end = pattern_match(match->pattern, found->text, found->len, &at, budget)) ==
+	       PATTERN_MATCH) {
 		json_t *object;
 
 		if (json_array_size(array) == TEMPLATE_MOST_EACH) {
@@ -508,9 +509,9 @@ match_apply(const struct match *match, const struct template_facts *facts, json_
 	if (found.len > TEMPLATE_MOST_TEXT_BYTES) {
 		end = PATTERN_LIMIT;
 	} else if (match->each != NULL) {
-		end = each_apply(match, &found, model);
+		end = each_apply(match, &found, facts->patterns, model);
 	} else {
-		end = pattern_match(match->pattern, found.text, found.len, &at);
+		end = pattern_match(match->pattern, found.text, found.len, &at, facts->patterns);
 		if (end == PATTERN_MATCH)
 			groups_set(model, match->pattern);
 	}

@@ -7,6 +7,7 @@ struct headers;
 struct ledger;
 struct mime;
 struct parts;
+struct pattern_budget;
 struct refusal;
 struct template;
 struct template_rule;
@@ -19,6 +20,7 @@ struct template_facts {
 	const struct headers *headers;
 	const struct parts *parts;
 	struct ledger *ledger;
+	struct pattern_budget *patterns;
 };
 
 bool template_is_alias(const char *text);

@@ -18,3 +18,8 @@ check_PROGRAMS += tests/unit/intake/explain_test
 TESTS += tests/unit/intake/explain_test
 tests_unit_intake_explain_test_SOURCES = tests/unit/intake/explain_test.c
 tests_unit_intake_explain_test_LDADD = $(INTAKE_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/intake/plan_test
+TESTS += tests/unit/intake/plan_test
+tests_unit_intake_plan_test_SOURCES = tests/unit/intake/plan_test.c
+tests_unit_intake_plan_test_LDADD = $(INTAKE_TEST_LIBS)

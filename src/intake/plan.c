@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pattern.h"
 #include "base/strlist.h"
 #include "mail/envelope.h"
 #include "mail/mail.h"
@@ -75,13 +76,15 @@ int
 plan_make(struct plan *plan, const struct rules *rules, const struct plan_input *input,
     struct refusal *refusal_r)
 {
-	const struct routing_mail mail = { .origin = input->origin,
+	struct routing_mail mail = { .origin = input->origin,
 		.reverse_path = input->envelope->reverse_path,
 		.mime = &plan->mime };
 	const char *gave_up;
 	int result;
 
-	*plan = (struct plan){ 0 };
+	*plan = (struct plan){ .patterns = mem_new(sizeof(*plan->patterns)) };
+	plan->patterns->steps = PATTERN_STEPS_OF_MAIL;
+	mail.patterns = plan->patterns;
 	if (convert_read(
 		&rules->limits, input->content, input->content_len, &plan->mime, refusal_r) != 0)
 		return -1;
@@ -104,6 +107,7 @@ plan_free(struct plan *plan)
 		strlist_free(&plan->groups[i].asked);
 	}
 	free(plan->groups);
+	free(plan->patterns);
 	routing_choice_free(&plan->choice);
 	mime_free(&plan->mime);
 	*plan = (struct plan){ 0 };
@@ -120,6 +124,7 @@ plan_group_input(const struct plan *plan, const struct plan_group *group,
 		.content_len = input->content_len,
 		.mail_id = mail_id,
 		.accepted_ms = accepted_ms,
+		.patterns = plan->patterns,
 		.redirected = group->fate == ROUTING_REDIRECTED ? &group->asked : NULL };
 }
 

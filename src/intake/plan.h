@@ -11,6 +11,7 @@
 
 struct mail;
 struct origin;
+struct pattern_budget;
 struct refusal;
 struct rules;
 
@@ -28,7 +29,8 @@ struct plan_group {
 
 struct plan {
 	struct mime mime;
-	struct routing_choice *choice; /* NULL: the content could not be read */
+	struct pattern_budget *patterns; /* shared by all that is asked of the mail */
+	struct routing_choice *choice;   /* NULL: the content could not be read */
 	struct plan_group *groups;
 	size_t group_count;
 };

@@ -252,7 +252,8 @@ header_holds(struct routing_choice *choice, const struct rule *rule, size_t inde
 		if (!mime_field_is(&mime->fields[i], header->name))
 			continue;
 		value = field_value(choice, i);
-		switch (pattern_match(header->pattern, value, strlen(value), &at)) {
+		switch (pattern_match(
+		    header->pattern, value, strlen(value), &at, choice->mail.patterns)) {
 		case PATTERN_MATCH:
 			return true;
 		case PATTERN_NONE:

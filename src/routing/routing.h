@@ -8,6 +8,7 @@ struct buf;
 struct config;
 struct mime;
 struct origin;
+struct pattern_budget;
 struct strlist;
 
 /*
@@ -27,6 +28,8 @@ struct routing_mail {
 	const struct origin *origin;
 	const char *reverse_path; /* canonical; "" is <> */
 	const struct mime *mime;
+	struct pattern_budget
+	    *patterns; /* of the mail; NULL: each search has its own limit alone */
 };
 
 /* What is known of one mail: conditions that are the same for all recipients are asked once. */

@@ -73,7 +73,7 @@ search(struct pattern *p, const char *text, size_t len)
 	for (;;) {
 		size_t before = at, group_len;
 		const char *group;
-		enum pattern_end end = pattern_match(p, text, len, &at);
+		enum pattern_end end = pattern_match(p, text, len, &at, NULL);
 
 		if (end != PATTERN_MATCH) {
 			must(at == before);

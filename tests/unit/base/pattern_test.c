@@ -61,7 +61,7 @@ print_all(struct pattern *p, const char *text, struct buf *out)
 	size_t at = 0, len;
 	const char *group;
 
-	while (pattern_match(p, text, strlen(text), &at) == PATTERN_MATCH) {
+	while (pattern_match(p, text, strlen(text), &at, NULL) == PATTERN_MATCH) {
 		buf_addc(out, '[');
 		for (size_t i = 0; i < pattern_name_count(p); i++) {
 			bool there = pattern_group(p, i, &group, &len);
@@ -169,12 +169,12 @@ test_limits(void **state)
 
 		for (size_t j = 0; j < cases[i].len; j++)
 			text[j] = cases[i].piece[j % piece];
-		end = pattern_match(p, text, cases[i].len, &at);
+		end = pattern_match(p, text, cases[i].len, &at, NULL);
 		if (end != cases[i].end)
 			fail_msg("%s: %d", cases[i].reason, end);
 		/* And it is of use afterwards. */
 		at = 0;
-		assert_int_equal(pattern_match(p, "-", 1, &at), PATTERN_NONE);
+		assert_int_equal(pattern_match(p, "-", 1, &at, NULL), PATTERN_NONE);
 		free(text);
 		pattern_free(&p);
 	}
@@ -194,12 +194,40 @@ test_shared_limit(void **state)
 		text[i] = i % 30 == 0 ? 'd' : i % 30 < 14 ? 'a' : '.';
 	text[sizeof(text) - 1] = '\0';
 	while (end == PATTERN_MATCH) {
-		end = pattern_match(p, text, sizeof(text) - 1, &at);
+		end = pattern_match(p, text, sizeof(text) - 1, &at, NULL);
 		found += end == PATTERN_MATCH;
 	}
 	assert_int_equal(end, PATTERN_LIMIT);
 	assert_in_range(found, 1, 3999);
 	pattern_free(&p);
+}
+
+/* Searches of several patterns together take no more than their budget. */
+static void
+test_budget(void **state)
+{
+	static const char text[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab";
+	struct pattern_budget budget = { .steps = 5000000 }, small = { .steps = 1 };
+	struct pattern *slow = make("(a+)+$"), *quick = make("b$");
+	size_t at = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		at = 0;
+		assert_int_equal(
+		    pattern_match(slow, text, strlen(text), &at, &budget), PATTERN_LIMIT);
+	}
+	assert_int_equal(budget.steps, 0);
+	assert_int_equal(pattern_match(quick, text, strlen(text), &at, &budget), PATTERN_LIMIT);
+	assert_int_equal(at, 0);
+	assert_int_equal(pattern_match(quick, text, strlen(text), &at, NULL), PATTERN_MATCH);
+
+	/* Even one that needs no step costs something. */
+	at = 0;
+	assert_int_equal(pattern_match(quick, "a", 1, &at, &small), PATTERN_NONE);
+	assert_int_equal(small.steps, 0);
+	pattern_free(&slow);
+	pattern_free(&quick);
 }
 
 static void
@@ -270,6 +298,7 @@ main(void)
 		cmocka_unit_test(test_matches),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_shared_limit),
+		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_glob),
 	};
 

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/pattern.h"
 #include "base/strlist.h"
 #include "config/config.h"
 #include "mail/envelope.h"
@@ -338,6 +339,36 @@ test_limit(void **state)
 	fixture_free(&f);
 }
 
+/* Many fields that are slow to match cost together no more than the mail may. */
+static void
+test_budget(void **state)
+{
+	struct pattern_budget budget = { .steps = 3000000 };
+	struct routing_mail mail = { .origin = &usual, .reverse_path = "", .patterns = &budget };
+	struct routing_choice *choice;
+	struct fixture f;
+	struct buf content;
+
+	(void)state;
+	buf_init(&content, 1000000);
+	for (unsigned i = 0; i < 900; i++)
+		buf_adds(&content, "X-A: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\r\n");
+	buf_adds(&content, "X-Job: 1\r\n\r\n");
+	fixture_init(&f,
+	    "route slow { header = \"X-A: (a+)+$\" }\n"
+	    "route too-late { header = \"X-Job: 1\" }\n"
+	    "route other { listener = \"127.0.0.1:2525\" }",
+	    &usual, "", content.data);
+	mail.mime = &f.mime;
+	choice = routing_choice_new(f.routing, &mail);
+	assert_string_equal(name_of(&f, routing_choose(choice, "ann@b.example")), "other");
+	assert_string_equal(routing_gave_up(choice), "route slow: header 1");
+	assert_int_equal(budget.steps, 0);
+	routing_choice_free(&choice);
+	buf_free(&content);
+	fixture_free(&f);
+}
+
 /* ---- staging ----------------------------------------------------------------------------- */
 
 static void
@@ -407,6 +438,7 @@ main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_asked_once),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_fate),
 		cmocka_unit_test(test_redirects),
 	};
