@@ -37,7 +37,8 @@ CODECS = {
     "macintosh": "mac_roman", "x-mac-roman": "mac_roman", "x-mac-cyrillic": "mac_cyrillic",
     "x-mac-ce": "mac_latin2", "x-mac-greek": "mac_greek", "x-mac-turkish": "mac_turkish",
     "x-mac-croatian": "mac_croatian", "x-mac-romanian": "mac_romanian",
-    "x-mac-icelandic": "mac_iceland", "x-mac-ukrainian": "mac_cyrillic", "koi8r": "koi8-r", "koi8": "koi8-r", "x-cp1251": "cp1251",
+    "x-mac-icelandic": "mac_iceland", "x-mac-ukrainian": "mac_cyrillic",
+    "koi8r": "koi8-r", "koi8": "koi8-r", "x-cp1251": "cp1251",
     "unicode-1-1-utf-7": "utf-7", "iso-2022-jp-1": "iso2022_jp_1",
 }
 
@@ -161,7 +162,8 @@ NAMES = {
     "application/ms-tnef": "winmail.dat", "message/delivery-status": "delivery-status.txt",
     "message/disposition-notification": "disposition-notification.txt",
     "message/feedback-report": "feedback-report.txt",
-    "message/external-body": "external-body.txt", "text/rfc822-headers": "headers.txt", "text/calendar": "invite.ics",
+    "message/external-body": "external-body.txt", "text/rfc822-headers": "headers.txt",
+    "text/calendar": "invite.ics",
 }
 EXTENSIONS = {
     "text/plain": "txt", "text/html": "html", "application/pdf": "pdf", "image/png": "png",

@@ -144,8 +144,8 @@ add("reply", "inReplyTo and references.",
     before=[("In-Reply-To", "<1@x.example>"), ("References", "<0@x.example> <1@x.example>")],
     headers=[("X-Priority", "1 (Highest)"), ("X-Msmail-Priority", "High"),
              ("Importance", "High")], text=TEXT)
-add("postmark-controls", "An application that was written for Postmark's SMTP service; nodemailer has its own "
-    "idea of capitals.",
+add("postmark-controls", "An application that was written for Postmark's SMTP service; nodemailer "
+    "has its own idea of capitals.",
     {"text": TEXT, "headers": {"X-PM-Tag": "invoice", "X-PM-Metadata-order": "1007",
                                "X-PM-TrackOpens": "true", "X-PM-TrackLinks": "HtmlOnly",
                                "X-PM-Message-Stream": "outbound"}},

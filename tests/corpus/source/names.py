@@ -1,5 +1,5 @@
 """Names and types of attachments: parameters as RFC 2231, RFC 2047 and real clients write them."""
-from corpus import attachment, PDF
+from corpus import attachment
 from by_hand import add, b64
 
 DATA = b"content of a file\n"

@@ -7,7 +7,8 @@ MID = "<{}@corpus.example>"
 
 
 def add(name, about, content, order="", **expected):
-    """content: all of the mail but {date} and {id}.  order: the expected Headers, one a line."""
+    """content: all of the mail but {date} and {id}.  order: the expected Headers, one a line, with
+    MID in the place of the Message-ID."""
     name = "program-" + name
     content = content.replace("{date}", DATE).replace("{id}", MID.format(name))
     fields = []
@@ -20,7 +21,7 @@ def add(name, about, content, order="", **expected):
         expected["headers"] = fields[at[0] + 1:]
     else:
         expected["headers"] = fields
-        if "{id}" not in content and MID.format(name) not in content:
+        if MID.format(name) not in content:
             expected["message_id"] = ""
     expected.setdefault("to", "ann@reader.example")
     content = content.encode().replace(b"PLACEHOLDER", b"Gr\xf6\xdfe: 98% \xb0C")
@@ -29,6 +30,8 @@ def add(name, about, content, order="", **expected):
 
 TEXT_QP = "Gr=C3=BC=C3=9Fe =E2=80=93 5=E2=82=AC"
 TEXT = "Gr\u00fc\u00dfe \u2013 5\u20ac"
+TEXT_LINE = TEXT + "\n"
+FLOWED = crlf("Gr\u00fc\u00dfe \naus dem Laden\n")
 
 add("phpmailer", "PHPMailer: alternative in related in mixed, with inline pictures.",
     f"""Date: {{date}}
@@ -242,7 +245,7 @@ Content-Type: multipart/alternative; boundary="000000000000f1e2d104"
 Content-Type: text/plain; charset="UTF-8"
 Content-Transfer-Encoding: base64
 
-{b64((TEXT + chr(13) + chr(10)).encode())}
+{b64(crlf(TEXT_LINE))}
 --000000000000f1e2d104
 Content-Type: text/html; charset="UTF-8"
 Content-Transfer-Encoding: quoted-printable
@@ -353,7 +356,7 @@ Content-Type: multipart/mixed; boundary="------------0f"
 Content-Type: text/plain; charset=UTF-8; format=flowed
 Content-Transfer-Encoding: base64
 
-{b64(("Gr" + chr(252) + chr(223) + "e " + chr(13) + chr(10) + "aus dem Laden" + chr(13) + chr(10)).encode())}
+{b64(FLOWED)}
 
 --------------0f
 Content-Type: application/pgp-keys; name="OpenPGP_0x1.asc"
@@ -732,7 +735,7 @@ Content-Type: multipart/alternative;
 Content-Type: text/plain; charset=utf-8
 Content-Transfer-Encoding: base64
 
-{b64((TEXT + chr(13) + chr(10)).encode())}
+{b64(crlf(TEXT_LINE))}
 ----boundary_0_2a
 Content-Type: text/html; charset=utf-8
 Content-Transfer-Encoding: quoted-printable
