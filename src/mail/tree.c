@@ -71,7 +71,7 @@ edit_add(struct tree *r, const char *from, const char *to)
 		r->edit_room = r->edit_room == 0 ? 4 : r->edit_room * 2;
 		r->edits = mem_resize(r->edits, r->edit_room, sizeof(*r->edits));
 	}
-	r->edits[r->edit_count++] = (struct edit){ .from = from, .to = to };
+	r->edits[r->edit_count++] = (struct edit){ .from = from, .to = to, .inserted = "\n" };
 }
 
 static int
@@ -110,7 +110,7 @@ pieces_make(struct tree *r)
 		piece_add(r, p, (size_t)(edit->from - p), p);
 		p = edit->to;
 		if (edit->from == edit->to)
-			piece_add(r, "\n", 1, p);
+			piece_add(r, edit->inserted, strlen(edit->inserted), p);
 	}
 	piece_add(r, p, (size_t)(r->end - p), p);
 }
@@ -356,6 +356,17 @@ boundary_trim(struct tree *r, const char *line, size_t len)
 		edit_add(r, from, to);
 }
 
+/* A malformed line becomes a field that nobody asks for: what GMime makes of one, and of what comes
+ * after it, depends on where in its buffer it stands. */
+static void
+line_name(struct tree *r, const char *line)
+{
+	if (r->trims++ >= MOST_TRIMS)
+		return;
+	edit_add(r, line, line);
+	r->edits[r->edit_count - 1].inserted = "X:";
+}
+
 static bool
 is_known_field(const char *name, size_t len)
 {
@@ -408,6 +419,8 @@ tree_header(struct tree *r, struct tree_top *top)
 			malformed = p;
 		if (colon == NULL && len > MOST_NAME && first != NULL)
 			edit_add(r, p, next);
+		else if (first != NULL)
+			line_name(r, p);
 	}
 	top->header_end = malformed != NULL ? malformed : p;
 	r->body = top->body = malformed != NULL ? malformed : next;
@@ -590,20 +603,28 @@ is_header(const char *line, const char *end)
 	return false;
 }
 
+enum header_line {
+	LINE_GOOD,
+	LINE_MALFORMED,
+	LINE_OF_BODY,
+};
+
 /*
  * A malformed line in the header of a part begins its body, unless more of the header comes after
  * it, or it was meant to go on with the line before.
  */
-static bool
-begins_body(const char *line, size_t len, const char *last, size_t last_len, const char *end)
+static enum header_line
+line_judge(const char *line, size_t len, const char *last, size_t last_len, const char *end)
 {
 	bool after_delimiter = is_hyphens(last, last_len);
 
 	if (field_name_len(line, len) > 0)
-		return false;
-	if (!after_delimiter && (line[0] == ' ' || line[0] == '\t' || last[last_len - 1] == ';'))
-		return false;
-	return !is_header(line, end);
+		return LINE_GOOD;
+	if (!after_delimiter && (line[0] == ' ' || line[0] == '\t'))
+		return LINE_GOOD;
+	if ((!after_delimiter && last[last_len - 1] == ';') || is_header(line, end))
+		return LINE_MALFORMED;
+	return LINE_OF_BODY;
 }
 
 /* From a line that may be a delimiter to where the body after it starts. */
@@ -615,17 +636,22 @@ part_header_scan(struct tree *r, const char *line)
 
 	while (line < r->end) {
 		const char *next = line_read(line, r->end, &len);
+		enum header_line judged = LINE_GOOD;
 
 		if (len == 0)
 			return next;
 		boundary_trim(r, line, len);
-		if (delimiter != NULL && begins_body(line, len, last, last_len, r->end)) {
+		if (delimiter != NULL)
+			judged = line_judge(line, len, last, last_len, r->end);
+		if (judged == LINE_OF_BODY) {
 			stray_add(r, line, delimiter, delimiter_len);
 			delimiter = NULL;
 		}
 		if (is_hyphens(line, len)) {
 			delimiter = line + 2;
 			delimiter_len = len - 2;
+		} else if (judged == LINE_MALFORMED) {
+			line_name(r, line);
 		}
 		last = line;
 		last_len = len;

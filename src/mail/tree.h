@@ -13,11 +13,11 @@
  * large body is not in it at all.  For mime.c only.
  */
 
-/* Bytes of the content that GMime does not see; or, where from is to, an empty line that only it
- * sees. */
+/* Bytes of the content that GMime does not see; or, where from is to, some that only it sees. */
 struct edit {
 	const char *from, *to;
-	bool hides; /* the inside of a body */
+	const char *inserted; /* an empty line, or the name of a field */
+	bool hides;           /* the inside of a body */
 };
 
 /* A line that should be the header of a part and is none, and the delimiter before it. */
@@ -31,7 +31,7 @@ struct piece {
 	const char *bytes;
 	size_t len;
 	size_t at;          /* in the stream */
-	const char *origin; /* in the content; bytes, unless it is an empty line put in */
+	const char *origin; /* in the content; bytes, unless they are put in */
 };
 
 struct tree {
@@ -42,7 +42,7 @@ struct tree {
 	size_t edit_count, edit_room;
 	struct stray *strays;
 	size_t stray_count, stray_room;
-	size_t trims; /* of boundaries */
+	size_t trims; /* of boundaries, and of lines that got a name */
 	struct piece *pieces;
 	size_t piece_count;
 	size_t piece; /* that was read from last */
