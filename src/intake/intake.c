@@ -480,6 +480,19 @@ on_recipient(void *ctx, struct smtp_session *session, const struct envelope *env
 	return SMTP_YES;
 }
 
+/* What would not fit if there were nothing else need not come again. */
+static int
+room_check(const struct intake *in, const struct plan *plan, size_t len, struct refusal *refusal_r)
+{
+	if (plan->group_count < 2 || plan->group_count * len <= in->most_memory_bytes)
+		return 0;
+	refusal_set(refusal_r, 552, "5.3.4",
+	    "the recipients take %zu routes, and that many times %zu bytes are more than the "
+	    "%" PRIu64 " that the relay may hold: send it to fewer at once",
+	    plan->group_count, len, in->most_memory_bytes);
+	return -1;
+}
+
 /* NULL and *refusal_r: it is not taken. */
 static struct mail *
 mail_of(struct intake *in, struct smtp_session *session, const struct envelope *envelope,
@@ -489,11 +502,13 @@ mail_of(struct intake *in, struct smtp_session *session, const struct envelope *
 		.origin = smtp_session_origin(session),
 		.content = content->data != NULL ? content->data : "",
 		.content_len = content->len };
+	const struct plan_room room = { .take = on_memory, .ctx = in };
 	struct mail *mail = NULL;
 	struct plan plan;
 
 	if (plan_make(&plan, in->rules, &input, refusal_r) == 0 &&
-	    plan_convert(&plan, &input, clock_wall_ms(), ulid_make, &mail, refusal_r) != 0)
+	    room_check(in, &plan, content->len, refusal_r) == 0 &&
+	    plan_convert(&plan, &input, clock_wall_ms(), ulid_make, &room, &mail, refusal_r) != 0)
 		mail = NULL;
 	plan_free(&plan);
 	return mail;

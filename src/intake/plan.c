@@ -128,28 +128,64 @@ plan_group_input(const struct plan *plan, const struct plan_group *group,
 		.redirected = group->fate == ROUTING_REDIRECTED ? &group->asked : NULL };
 }
 
-int
-plan_convert(const struct plan *plan, const struct plan_input *input, int64_t accepted_ms,
-    void (*make_id)(char out[ULID_SIZE], int64_t at_ms), struct mail **mail_r,
-    struct refusal *refusal_r)
+/* Counted in *held_r, too. */
+static int
+room_take(const struct plan_room *room, int64_t bytes, int64_t *held_r, struct refusal *refusal_r)
 {
-	struct mail *first = NULL, **end = &first;
+	if (room == NULL || bytes == 0)
+		return 0;
+	if (!room->take(room->ctx, bytes)) {
+		refusal_set(refusal_r, 452, "4.3.1", "no memory for the mail, try again later");
+		return -1;
+	}
+	*held_r += bytes;
+	return 0;
+}
 
-	*mail_r = NULL;
+/* A mail is about as large as its content: base64 stays, and what is not encoded is the less. */
+static int
+convert_groups(const struct plan *plan, const struct plan_input *input, int64_t accepted_ms,
+    void (*make_id)(char out[ULID_SIZE], int64_t at_ms), const struct plan_room *room,
+    int64_t *held_r, struct mail **first_r, struct refusal *refusal_r)
+{
+	struct mail **end = first_r;
+
 	for (size_t i = 0; i < plan->group_count; i++) {
 		const struct plan_group *group = &plan->groups[i];
+		int64_t expected = i == 0 ? 0 : (int64_t)input->content_len;
 		char id[ULID_SIZE];
 		struct convert_input one;
 
+		if (room_take(room, expected, held_r, refusal_r) != 0)
+			return -1;
 		make_id(id, accepted_ms);
 		one = plan_group_input(plan, group, input, id, accepted_ms);
 		if (convert_mail(&group->options, &one, end, refusal_r) != 0) {
 			*end = NULL;
-			mail_free(&first);
 			return -1;
 		}
+		if (i > 0 && room_take(room, (int64_t)mail_payload_bytes(*end) - expected, held_r,
+				 refusal_r) != 0)
+			return -1;
 		end = &(*end)->next;
 	}
-	*mail_r = first;
 	return 0;
+}
+
+int
+plan_convert(const struct plan *plan, const struct plan_input *input, int64_t accepted_ms,
+    void (*make_id)(char out[ULID_SIZE], int64_t at_ms), const struct plan_room *room,
+    struct mail **mail_r, struct refusal *refusal_r)
+{
+	struct mail *first = NULL;
+	int64_t held = 0;
+	int result;
+
+	result = convert_groups(plan, input, accepted_ms, make_id, room, &held, &first, refusal_r);
+	if (held != 0)
+		room->take(room->ctx, -held);
+	if (result != 0)
+		mail_free(&first);
+	*mail_r = first;
+	return result;
 }

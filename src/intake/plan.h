@@ -1,6 +1,7 @@
 #ifndef PMRELAY_INTAKE_PLAN_H
 #define PMRELAY_INTAKE_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,12 +55,23 @@ int plan_make(struct plan *, const struct rules *, const struct plan_input *,
 void plan_free(struct plan *);
 
 /*
+ * Memory for the mails of a plan.  take: false where there is none; negative bytes are given back.
+ * The first mail takes none, because it stands in for the content, which is held already.
+ */
+struct plan_room {
+	bool (*take)(void *ctx, int64_t bytes);
+	void *ctx;
+};
+
+/*
  * The mails of all groups, chained.  All or none: 0, or -1 and *refusal_r of the first that is
- * refused.  make_id: a ULID for each.
+ * refused, 452 for lack of room.  make_id: a ULID for each.  room: asked before each group is
+ * converted, and for what it came to; all is given back in the end, for the caller to count what
+ * it keeps.  NULL: there is enough.
  */
 int plan_convert(const struct plan *, const struct plan_input *, int64_t accepted_ms,
-    void (*make_id)(char out[ULID_SIZE], int64_t at_ms), struct mail **mail_r,
-    struct refusal *refusal_r) __attribute__((warn_unused_result));
+    void (*make_id)(char out[ULID_SIZE], int64_t at_ms), const struct plan_room *room,
+    struct mail **mail_r, struct refusal *refusal_r) __attribute__((warn_unused_result));
 
 /* What one group's conversion takes. */
 struct convert_input plan_group_input(const struct plan *, const struct plan_group *,

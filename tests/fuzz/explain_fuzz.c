@@ -187,7 +187,7 @@ compare(const struct explain_input *input, const json_t *told)
 		return;
 	}
 	if (plan_make(&plan, rules, &question, &refusal) == 0 &&
-	    plan_convert(&plan, &question, 0, make_id, &mail, &refusal) == 0)
+	    plan_convert(&plan, &question, 0, make_id, NULL, &mail, &refusal) == 0)
 		check_taken(told, mail);
 	else
 		check_refusal(told, &refusal);

@@ -334,6 +334,45 @@ test_one_route_refuses(void **state)
 	stage_end(&stage);
 }
 
+/* More routes than the relay can hold mails of that size: said for good. */
+static void
+test_no_room(void **state)
+{
+	struct buf settings, text;
+	struct stage stage;
+
+	(void)state;
+	buf_init(&settings, 10000);
+	buf_init(&text, 100000);
+	buf_adds(&text, "EHLO client.example\r\nMAIL FROM:<a@a.example>\r\n");
+	for (unsigned i = 0; i < 32; i++) {
+		buf_addf(&settings, "route r%u {\n envelope-to = @d%u.example\n}\n", i, i);
+		buf_addf(&text, "RCPT TO:<x@d%u.example>\r\n", i);
+	}
+	buf_adds(&text, "DATA\r\n");
+	stage_begin_with(&stage, 60000, settings.data);
+	core_start(&stage);
+	say(&stage, text.data);
+	hear(&stage, "354 ");
+	buf_clear(&text);
+	buf_adds(&text, "From: a@a.example\r\n\r\n");
+	while (text.len < 40000)
+		buf_adds(&text, "a line of a text of forty kilobytes\r\n");
+	buf_adds(&text, ".\r\n");
+	say(&stage, text.data);
+	hear(&stage, "\r\n552 5.3.4 the recipients take 32 routes");
+	assert_int_equal(stage.commits, 0);
+
+	/* Two fit. */
+	say(&stage, "MAIL FROM:<a@a.example>\r\nRCPT TO:<x@d1.example>\r\n"
+		    "RCPT TO:<x@d2.example>\r\nDATA\r\n");
+	say(&stage, text.data);
+	hear(&stage, "250 2.0.0 queued as ");
+	buf_free(&settings);
+	buf_free(&text);
+	stage_end(&stage);
+}
+
 static void
 test_spool_full(void **state)
 {
@@ -559,6 +598,7 @@ main(void)
 		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_one_route_refuses),
+		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_spool_full),
 		cmocka_unit_test(test_refused_before_the_core),
 		cmocka_unit_test(test_core_dies),

@@ -103,7 +103,7 @@ test_patterns(void **state)
 	assert_int_equal(plan_make(&f.plan, f.rules, &f.input, &f.refusal), 0);
 	assert_int_equal(f.plan.group_count, 60);
 	assert_int_equal(f.plan.patterns->steps, PATTERN_STEPS_OF_MAIL);
-	assert_int_equal(plan_convert(&f.plan, &f.input, 0, make_id, &mail, &f.refusal), 0);
+	assert_int_equal(plan_convert(&f.plan, &f.input, 0, make_id, NULL, &mail, &f.refusal), 0);
 	/* Sixty would have taken five times as much. */
 	assert_int_equal(f.plan.patterns->steps, 0);
 	for (const struct mail *each = mail; each != NULL; each = each->next, count++)
@@ -112,6 +112,100 @@ test_patterns(void **state)
 	mail_free(&mail);
 	fixture_free(&f);
 	buf_free(&settings);
+}
+
+struct purse {
+	int64_t left, least;
+};
+
+static bool
+take(void *ctx, int64_t bytes)
+{
+	struct purse *purse = ctx;
+
+	if (bytes > purse->left)
+		return false;
+	purse->left -= bytes;
+	if (purse->left < purse->least)
+		purse->least = purse->left;
+	return true;
+}
+
+/* Each mail but the first needs room, before it is made and as it is; and all is given back. */
+static void
+test_room(void **state)
+{
+	static const struct {
+		const char *reason, *more;
+	} cases[] = {
+		{ "an attachment", "" },
+		{ "the mail as it is", "on-date = smtp" },
+	};
+	struct buf content;
+
+	(void)state;
+	buf_init(&content, 200000);
+	buf_adds(&content, "From: a@b.example\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n"
+			   "Content-Type: application/pdf; name=a.pdf\r\n"
+			   "Content-Transfer-Encoding: base64\r\n\r\n");
+	while (content.len < 100000)
+		buf_adds(&content, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+				   "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct purse purse = { .left = 310000, .least = 310000 };
+		struct plan_room room = { .take = take, .ctx = &purse };
+		struct fixture f;
+		struct buf settings;
+		struct mail *mail;
+
+		buf_init(&settings, 10000);
+		add_routes(&settings, 4, cases[i].more);
+		fixture_init(&f, settings.data, 4, content.data);
+		assert_int_equal(plan_make(&f.plan, f.rules, &f.input, &f.refusal), 0);
+		assert_int_equal(
+		    plan_convert(&f.plan, &f.input, 0, make_id, &room, &mail, &f.refusal), 0);
+		assert_int_equal(purse.left, 310000);
+		assert_in_range(310000 - purse.least, 285000, 310000);
+		mail_free(&mail);
+
+		purse = (struct purse){ .left = 150000 };
+		assert_int_equal(
+		    plan_convert(&f.plan, &f.input, 0, make_id, &room, &mail, &f.refusal), -1);
+		assert_null(mail);
+		assert_int_equal(f.refusal.code, 452);
+		assert_string_equal(f.refusal.enhanced, "4.3.1");
+		assert_int_equal(purse.left, 150000);
+		fixture_free(&f);
+		buf_free(&settings);
+	}
+	buf_free(&content);
+}
+
+/* A mail that grows as it is made is found out then. */
+static void
+test_growth(void **state)
+{
+	struct purse purse = { .left = 5000 };
+	struct plan_room room = { .take = take, .ctx = &purse };
+	struct fixture f;
+	struct buf settings, content;
+	struct mail *mail;
+
+	(void)state;
+	buf_init(&settings, 10000);
+	buf_init(&content, 10000);
+	add_routes(&settings, 2, "");
+	buf_adds(&content, "From: a@b.example\r\n\r\n");
+	while (content.len < 4000)
+		buf_addc(&content, '"');
+	fixture_init(&f, settings.data, 2, content.data);
+	assert_int_equal(plan_make(&f.plan, f.rules, &f.input, &f.refusal), 0);
+	assert_int_equal(plan_convert(&f.plan, &f.input, 0, make_id, &room, &mail, &f.refusal), -1);
+	assert_int_equal(f.refusal.code, 452);
+	assert_int_equal(purse.left, 5000);
+	fixture_free(&f);
+	buf_free(&settings);
+	buf_free(&content);
 }
 
 static int
@@ -127,6 +221,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_growth),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
