@@ -5,6 +5,7 @@
     random_mails.py SEED COUNT      others; what differs is left in the folder that is named
 """
 import base64
+import binascii
 import json
 import os
 import quopri
@@ -71,8 +72,14 @@ class Writer:
                 not data.startswith(b"--"):
             ways += ["8bit"] if text else []
             ways += ["7bit", None] if text and all(b < 128 for b in data) else []
+        if not text and self.chance(0.1):
+            ways = ["x-uuencode"]
         way = self.random.choice(ways)
-        if way == "base64":
+        if way == "x-uuencode":
+            lines = [binascii.b2a_uu(data[i:i + 45]).rstrip(b"\n") for i in
+                     range(0, len(data), 45)]
+            data = b"\r\n".join([b"begin 644 a.dat", *lines, b"`", b"end"])
+        elif way == "base64":
             width = self.random.choice([76, 72, 60, 4, 500])
             body = base64.b64encode(data)
             data = b"\r\n".join(body[i:i + width] for i in range(0, len(body), width))
