@@ -41,9 +41,17 @@
 #define ANSWER_BYTES          (64U * 1024U)
 #define ANSWER_BYTES_PER_ITEM (24U * 1024U)
 
+#define TEST_TOKEN "POSTMARK_API_TEST"
+
 static void route_pump_ready(struct route *);
 
 /* --- small helpers ------------------------------------------------------------------------ */
+
+static bool
+is_test_token(const struct secret *token)
+{
+	return token != NULL && secret_same(token, TEST_TOKEN, sizeof(TEST_TOKEN) - 1);
+}
 
 static bool
 dispatch_idle(const struct dispatch *dispatch)
@@ -471,13 +479,11 @@ request_submit(struct request *request)
 
 /* --- what cannot go by SMTP --------------------------------------------------------------- */
 
-#define TEST_TOKEN "POSTMARK_API_TEST"
-
 /* NULL, or why no mail of this route can. */
 static const char *
 smtp_unfit(const struct route *route)
 {
-	if (route->token != NULL && secret_same(route->token, TEST_TOKEN, sizeof(TEST_TOKEN) - 1))
+	if (is_test_token(route->token))
 		return "sandbox route: Postmark's SMTP service has no test mode";
 	if (postmark_smtp(route->dispatch->client) == NULL)
 		return "no SMTP service of Postmark's is configured";
@@ -834,6 +840,7 @@ settle_waiting(void *ctx)
 	struct route *route = ctx;
 
 	route->maybe_due = true;
+	route->asks_next = true; /* perhaps not at once */
 	route_pump(route);
 }
 
@@ -881,6 +888,7 @@ route_init(struct dispatch *dispatch, struct route *route, const struct dispatch
 		.client = dispatch->client,
 		.route = route->name,
 		.token = route->token,
+		.is_test = is_test_token(route->token),
 		.message_stream = route->message_stream,
 		.options = options,
 		.state = &route->state,

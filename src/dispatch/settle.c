@@ -332,6 +332,12 @@ ask_start(struct settle *settle, const struct store_item *item)
 
 /* --- claims ------------------------------------------------------------------------------- */
 
+static enum dispatch_unsure
+unsure_way(const struct settle *settle)
+{
+	return settle->params.is_test ? UNSURE_RETRY : settle->params.options->unsure;
+}
+
 /*
  * What Postmark is asked about: everything with unsure = reconcile, and with unsure = hold what an
  * operator released, who would otherwise see it held again.
@@ -339,7 +345,7 @@ ask_start(struct settle *settle, const struct store_item *item)
 static bool
 is_asked_about(const struct settle *settle, const struct store_item *item)
 {
-	switch (settle->params.options->unsure) {
+	switch (unsure_way(settle)) {
 	case UNSURE_RECONCILE:
 		return true;
 	case UNSURE_HOLD:
@@ -369,7 +375,8 @@ items_ask(struct settle *settle, struct store_item *items, size_t count)
 static void
 items_move(struct settle *settle, struct store_item *items, size_t count)
 {
-	bool hold = settle->params.options->unsure == UNSURE_HOLD;
+	const struct dispatch_options *options = settle->params.options;
+	bool hold = unsure_way(settle) == UNSURE_HOLD;
 	struct outcomes *outcomes = outcomes_new(items, count);
 
 	for (size_t i = 0; i < count; i++) {
@@ -377,13 +384,19 @@ items_move(struct settle *settle, struct store_item *items, size_t count)
 		    outcome_of(&items[i], hold ? ITEM_HELD : ITEM_WAITING);
 
 		outcome.keeps_history = false;
+		if (settle->params.is_test)
+			outcome.due_ms +=
+			    schedule_delay_ms(items[i].attempt, options->retry_least_ms,
+				options->retry_most_ms, schedule_random(settle->params.random));
 		outcomes_set(outcomes, i, &outcome);
 		if (hold)
 			log_error("held", log_str("item", items[i].id),
 			    log_num("try", items[i].attempt), log_str("why", "unsure = hold"));
 		else
 			log_warning("waiting", log_str("item", items[i].id),
-			    log_num("try", items[i].attempt), log_str("why", "unsure = retry"));
+			    log_num("try", items[i].attempt),
+			    log_str("why", settle->params.is_test ? "the token is for tests"
+								  : "unsure = retry"));
 	}
 	outcomes_put(settle, outcomes);
 }
@@ -444,7 +457,7 @@ static void
 settle_pump(struct settle *settle)
 {
 	const struct settle_params *params = &settle->params;
-	bool asks = params->options->unsure != UNSURE_RETRY;
+	bool asks = unsure_way(settle) != UNSURE_RETRY;
 	unsigned room = MOST_KEPT - settle->ask_count;
 	struct store_claim claim = {
 		.route = params->route,

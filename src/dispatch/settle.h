@@ -33,6 +33,8 @@ struct settle_params {
 	struct store *store;
 	struct postmark_client *client;
 	const char *route;			/* lent for life, like the rest */
+	bool is_test; /* the token sends nothing and is none for questions: what is unsure goes
+		       * again, whatever the options say */
 	const struct secret *token;		/* NULL: nothing is asked */
 	const char *message_stream;
 	const struct dispatch_options *options;

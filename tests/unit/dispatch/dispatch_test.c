@@ -258,6 +258,7 @@ request_came(void *ctx, const struct server_request *request, struct server_repl
 	bool templates = strstr(request->path, "Template") != NULL, many;
 	json_t *root, *all;
 	size_t count;
+	char *token;
 
 	if (strcmp(request->method, "GET") == 0) {
 		search_answer(b, request->path, reply);
@@ -278,7 +279,9 @@ request_came(void *ctx, const struct server_request *request, struct server_repl
 	assert_true(!many || count > 1);
 	kinds_hold(root, templates);
 	b->template_posts += templates;
-	assert_non_null(strstr(request->head, "\r\nX-Postmark-Server-Token: test-token\r\n"));
+	token = mem_format("\r\nX-Postmark-Server-Token: %s\r\n", secret_text(b->token));
+	assert_non_null(strstr(request->head, token));
+	free(token);
 	if (b->posts < 200) {
 		b->post_at_ms[b->posts] = clock_mono_ms();
 		b->post_items[b->posts] = count;
@@ -2059,6 +2062,25 @@ where_smtp_cannot_be_they_are_held(void **state)
 	assert_int_equal(b->smtp_mails, 3);
 }
 
+/* Nothing is sent with it, and what it may ask is not known: so nobody is asked. */
+static void
+a_test_token_asks_nothing(void **state)
+{
+	static const struct act acts[] = { { .fate = SERVER_CLOSES } };
+	struct bench *b = *state;
+
+	secret_free(&b->token);
+	b->token = secret_new("POSTMARK_API_TEST", 17);
+	b->search_status = 401;
+	b->acts = acts;
+	b->act_count = 1;
+	dispatch_start(b);
+	mail_put(b, "ok", 10);
+	wait_for(b, ITEM_SENT, 1);
+	assert_int_equal(b->posts, 2);
+	assert_int_equal(b->searches, 0);
+}
+
 /* What waits for company of its kind, or for room, is in memory as well. */
 static void
 what_waits_counts_as_memory(void **state)
@@ -2162,6 +2184,7 @@ main(void)
 		TEST(cut_by_the_end_they_are_looked_for),
 		TEST(a_drain_waits_for_smtp),
 		TEST(where_smtp_cannot_be_they_are_held),
+		TEST(a_test_token_asks_nothing),
 		TEST(what_waits_counts_as_memory),
 	};
 
