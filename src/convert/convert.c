@@ -183,10 +183,13 @@ mail_describe(struct conversion *c)
 
 /* What a mail that goes unchanged does not lose. */
 static void
-ledger_keep_verbatim(struct ledger *ledger)
+ledger_keep_verbatim(struct ledger *ledger, const struct headers *headers)
 {
-	ledger->set &= 1U << LEDGER_FROM | 1U << LEDGER_FROM_NAME | 1U << LEDGER_FROM_REWRITTEN |
-		       1U << LEDGER_CONTROLS | 1U << LEDGER_REDIRECTED;
+	if (!headers->from_replaced)
+		ledger->set &= ~(1U << LEDGER_AUTHORS);
+	ledger->set &= 1U << LEDGER_FROM | 1U << LEDGER_AUTHORS | 1U << LEDGER_FROM_NAME |
+		       1U << LEDGER_FROM_REWRITTEN | 1U << LEDGER_CONTROLS |
+		       1U << LEDGER_REDIRECTED;
 	ledger->undecodable = 0;
 }
 
@@ -252,7 +255,7 @@ verbatim_make(struct conversion *c)
 		.headers = &c->headers,
 		.largest_r = &c->largest_bytes };
 
-	ledger_keep_verbatim(&c->ledger);
+	ledger_keep_verbatim(&c->ledger, &c->headers);
 	return verbatim_make_all(&verbatim, c->mail, &c->top, c->refusal);
 }
 
@@ -289,6 +292,8 @@ facts_take(struct convert_facts *facts, struct conversion *c)
 		const struct headers *headers = &c->headers;
 
 		facts->from = mem_string(headers->from);
+		facts->author =
+		    mem_string(headers->author.address == NULL ? "" : headers->author.address);
 		facts->subject = mem_string(headers->subject);
 		facts->message_id = mem_string(headers->message_id);
 		facts->tag = mem_string(headers->controls.tag);
@@ -320,6 +325,7 @@ void
 convert_facts_free(struct convert_facts *facts)
 {
 	free(facts->from);
+	free(facts->author);
 	free(facts->subject);
 	free(facts->message_id);
 	free(facts->tag);

@@ -119,6 +119,7 @@ int convert_mail(const struct convert_options *, const struct convert_input *, s
 struct convert_facts {
 	bool has_headers, has_parts; /* those were read */
 	char *from, *subject, *message_id;
+	char *author;                    /* an address, before a route's rewrite; "": nobody */
 	char *tag, *message_stream;      /* as they go out; "": none */
 	size_t subject_units, tag_units; /* UTF-16 */
 	size_t metadata_count;           /* with relay-id */

@@ -150,6 +150,7 @@ struct reading {
 	struct refusal *refusal;
 	struct mailbox_list from, sender, reply_to;
 	size_t address_bytes; /* of all address fields so far */
+	size_t from_fields;
 	bool has_subject;
 };
 
@@ -302,6 +303,7 @@ field_read(struct reading *r, const struct mime_field *field)
 		ledger_note(r->ledger, LEDGER_DATE);
 		break;
 	case FIELD_FROM:
+		r->from_fields++;
 		return addresses_add(r, &r->from, field);
 	case FIELD_SENDER:
 		return addresses_add(r, &r->sender, field);
@@ -445,6 +447,16 @@ is_to_be_rewritten(const struct convert_options *options, const struct mailbox *
 	return false;
 }
 
+/*
+ * Of several addresses, or what looks like one and cannot be read, Postmark's JSON gets the one
+ * that was asked about.  A mail that goes as it is must not show it the others instead.
+ */
+static bool
+is_only_author(const struct reading *r)
+{
+	return r->from_fields == 1 && r->from.count == 1 && r->from.unusable == 0;
+}
+
 /* The route's From in place of the author, who then gets the replies. */
 static void
 author_replace(struct reading *r, const struct mailbox *ours)
@@ -482,6 +494,8 @@ from_settle(struct reading *r, const char *reverse_path)
 	if (ours.count > 0 &&
 	    (h->author.address == NULL || is_to_be_rewritten(r->options, &h->author)))
 		author_replace(r, &ours.boxes[0]);
+	else if (ours.count > 0 && r->options->from_rewrite != FROM_OFF && !is_only_author(r))
+		h->from_replaced = true;
 	mailbox_list_free(&ours);
 
 	if (h->from_mailbox.address != NULL) {

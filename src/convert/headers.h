@@ -31,7 +31,7 @@ struct refusal;
 struct headers {
 	char *from;                  /* as Postmark reads it */
 	struct mailbox from_mailbox; /* the same */
-	bool from_replaced;          /* the mail's From has no address, or a route's stands in */
+	bool from_replaced;          /* the mail's From is not what goes out: from_mailbox is */
 	struct mailbox author;       /* the same before a route rewrote it; address NULL: nobody */
 	struct mailbox_list to;
 	struct mailbox_list cc;

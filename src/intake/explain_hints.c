@@ -105,31 +105,22 @@ hint_shown(struct explanation *e)
 
 /* The address that the route's word is about: the author's, before a rewrite. */
 static void
-hint_author(struct explanation *e, const struct plan_group *group)
+hint_author(
+    struct explanation *e, const struct plan_group *group, const struct convert_facts *facts)
 {
 	const struct strlist *authorised = group->options.from_authorised;
-	struct mailbox_list from = { 0 };
+	bool rewritten = (facts->ledger.set & 1U << LEDGER_FROM_REWRITTEN) != 0;
 
-	if (authorised == NULL || authorised->count == 0)
+	if (authorised == NULL || authorised->count == 0 || !facts->has_headers ||
+	    facts->author[0] == '\0')
 		return;
-	for (size_t i = 0; i < e->plan.mime.field_count && from.count == 0; i++)
-		if (mime_field_is(&e->plan.mime.fields[i], "From")) {
-			mailbox_list_free(&from);
-			mailbox_list_parse(
-			    &from, e->plan.mime.fields[i].value, e->plan.mime.fields[i].value_len);
-		}
-	for (size_t i = 0; from.count > 0 && i < authorised->count; i++)
-		if (pattern_glob(authorised->items[i], from.boxes[0].address))
-			goto free_from;
-	if (from.count > 0)
-		explain_warn(e, "From %.200s is not in from-authorised of the route %s%s.",
-		    from.boxes[0].address, group->options.route,
-		    group->options.from_rewrite == FROM_OFF
-			? ", and the route lets it stay"
-			: ", and the route's own address takes its place");
-
-free_from:
-	mailbox_list_free(&from);
+	for (size_t i = 0; i < authorised->count; i++)
+		if (pattern_glob(authorised->items[i], facts->author))
+			return;
+	explain_warn(e, "From %.200s is not in from-authorised of the route %s%s.", facts->author,
+	    group->options.route,
+	    rewritten ? ", and the route's own address takes its place"
+		      : ", and the route lets it stay");
 }
 
 /* ---- images ------------------------------------------------------------------------------ */
@@ -314,7 +305,7 @@ explain_hints(struct explanation *e)
 		no_id = no_id || (facts->has_headers && facts->message_id[0] == '\0');
 		if (facts->ledger.undecodable > undecodable)
 			undecodable = facts->ledger.undecodable;
-		hint_author(e, &e->plan.groups[i]);
+		hint_author(e, &e->plan.groups[i], facts);
 	}
 	if (e->items_left_out > 0)
 		explain_warn(e,

@@ -26,6 +26,7 @@ static const struct {
 	const char *tag;
 	unsigned deny;
 	bool rewrite;
+	const char *authorised; /* and the route writes the From of all others */
 } cases[] = {
 	{ "nothing but the relay's id in front", HEAD "Subject: x\n\nbody\n.\n",
 	    ID HEAD "Subject: x\n\nbody\n.\n", .ledger = "" },
@@ -78,6 +79,28 @@ static const struct {
 	    ID "From: =?utf-8?B?w5xzIGFsbA==?=\n <mail@ours.example>\n" DATE
 	       "To: ann@x.example\nReply-To: r@x.example\n\nx",
 	    "from-rewritten", .rewrite = true },
+	{ "an author who may", HEAD "\nx", ID HEAD "\nx", "", .authorised = "@shop.example" },
+	{ "the sender of several authors may, and they are not shown for it",
+	    "From: a@x.example\nfrom: b@x.example\nSender: s@shop.example\n" DATE "\nx",
+	    ID "From: s@shop.example\nSender: s@shop.example\n" DATE "\nx", "authors",
+	    .authorised = "@shop.example" },
+	{ "the same in one field",
+	    "From: a@x.example,\n b@x.example\nSender: s@shop.example\n" DATE "\nx",
+	    ID "From: s@shop.example\nSender: s@shop.example\n" DATE "\nx", "authors",
+	    .authorised = "@shop.example" },
+	{ "the first of several may", "From: s@shop.example, b@x.example\n" DATE "\nx",
+	    ID "From: s@shop.example\n" DATE "\nx", "authors", .authorised = "@shop.example" },
+	{ "the one that can be read may",
+	    "From: \"a b\"@x.example, S <s@shop.example>\n" DATE "\nx",
+	    ID "From: \"S\" <s@shop.example>\n" DATE "\nx", "", .authorised = "@shop.example" },
+	{ "a second From that is none", "From: s@shop.example\nFrom: root\n" DATE "\nx",
+	    ID "From: s@shop.example\n" DATE "\nx", "", .authorised = "@shop.example" },
+	{ "several authors, none of whom may", "From: a@x.example, b@x.example\n" DATE "\nx",
+	    ID "From: mail@ours.example\nReply-To: a@x.example\n" DATE "\nx",
+	    "authors,from-rewritten", .authorised = "@shop.example" },
+	{ "several authors of a route that has no say",
+	    "From: a@x.example, b@x.example\n" DATE "\nx",
+	    ID "From: a@x.example, b@x.example\n" DATE "\nx", .ledger = "" },
 };
 
 static char *
@@ -111,6 +134,7 @@ test_bytes(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct lab_run run = smtp_run("ann@x.example");
+		struct strlist authorised = { 0 };
 		size_t len;
 
 		run.options.default_tag = cases[i].tag ? cases[i].tag : "";
@@ -118,6 +142,11 @@ test_bytes(void **state)
 		if (cases[i].rewrite) {
 			run.options.from = "\u00dcs all <mail@ours.example>";
 			run.options.from_rewrite = FROM_FORCE;
+		} else if (cases[i].authorised) {
+			lab_list(&authorised, cases[i].authorised, NULL);
+			run.options.from = "mail@ours.example";
+			run.options.from_rewrite = FROM_IF_UNAUTHORISED;
+			run.options.from_authorised = &authorised;
 		}
 		struct mail *mail = lab_mail(cases[i].reason, &run, cases[i].content);
 		char *bytes = lab_item_bytes(mail, 0, &len), *text = without_cr(bytes, len);
@@ -134,6 +163,7 @@ test_bytes(void **state)
 		free(text);
 		free(bytes);
 		mail_free(&mail);
+		strlist_free(&authorised);
 	}
 }
 

@@ -442,6 +442,15 @@ test_warnings(void **state)
 			    "route s {\n from = us@us.example\n from-authorised = @A.example\n"
 			    " from-rewrite = if-unauthorised\n}\n" },
 		    PLAIN ID "\r\nhi", "[]" },
+		{ "the sender of several authors is who is asked about",
+		    { .settings =
+			    "route s {\n from = us@us.example\n from-authorised = @A.example\n"
+			    " from-rewrite = if-unauthorised\n on-date = smtp\n}\n",
+			.from = "x@x.example",
+			.to = "bob@b.example" },
+		    "From: x@x.example, y@x.example\r\nSender: ann@a.example\r\n"
+		    "To: bob@b.example\r\nDate: now\r\n" ID "\r\nhi",
+		    "[]" },
 		{ "a wrong charset", { .from = NULL },
 		    PLAIN ID "Content-Type: text/plain; charset=utf-8\r\n\r\na\xff z\r\n",
 		    "[\"The text is not in the charset it claims: what 1 of its sequences meant is "
