@@ -511,6 +511,10 @@ parameters_cut_in(struct tree *r, const char *colon, const char *last)
 		colon = stop;
 		if (stop[-1] == '\n')
 			stop--;
+		if (stop[-1] == '\r')
+			stop--;
+		/* In a body, its end is told by what GMime sees of its last line. */
+		stop -= 2;
 		if (cut < stop)
 			edit_add(r, cut, stop);
 	}

@@ -427,6 +427,37 @@ test_parameters(void **state)
 	buf_free(&content);
 }
 
+/* The same at the end of a body, where it is the end that must not be harmed. */
+static void
+test_parameters_at_end(void **state)
+{
+	static const char *const ends[] = { "\r\n--b--\r\n", "\n--b--\r\n", "\n--b--\n",
+		"\r\n--b--\n", "" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		struct buf content;
+		struct mime mime;
+		size_t figure, at;
+
+		buf_init(&content, SIZE_MAX / 4);
+		buf_adds(&content, MIXED "--b\n\n--x\nContent-Type: text/html");
+		at = strlen(MIXED "--b\n\n");
+		while (content.len < 40000)
+			buf_adds(&content, "; a=b");
+		figure = content.len - at;
+		buf_adds(&content, ends[i]);
+		size_t body_len = figure;
+		assert_int_equal(
+		    mime_parse(&mime, content.data, content.len, &limits, &figure), MIME_DONE);
+		assert_int_equal(mime.part_count, 2);
+		assert_ptr_equal(mime.parts[1].body, content.data + at);
+		assert_int_equal(mime.parts[1].body_len, body_len);
+		mime_free(&mime);
+		buf_free(&content);
+	}
+}
+
 /* 10 MB of what GMime by itself would take gigabytes, minutes or the stack for. */
 static void
 test_hostile_contents(void **state)
@@ -758,6 +789,7 @@ main(void)
 		cmocka_unit_test(test_trees),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_parameters),
+		cmocka_unit_test(test_parameters_at_end),
 		cmocka_unit_test(test_hostile_contents),
 		cmocka_unit_test(test_nesting),
 		cmocka_unit_test(test_large_mails),
