@@ -83,17 +83,53 @@ smime_note(struct reading *r, const struct mime_part *part)
 	free(kind);
 }
 
+static bool
+has_name(const struct mime_part *part)
+{
+	char *name = mime_part_file_name(part);
+	bool named = name != NULL && name[0] != '\0';
+
+	free(name);
+	return named;
+}
+
+/* Not a file with dates in it.  RFC 6047 2.4: an invitation has a method. */
+static bool
+is_invitation(const struct mime_part *part)
+{
+	char *method;
+	bool has_method;
+
+	if (strcmp(part->type, "text/calendar") != 0 || mime_part_is_attachment(part))
+		return false;
+	method = mime_part_parameter(part, "method");
+	has_method = method != NULL && method[0] != '\0';
+	free(method);
+	return has_method || mime_part_is_inline(part) || !has_name(part);
+}
+
+/* RFC 8551 3.2.1: gateways that do not know the type leave the name. */
+static bool
+is_smime(const struct mime_part *part, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strcmp(part->type, "application/pkcs7-mime") == 0 ||
+	       strcmp(part->type, "application/x-pkcs7-mime") == 0 ||
+	       (strcmp(part->type, "application/octet-stream") == 0 && len > 4 &&
+		   text_same(name + len - 4, ".p7m"));
+}
+
 static void
 attachment_note(struct reading *r, const struct mime_part *part, const char *name)
 {
-	if (strcmp(part->type, "text/calendar") == 0)
+	if (is_invitation(part))
 		ledger_note(r->ledger, LEDGER_CALENDAR);
 	else if (strcmp(part->type, "application/ms-tnef") == 0 ||
 		 strcmp(part->type, "application/vnd.ms-tnef") == 0 ||
 		 text_same(name, "winmail.dat"))
 		ledger_note(r->ledger, LEDGER_TNEF);
-	else if (strcmp(part->type, "application/pkcs7-mime") == 0 ||
-		 strcmp(part->type, "application/x-pkcs7-mime") == 0)
+	else if (is_smime(part, name))
 		smime_note(r, part);
 	if (part->kind == MIME_MESSAGE)
 		ledger_note(r->ledger, LEDGER_MESSAGES);
@@ -162,16 +198,6 @@ is_readable(const struct mime_part *part)
 		if (strcmp(part->type, files[i]) == 0)
 			return false;
 	return strncmp(part->type, "text/", 5) == 0;
-}
-
-static bool
-has_name(const struct mime_part *part)
-{
-	char *name = mime_part_file_name(part);
-	bool named = name != NULL && name[0] != '\0';
-
-	free(name);
-	return named;
 }
 
 /* Shown in the mail itself, and not as a file beside it. */
@@ -318,8 +344,8 @@ alternative_drop(struct reading *r, const struct mime_part *part, bool related)
 	static const char *const formats[] = { "text/x-amp-html", "text/watch-html",
 		"text/enriched", "text/richtext" };
 
-	if (strcmp(part->type, "text/calendar") != 0)
-		ledger_note(r->ledger, LEDGER_ALTERNATIVES);
+	ledger_note(r->ledger,
+	    strcmp(part->type, "text/calendar") == 0 ? LEDGER_CALENDAR : LEDGER_ALTERNATIVES);
 	for (size_t i = 0; i < G_N_ELEMENTS(formats); i++)
 		if (strcmp(part->type, formats[i]) == 0 && !mime_part_is_attachment(part))
 			return;

@@ -121,6 +121,27 @@ static const struct {
 	    "--a\n\nT\n--a\nContent-Type: text/calendar; method=CANCEL; name=i.ics\n\nC\n"
 	    "--a--\n",
 	    "T", NULL, "i.ics text/calendar; method=CANCEL (C)", "calendar" },
+	{ "a calendar that calls itself an attachment",
+	    ALTERNATIVE "--a\n\nT\n--a\nContent-Type: text/calendar; name=i.ics\n"
+			"Content-Disposition: attachment\n\nC\n--a--\n",
+	    "T", NULL, "i.ics text/calendar (C)", "calendar" },
+	{ "a file of a calendar",
+	    MIXED "--m\n\nT\n--m\nContent-Type: text/calendar; method=PUBLISH\n"
+		  "Content-Disposition: attachment; filename=i.ics\n\nC\n--m--\n",
+	    "T", NULL, "i.ics text/calendar; method=PUBLISH (C)", "" },
+	{ "by its name alone",
+	    MIXED "--m\n\nT\n--m\nContent-Type: text/calendar; name=i.ics\n\nC\n--m--\n", "T", NULL,
+	    "i.ics text/calendar (C)", "" },
+	{ "a calendar to be shown",
+	    MIXED "--m\n\nT\n--m\nContent-Type: text/calendar; name=i.ics\n"
+		  "Content-Disposition: inline\n\nC\n--m--\n",
+	    "T", NULL, "i.ics text/calendar (C)", "calendar" },
+	{ "an invitation beside a text",
+	    MIXED
+	    "--m\n\nT\n--m\nContent-Type: text/calendar; method=REQUEST; name=i.ics\n\nC\n--m--\n",
+	    "T", NULL, "i.ics text/calendar; method=REQUEST (C)", "calendar" },
+	{ "S/MIME by its name", "Content-Type: application/octet-stream; name=SMIME.P7M\n\nC\n",
+	    ".", NULL, "SMIME.P7M application/octet-stream (C|)", "encrypted,no-body" },
 	{ "a document",
 	    ALTERNATIVE "--a\n\nT\n--a\nContent-Type: application/pdf; name=x.pdf\n\nP\n--a--\n",
 	    "T", NULL, "x.pdf application/pdf (P)", "alternatives" },
