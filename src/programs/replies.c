@@ -363,13 +363,15 @@ reply_refusal(struct refusal *refusal, enum item_kind kind, int http_status, int
 	const char *enhanced = "5.6.0";
 	int code = 554;
 
-	if (kind == ITEM_SMTP) {
-		refusal_by_smtp(refusal, text);
-		return;
-	}
-	if (error_code == 0 && (http_status < 400 || http_status >= 500 || http_status == 429)) {
+	if (kind == ITEM_SMTP ? http_status < 500
+			      : error_code == 0 && (http_status < 400 || http_status >= 500 ||
+						       http_status == 429)) {
 		/* Weather until its lifetime was over. */
 		refusal_set(refusal, 554, "5.4.7", "Postmark could not take it in time: %s", text);
+		return;
+	}
+	if (kind == ITEM_SMTP) {
+		refusal_by_smtp(refusal, text);
 		return;
 	}
 	if (http_status == 413 || strcasestr(text, "too big") != NULL ||

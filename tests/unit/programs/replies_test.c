@@ -378,7 +378,10 @@ test_refusals(void **state)
 		    "<x@y.example>: 550 5.1.1 no such user", 554, "5.1.1" },
 		{ "by SMTP, no enhanced code", ITEM_SMTP, 550, 0, "550 no", 554, "5.0.0" },
 		{ "by SMTP, none that is one", ITEM_SMTP, 550, 0, "5.1", 554, "5.0.0" },
-		{ "by SMTP, nothing", ITEM_SMTP, 0, 0, NULL, 554, "5.0.0" },
+		{ "by SMTP, no reason", ITEM_SMTP, 550, 0, NULL, 554, "5.0.0" },
+		{ "by SMTP, no answer for days", ITEM_SMTP, 0, 0, "Connection timed out", 554,
+		    "5.4.7" },
+		{ "by SMTP, weather for days", ITEM_SMTP, 451, 0, "451 4.3.0 later", 554, "5.4.7" },
 	};
 	struct refusal refusal;
 
