@@ -40,7 +40,7 @@ struct ticket {
 	struct reply *reply;   /* NULL: nobody waits for Postmark */
 	struct watch *watches; /* of its mails, once they are durable; NULL before */
 	struct loop_timer *timer;
-	int64_t late_at_ms, last_at_ms; /* monotonic */
+	int64_t late_at_ms, last_at_ms; /* monotonic; from the COMMIT, as the front counts */
 	bool late;
 };
 
@@ -260,8 +260,8 @@ wait_for_postmark(struct ticket *t)
 		stands = stands || c->params.stands(c->params.ctx, reply_route(t->reply, i));
 	}
 	t->timer = loop_timer_new(c->params.loop, on_time, t);
-	t->late_at_ms = clock_mono_ms() + (stands ? 0 : reply_within_ms(t->reply));
-	t->last_at_ms = t->late_at_ms + GRACE_MS;
+	if (stands)
+		t->late_at_ms = clock_mono_ms();
 	on_time(t);
 }
 
@@ -326,6 +326,10 @@ commits_ask(
 	struct ticket *t = ticket_new(c, mail, from);
 
 	t->reply = reply_new(mail, unsure_is_retried);
+	if (t->reply != NULL) {
+		t->late_at_ms = clock_mono_ms() + reply_within_ms(t->reply);
+		t->last_at_ms = t->late_at_ms + GRACE_MS;
+	}
 	store_commit(c->params.store, mail, on_committed, t);
 }
 

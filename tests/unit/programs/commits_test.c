@@ -127,14 +127,23 @@ asking(const char *id, unsigned items, enum reply_mode mode)
 	return mail;
 }
 
+/* The disk takes that long. */
 static void
-ask(struct desk *d, struct mail *mail)
+ask_slowly(struct desk *d, struct mail *mail, int64_t ms)
 {
 	const struct commit_from from = { .channel = d, .generation = 1, .serial = 7, .bytes = 1 };
 
 	commits_ask(d->commits, mail, &from, false);
+	if (ms > 0)
+		clock_fake(NOW_MS, 1000000 + ms);
 	while (d->stored == 0)
 		count(d->spool); /* whatever was asked before it is answered then */
+}
+
+static void
+ask(struct desk *d, struct mail *mail)
+{
+	ask_slowly(d, mail, 0);
 }
 
 /* Real time, as little as there has to be: the timers are the loop's. */
@@ -278,6 +287,37 @@ test_late(void **state)
 	assert_int_equal(count(d->spool)->items[ITEM_SPOOLED], 1);
 	outcome(d, A "-1", ITEM_SENT, 200, 0);
 	assert_int_equal(d->answers, 1);
+}
+
+/* The front has counted since its content was there: so does the core, or the one says 451 and the
+ * other sends it. */
+static void
+test_slow_disk(void **state)
+{
+	struct desk *d = *state;
+
+	ask_slowly(d, asking(A, 1, REPLY_POSTMARK_OR_REFUSE), WITHIN_MS);
+	wait_answer(d);
+	assert_answer(d, 451, "nothing was sent");
+	assert_int_equal(sql(d->spool, "SELECT count(*) FROM item"), 0);
+
+	d->stored = d->answers = 0;
+	clock_fake(NOW_MS, 1000000);
+	ask_slowly(d, asking(B, 1, REPLY_POSTMARK_OR_REFUSE), WITHIN_MS + GRACE_MS);
+	assert_answer(d, 250, "Postmark has not answered yet");
+	assert_int_equal(count(d->spool)->items[ITEM_SPOOLED], 1);
+}
+
+/* What it took does not shorten the time that taking back has. */
+static void
+test_slow_disk_route_stands(void **state)
+{
+	struct desk *d = *state;
+
+	d->stands = true;
+	ask_slowly(d, asking(A, 1, REPLY_POSTMARK_OR_REFUSE), GRACE_MS);
+	wait_answer(d);
+	assert_answer(d, 451, "nothing was sent");
 }
 
 static void
@@ -451,6 +491,8 @@ main(void)
 		TEST(test_refused),
 		TEST(test_refused_to_nobody),
 		TEST(test_late),
+		TEST(test_slow_disk),
+		TEST(test_slow_disk_route_stands),
 		TEST(test_taken_back),
 		TEST(test_weather),
 		TEST(test_in_flight),
