@@ -93,6 +93,7 @@ static const struct {
 	{ "X-MDRcpt-To", FIELD_TELLS },
 	{ "X-MDaemon-Deliver-To", FIELD_TELLS },
 	{ "X-PM-RCPT", FIELD_TELLS },
+	{ "X-Redirected-For", FIELD_TELLS }, /* another relay's: ours is not read */
 
 	{ "References", FIELD_IDENTIFIERS },
 	{ "In-Reply-To", FIELD_IDENTIFIERS },

@@ -164,6 +164,11 @@ static const struct route_case cases[] = {
 	    "{'To':'tester@t.example','Cc':null,'Headers':[{'Name':'X-Redirected-For',"
 	    "'Value':'ann@x.example, c@x.example'}]}",
 	    "shown-recipients,redirected", .redirected = "ann@x.example c@x.example" },
+	{ "which another relay has done before", FROM_TO "x-redirected-for: blind@x.example\n\nx",
+	    "{'Headers':[{'Name':'X-Redirected-For','Value':'ann@x.example'}]}",
+	    "shown-recipients,redirected", .redirected = "ann@x.example" },
+	{ "or says it has", FROM_TO "X-Redirected-For: blind@x.example\n\nx", "{'Headers':null}",
+	    .ledger = "" },
 };
 
 static void

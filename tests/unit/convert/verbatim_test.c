@@ -35,7 +35,8 @@ static const struct {
 	    ID "DATE : x\nfrom: S\n <s@shop.example>\nX-A:\ta  b \n\t c\n\nbody", .ledger = "" },
 	{ "Bcc and what tells on recipients is taken out, folds and all",
 	    HEAD "Bcc: eve@x.example,\n \n\tb@x.example\nX-A: 1\nRESENT-BCC : c@x.example\n"
-		 "X-Rcpt-To: d@x.example\nDelivered-To: e@x.example\nResent-To: f@x.example\n\nx",
+		 "X-Redirected-For: g@x.example\nX-Rcpt-To: d@x.example\nDelivered-To: "
+		 "e@x.example\nResent-To: f@x.example\n\nx",
 	    ID HEAD "X-A: 1\nResent-To: f@x.example\n\nx", .ledger = "" },
 	{ "Bcc below the top header is not a field of it",
 	    HEAD "Content-Type: message/rfc822\n\nBcc: eve@x.example\n\nx",
