@@ -367,13 +367,25 @@ line_name(struct tree *r, const char *line)
 	r->edits[r->edit_count - 1].inserted = "X:";
 }
 
+/* Fields that are found in headers, and hardly at the begin of a line of a text.  All that tell who
+ * got a mail are among them. */
 static bool
 is_known_field(const char *name, size_t len)
 {
 	static const char *const known[] = { "From", "To", "Cc", "Bcc", "Subject", "Date", "Sender",
-		"Reply-To", "Message-ID", "MIME-Version", "Content-Type",
-		"Content-Transfer-Encoding", "Content-Disposition", "Received", "Return-Path",
-		"Resent-Bcc", "X-Mailer" };
+		"Reply-To", "Message-ID", "In-Reply-To", "References", "MIME-Version",
+		"Content-Type", "Content-Transfer-Encoding", "Content-Disposition", "Received",
+		"Return-Path", "DKIM-Signature", "Authentication-Results", "X-Mailer", "X-Bcc",
+		"Delivered-To", "X-Delivered-To", "X-Original-To", "Original-Recipient",
+		"X-Original-Recipient", "Envelope-To", "X-Envelope-To", "Apparently-To",
+		"X-Apparently-To", "Rcpt-To", "X-Rcpt-To", "X-RcptTo", "X-Real-To",
+		"X-Forwarded-To", "X-Redirected-For", "X-MDRcpt-To", "X-MDaemon-Deliver-To" };
+	static const char *const prefixes[] = { "X-PM-", "Resent-", "List-", "ARC-" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++)
+		if (len > strlen(prefixes[i]) &&
+		    text_same_n(name, prefixes[i], strlen(prefixes[i])))
+			return true;
 	for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
 		if (strlen(known[i]) == len && text_same_n(name, known[i], len))
 			return true;
@@ -382,8 +394,8 @@ is_known_field(const char *name, size_t len)
 
 /*
  * The top header, for what GMime would stumble over.  A malformed line begins the body when no
- * field comes after it that every mail has; else it is left out, for giving up at the first would
- * show the rest of the header, a Bcc perhaps, to every reader.
+ * field comes after it that is known to be one; else it is left out, for giving up at the first
+ * would show the rest of the header, a Bcc perhaps, to every reader.
  */
 void
 tree_header(struct tree *r, struct tree_top *top)
@@ -404,7 +416,9 @@ tree_header(struct tree *r, struct tree_top *top)
 			top->fields++;
 			if (first == NULL)
 				first = p;
-			if (malformed != NULL && is_known_field(p, name_len))
+			/* Of more fields than there may be, none is read. */
+			if (malformed != NULL && top->fields <= r->limits->fields &&
+			    is_known_field(p, name_len))
 				malformed = NULL;
 			continue;
 		}

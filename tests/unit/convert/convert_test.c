@@ -607,6 +607,48 @@ test_envelope_is_checked(void **state)
 	}
 }
 
+/* What follows a malformed line is no text when it tells who got the mail, and is heeded where it
+ * is for the relay. */
+static void
+test_stray_line(void **state)
+{
+	static const char *const names[] = { "Bcc", "Resent-Bcc", "Resent-To", "X-Bcc",
+		"Delivered-To", "X-Delivered-To", "X-Original-To", "Original-Recipient",
+		"X-Original-Recipient", "Envelope-To", "X-Envelope-To", "Apparently-To",
+		"X-Apparently-To", "Rcpt-To", "X-Rcpt-To", "X-RcptTo", "X-Real-To",
+		"X-Forwarded-To", "X-Redirected-For", "X-MDRcpt-To", "X-MDaemon-Deliver-To",
+		"X-PM-RCPT", "x-original-to " };
+	const struct lab_run run = { .options = lab_options(), .recipients = "ann@x.example" };
+	json_t *json;
+	struct mail *mail;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char content[300], *text;
+
+		snprintf(content, sizeof(content),
+		    "From: s@shop.example\nSubject: hi\na stray line\nX-Other: y\n%s: "
+		    "blind@x.example\n\nbody\n",
+		    names[i]);
+		mail = lab_mail(names[i], &run, content);
+		json = lab_item(mail, 0);
+		text = json_dumps(json, JSON_COMPACT);
+		if (strstr(text, "blind") != NULL)
+			fail_msg("%s: %s", names[i], text);
+		assert_string_equal(json_string_value(json_object_get(json, "TextBody")), "body\n");
+		free(text);
+		json_decref(json);
+		mail_free(&mail);
+	}
+	mail = lab_mail(
+	    "a control", &run, "From: s@shop.example\na stray line\nX-PM-Tag: welcome\n\nbody\n");
+	json = lab_item(mail, 0);
+	assert_string_equal(json_string_value(json_object_get(json, "Tag")), "welcome");
+	assert_string_equal(json_string_value(json_object_get(json, "TextBody")), "body\n");
+	json_decref(json);
+	mail_free(&mail);
+}
+
 int
 main(void)
 {
@@ -618,6 +660,7 @@ main(void)
 		cmocka_unit_test(test_large_and_many),
 		cmocka_unit_test(test_from_is_cut),
 		cmocka_unit_test(test_envelope_is_checked),
+		cmocka_unit_test(test_stray_line),
 	};
 
 	return cmocka_run_group_tests(tests, lab_setup, NULL);
