@@ -34,6 +34,7 @@ struct reply_item {
 struct reply_mail {
 	char id[ULID_SIZE];
 	char *route;
+	size_t first, count; /* of the items */
 };
 
 struct reply {
@@ -68,6 +69,8 @@ mail_note(struct reply *r, const struct mail *mail)
 
 	memcpy(note->id, mail->id, ULID_SIZE);
 	note->route = mem_string(mail->route != NULL ? mail->route : "");
+	note->first = r->item_count;
+	note->count = mail->item_count;
 	for (size_t i = 0; i < mail->item_count; i++) {
 		struct reply_item *item = &r->items[r->item_count++];
 
@@ -227,30 +230,47 @@ copy_of(const char *text)
 	return text != NULL ? mem_string(text) : NULL;
 }
 
+/* By its number: of a mail with thousands of items each has an outcome.  NULL: not one of ours. */
+static struct reply_item *
+item_of(struct reply *r, const char *id)
+{
+	char mail_id[ULID_SIZE];
+	unsigned number;
+
+	if (item_id_read(id, mail_id, &number) != 0)
+		return NULL;
+	for (size_t i = 0; i < r->mail_count; i++) {
+		const struct reply_mail *mail = &r->mails[i];
+
+		if (strcmp(mail->id, mail_id) == 0)
+			return number >= 1 && number <= mail->count
+				   ? &r->items[mail->first + number - 1]
+				   : NULL;
+	}
+	return NULL;
+}
+
 enum reply_step
 reply_outcome(struct reply *r, const char *id, const struct store_outcome *outcome)
 {
 	enum item_end end = end_of(r, outcome);
+	struct reply_item *item = end != END_NONE ? item_of(r, id) : NULL;
 
-	for (size_t i = 0; end != END_NONE && i < r->item_count; i++) {
-		struct reply_item *item = &r->items[i];
-
-		if (strcmp(item->id, id) != 0)
-			continue;
-		/* Only Postmark's word that it has it says more than that it may have it. */
-		if (item->end == END_PERHAPS && end != END_SENT)
-			end = END_PERHAPS;
-		item_forget(item);
-		r->of[item->end]--;
-		item->end = end;
-		r->of[end]++;
-		item->http_status = outcome->http_status;
-		item->error_code = outcome->error_code;
-		item->postmark_id = copy_of(outcome->postmark_id);
-		item->answer = copy_of(outcome->answer);
-		item->inactive = copy_of(outcome->inactive);
-		r->rests = false;
-	}
+	if (item == NULL)
+		return step(r);
+	/* Only Postmark's word that it has it says more than that it may have it. */
+	if (item->end == END_PERHAPS && end != END_SENT)
+		end = END_PERHAPS;
+	item_forget(item);
+	r->of[item->end]--;
+	item->end = end;
+	r->of[end]++;
+	item->http_status = outcome->http_status;
+	item->error_code = outcome->error_code;
+	item->postmark_id = copy_of(outcome->postmark_id);
+	item->answer = copy_of(outcome->answer);
+	item->inactive = copy_of(outcome->inactive);
+	r->rests = false;
 	return step(r);
 }
 

@@ -335,6 +335,40 @@ test_inactive(void **state)
 	mail_free(&mail);
 }
 
+/* Each outcome belongs to the item of its number, in whatever order they come. */
+static void
+test_many(void **state)
+{
+	enum { MANY = 1000 };
+	struct mail *mail = mail_of(A, MANY, REPLY_POSTMARK);
+	const struct store_outcome sent = { .to = ITEM_SENT, .http_status = 200 };
+	const struct store_outcome failed = {
+		.to = ITEM_FAILED, .http_status = 422, .error_code = 406, .answer = "of the last"
+	};
+	static const char *const strangers[] = { A, A "-0", A "-1001", A "-x", B "-3", "", "x" };
+	struct reply *reply;
+	struct refusal refusal;
+	char id[ITEM_ID_SIZE];
+
+	(void)state;
+	mail->next = mail_of(B, 2, REPLY_POSTMARK);
+	reply = reply_new(mail, false);
+	for (unsigned i = 0; i < MANY; i++) {
+		item_id(id, A, (i * 7) % MANY + 1);
+		assert_int_equal(reply_outcome(reply, id, &sent), REPLY_STEP_WAIT);
+		assert_int_equal(reply_outcome(reply, id, &sent), REPLY_STEP_WAIT);
+	}
+	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
+		assert_int_equal(reply_outcome(reply, strangers[i], &sent), REPLY_STEP_WAIT);
+	assert_int_equal(reply_outcome(reply, B "-2", &failed), REPLY_STEP_WAIT);
+	assert_int_equal(reply_outcome(reply, B "-1", &sent), REPLY_STEP_ANSWER);
+	reply_answer(reply, &refusal);
+	assert_non_null(strstr(refusal.text, "of 1002 messages Postmark took 1001"));
+	assert_non_null(strstr(refusal.text, "refused 1 (of the last)"));
+	reply_free(&reply);
+	mail_free(&mail);
+}
+
 static void
 test_refusals(void **state)
 {
@@ -407,6 +441,7 @@ main(void)
 		cmocka_unit_test(test_chains),
 		cmocka_unit_test(test_who_asks),
 		cmocka_unit_test(test_inactive),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_refusals),
 	};
 
