@@ -66,12 +66,6 @@ kind_of(const char *name, size_t name_len)
 	return KIND_UNKNOWN;
 }
 
-bool
-controls_has(const char *name, size_t name_len)
-{
-	return kind_of(name, name_len) != KIND_UNKNOWN;
-}
-
 void
 header_pairs_add(struct header_pairs *list, char *name, char *value)
 {

@@ -43,8 +43,6 @@ struct controls {
 void controls_init(struct controls *, const struct convert_options *);
 void controls_free(struct controls *);
 
-/* Does a field of this name have a meaning for the relay, so that it is not passed on? */
-bool controls_has(const char *name, size_t name_len);
 /* One of the mail's fields, whose name begins with X-PM-.  0, or -1 and *refusal_r. */
 int controls_read(struct controls *, const struct convert_options *, const struct mime_field *,
     struct ledger *, struct refusal *refusal_r) __attribute__((warn_unused_result));

@@ -136,6 +136,12 @@ headers_tell_on_recipients(const char *name, size_t name_len)
 }
 
 bool
+headers_is_control(const char *name, size_t name_len)
+{
+	return field_fate(name, name_len) == FIELD_CONTROL;
+}
+
+bool
 headers_name_is_good(const char *name, size_t name_len)
 {
 	for (size_t i = 0; i < name_len; i++)

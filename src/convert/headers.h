@@ -59,6 +59,8 @@ int headers_check_subject(const struct headers *, struct refusal *refusal_r)
 
 /* A field of that name says who got a copy of a mail, and would tell on blind recipients. */
 bool headers_tell_on_recipients(const char *name, size_t name_len);
+/* One of X-PM-*, known or not: it is for the relay, and Postmark's service must not read it. */
+bool headers_is_control(const char *name, size_t name_len);
 /* Printable ASCII, no colon, not empty: RFC 5322 3.6.8. */
 bool headers_name_is_good(const char *name, size_t name_len);
 

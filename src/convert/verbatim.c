@@ -143,7 +143,7 @@ field_stays(const struct headers *headers, const char *line, const char *end)
 		len--;
 	const struct mime_field field = { .name = line, .name_len = len };
 	if (!headers_name_is_good(line, len) || headers_tell_on_recipients(line, len) ||
-	    controls_has(line, len))
+	    headers_is_control(line, len))
 		return false;
 	if (headers->from_replaced && mime_field_is(&field, "From"))
 		return false;

@@ -56,8 +56,11 @@ static const struct {
 		 "X-PM-Bounce-Type: HardBounce\nX-PM-Message-Options: v\n\nx",
 	    ID "X-PM-Metadata-a: 1\nX-PM-Metadata-A2: 2\nX-PM-Message-Stream: ms\n"
 	       "X-PM-Tag: m\nX-PM-TrackOpens: true\nX-PM-TrackLinks: None\n" HEAD
-	       "X-PM-Bounce-Type: HardBounce\nX-PM-Message-Options: v\n\nx",
+	       "X-PM-Bounce-Type: HardBounce\n\nx",
 	    "x-pm", .tag = "route" },
+	{ "a spelling that nobody knows",
+	    HEAD "X-PM-Message_Stream: m\nx-pm-mta-pool : a\n b\nX-PMTag: c\n\nx",
+	    ID HEAD "X-PMTag: c\n\nx", .ledger = "x-pm" },
 	{ "the route's, where it is stronger", HEAD "X-PM-Tag: m\n\nx",
 	    ID "X-PM-Tag: route\n" HEAD "\nx", "x-pm", .tag = "route", .deny = CONTROLS_ALL },
 	{ "its Message-ID is kept", HEAD "Message-ID: <1@x>\n\nx",
