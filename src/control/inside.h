@@ -75,6 +75,9 @@ struct control {
 	char why[256];
 };
 
+/* The answer in it is good enough for whoever may only look. */
+bool health_is_known(const struct health_memory *, int64_t now_ms);
+
 /*
  * Held by what is out for a request (an ask, a call to Postmark), which may come back after the
  * request has ended: then request is NULL.

@@ -309,8 +309,9 @@ openapi_run(struct request *r)
 
 /* --- healthcheck ---------------------------------------------------------------------------- */
 
-/* Those who may only look get an answer of this age, or of the check that is under way. */
-#define HEALTH_AGE_MS 5000
+/* Those who may only look get an answer of this age, or an older one while a check is under way. */
+#define HEALTH_AGE_MS  5000
+#define HEALTH_MOST_MS (60 * 1000)
 
 struct health {
 	struct control *control;
@@ -361,13 +362,12 @@ health_end(struct request *r)
 }
 
 /* Whoever asks often enough would have Postmark asked as often. */
-static bool
-health_is_known(const struct request *r)
+bool
+health_is_known(const struct health_memory *memory, int64_t now_ms)
 {
-	const struct health_memory *memory = &r->control->health;
+	int64_t most_ms = memory->asked > 0 ? HEALTH_MOST_MS : HEALTH_AGE_MS;
 
-	return !r->admin && memory->answer != NULL &&
-	       (memory->asked > 0 || clock_mono_ms() - memory->at_ms < HEALTH_AGE_MS);
+	return memory->answer != NULL && now_ms - memory->at_ms < most_ms;
 }
 
 static void
@@ -439,7 +439,7 @@ healthcheck_run(struct request *r)
 	const struct connection *connection;
 	struct health *health;
 
-	if (health_is_known(r)) {
+	if (!r->admin && health_is_known(&r->control->health, clock_mono_ms())) {
 		request_answer_status(
 		    r, r->control->health.status, json_incref(r->control->health.answer));
 		return;

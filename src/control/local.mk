@@ -24,6 +24,13 @@ TESTS += tests/unit/control/feed_test
 tests_unit_control_feed_test_SOURCES = tests/unit/control/feed_test.c
 tests_unit_control_feed_test_LDADD = $(control_test_libs)
 
+check_PROGRAMS += tests/unit/control/life_test
+TESTS += tests/unit/control/life_test
+tests_unit_control_life_test_SOURCES = tests/unit/control/life_test.c
+tests_unit_control_life_test_LDADD = libcontrol.a libstore.a libpostmark.a libmail.a libconfig.a \
+	liboperations.a libbase.a $(CMOCKA_LIBS) $(GMIME_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) \
+	$(JANSSON_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) $(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+
 check_PROGRAMS += tests/unit/control/message_test
 TESTS += tests/unit/control/message_test
 tests_unit_control_message_test_SOURCES = tests/unit/control/message_test.c
