@@ -38,6 +38,7 @@
 #define MOST_FRONTS    256
 #define FIRST_PURGE_MS (60 * 1000) /* not in the way of a start */
 #define PURGE_MS       (60 * 60 * 1000)
+#define STRAYS_MS      (30 * 1000) /* until a spool that did not answer is asked again */
 /* Of one front's mails that the disk has not taken yet: beyond it they wait in the front. */
 #define MOST_OPEN_BYTES (64U * 1024U * 1024U)
 #define TEST_TOKEN      "POSTMARK_API_TEST" /* Postmark's own: checks, and delivers nothing */
@@ -72,6 +73,7 @@ struct core {
 	bool checks_strays;
 	struct desk *desk; /* NULL: no control socket */
 	struct loop_timer *purge;
+	struct loop_timer *strays; /* the spool did not answer */
 	struct loop_timer *drain_end;
 	struct loop_timer *reload_end;
 	struct channel channels[MOST_FRONTS];
@@ -364,8 +366,10 @@ on_strays(void *ctx, enum store_result result, const struct store_stray *strays,
 		on_drained_for_reload(core);
 		return;
 	}
-	if (result != STORE_OK)
+	if (result != STORE_OK) {
 		log_warning("routes-unknown", log_str("why", "the spool did not answer"));
+		loop_timer_set(core->strays, STRAYS_MS);
+	}
 	log_strays(strays, stray_count);
 	dispatch_with(core, strays, stray_count);
 }
@@ -538,19 +542,21 @@ on_strays_checked(
 	struct core *core = ctx;
 	bool found = false;
 
-	(void)result;
 	core->checks_strays = false;
 	if (core->dispatch == NULL || core->next_config != NULL || core->draining)
 		return; /* asked again when it begins */
+	if (result != STORE_OK)
+		loop_timer_set(core->strays, STRAYS_MS);
 	for (size_t i = 0; i < stray_count; i++)
 		found = found || !strlist_has(&core->routes, strays[i].route);
 	if (found)
 		reload_with(core, config_copy(core->config));
 }
 
-/* Something that had ended may be due now, on a route that the dispatcher does not know. */
+/* Something that had ended may be due now, on a route that the dispatcher does not know; or the
+ * spool did not say which there are. */
 static void
-desk_released(void *ctx)
+check_strays(void *ctx)
 {
 	struct core *core = ctx;
 	struct strlist known = { 0 };
@@ -667,7 +673,7 @@ open_desk(struct core *core)
 		.fronts = desk_fronts,
 		.explain = desk_explain,
 		.supervisor = desk_supervisor,
-		.released = desk_released,
+		.released = check_strays,
 		.ctx = core };
 	char why[256] = "";
 
@@ -730,6 +736,7 @@ core_main(void)
 	    .stands = route_stands,
 	    .ctx = &core });
 	core.purge = loop_timer_new(core.loop, on_purge, &core);
+	core.strays = loop_timer_new(core.loop, check_strays, &core);
 	core.drain_end = loop_timer_new(core.loop, on_drain_end, &core);
 	core.reload_end = loop_timer_new(core.loop, on_drained_for_reload, &core);
 	if (start_dispatching(&core) != 0) {
@@ -752,6 +759,7 @@ core_main(void)
 close_store:
 	loop_timer_free(&core.reload_end);
 	loop_timer_free(&core.drain_end);
+	loop_timer_free(&core.strays);
 	loop_timer_free(&core.purge);
 	store_close(&core.store);
 	commits_free(&core.commits);
