@@ -26,7 +26,7 @@ static const struct option_row rows[] = {
 	    .text = "Memory for the contents of all mails that one front process holds at once.  "
 		    "Beyond it a mail is put off with 452." },
 	{ SECTION, "recipients", OPTION_NUMBER, RELOAD_LIVE, AT(smtp_recipients), .preset = "1000",
-	    .least = 100, .most = 100000,
+	    .least = 100, .most = 10000,
 	    .text = "Most recipients of one mail.  Beyond it RCPT is put off with 452." },
 	{ SECTION, "connections", OPTION_NUMBER, RELOAD_RESTART, AT(smtp_connections),
 	    .preset = "2000", .least = 1, .most = 100000,

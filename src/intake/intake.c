@@ -264,22 +264,43 @@ sweep(void *ctx)
 
 /* --- the channel -------------------------------------------------------------------------- */
 
+/* Which of a frame's limits. */
+static void
+refuse_unfit(const struct mail *mail, struct refusal *refusal_r)
+{
+	const char *todo = "send it to fewer at once";
+	uint64_t bytes = mail_payload_bytes(mail);
+	size_t items = 0, recipients = 0;
+
+	for (; mail != NULL; mail = mail->next) {
+		items += mail->item_count;
+		for (size_t i = 0; i < mail->item_count; i++)
+			recipients += mail->items[i].recipients.count;
+	}
+	if (recipients > FRAME_MOST_RECIPIENTS)
+		refusal_set(refusal_r, 554, "5.5.3",
+		    "this mail goes to %zu recipients, and the limit is %u: %s", recipients,
+		    FRAME_MOST_RECIPIENTS, todo);
+	else if (items > FRAME_MOST_ITEMS)
+		refusal_set(refusal_r, 554, "5.5.3",
+		    "this mail makes %zu messages, and the limit is %u: %s", items,
+		    FRAME_MOST_ITEMS, todo);
+	else
+		refusal_set(refusal_r, 552, "5.3.4",
+		    "the %zu messages that this mail makes have %" PRIu64
+		    " bytes together, which is too much for one mail: %s",
+		    items, bytes, todo);
+}
+
 /* Sends the mail to the core, now or when there is one.  -1 and why not: it fits no frame. */
 static int
 ask(struct intake *in, const struct pending *p, struct refusal *refusal_r)
 {
-	size_t items = 0;
-
 	if (in->peer == NULL) /* intake_connect() will ask */
 		return 0;
 	if (peer_commit(in->peer, p->serial, p->mail) == 0)
 		return 0;
-	for (const struct mail *mail = p->mail; mail != NULL; mail = mail->next)
-		items += mail->item_count;
-	refusal_set(refusal_r, 552, "5.3.4",
-	    "this mail makes %zu messages of together more than %u bytes: send it to fewer "
-	    "recipients at once",
-	    items, FRAME_MOST_BODY);
+	refuse_unfit(p->mail, refusal_r);
 	return -1;
 }
 

@@ -62,7 +62,7 @@ group_all(struct plan *plan, const struct rules *rules, const struct plan_input 
 		    group_of(plan, rules, route, routing_fate(rules->routing, route, recipient));
 
 		if (group == NULL) {
-			refusal_set(refusal_r, 452, "4.5.3",
+			refusal_set(refusal_r, 554, "5.5.3",
 			    "the recipients take more than %u routes: send it to fewer at once",
 			    PLAN_MOST_GROUPS);
 			return -1;

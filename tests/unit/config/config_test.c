@@ -317,7 +317,7 @@ test_refused(void **state)
 		{ "no such section", "smpt { }", "test.conf:1: smpt: no such section\n" },
 		{ "out of range", "smtp {\n\n recipients = 5 }",
 		    "test.conf:3: smtp.recipients: found \"5\", wanted a number from 100 to "
-		    "100000\n" },
+		    "10000\n" },
 		{ "no unit", "retry { min = 30 }",
 		    "test.conf:1: retry.min: found \"30\", wanted a time from 10ms to 1d\n" },
 		{ "no such choice", "retry { unsure = drop }",

@@ -31,8 +31,8 @@
 
 static const struct smtp_limits limits = { .hostname = "relay.example",
 	.most_message_bytes = 1 << 20,
-	.most_recipients = 1000,
-	.most_commands = 1000,
+	.most_recipients = 20000,
+	.most_commands = 20000,
 	.most_errors = 20,
 	.most_mails = 1000,
 	.most_line_bytes = 4096,
@@ -373,6 +373,37 @@ test_no_room(void **state)
 	stage_end(&stage);
 }
 
+/* More recipients than the core is told of in one transaction. */
+static void
+test_too_many_for_a_frame(void **state)
+{
+	struct buf text;
+	struct stage stage;
+
+	(void)state;
+	buf_init(&text, 100000);
+	stage_begin(&stage, 60000);
+	core_start(&stage);
+	say(&stage, "EHLO client.example\r\nMAIL FROM:<a@b.example>\r\n");
+	for (unsigned i = 0; i < FRAME_MOST_RECIPIENTS + 1; i++) {
+		buf_addf(&text, "RCPT TO:<r%u@d.example>\r\n", i);
+		if (i % 200 != 0)
+			continue;
+		buf_adds(&text, "NOOP\r\n");
+		buf_clear(&stage.read);
+		say(&stage, text.data);
+		hear(&stage, "250 2.0.0 ");
+		buf_clear(&text);
+	}
+	say(&stage, "DATA\r\n");
+	hear(&stage, "354 ");
+	say(&stage, content);
+	hear(&stage, "\r\n554 5.5.3 this mail goes to 10001 recipients, and the limit is 10000: ");
+	assert_int_equal(stage.commits, 0);
+	buf_free(&text);
+	stage_end(&stage);
+}
+
 static void
 test_spool_full(void **state)
 {
@@ -599,6 +630,7 @@ main(void)
 		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_one_route_refuses),
 		cmocka_unit_test(test_no_room),
+		cmocka_unit_test(test_too_many_for_a_frame),
 		cmocka_unit_test(test_spool_full),
 		cmocka_unit_test(test_refused_before_the_core),
 		cmocka_unit_test(test_core_dies),

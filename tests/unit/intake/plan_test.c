@@ -114,6 +114,28 @@ test_patterns(void **state)
 	buf_free(&settings);
 }
 
+/* A client that tries again would hear the same. */
+static void
+test_most_groups(void **state)
+{
+	struct fixture f;
+	struct buf settings;
+
+	(void)state;
+	buf_init(&settings, 100000);
+	add_routes(&settings, PLAN_MOST_GROUPS, "");
+	for (unsigned over = 0; over < 2; over++) {
+		fixture_init(
+		    &f, settings.data, PLAN_MOST_GROUPS + over, "From: a@b.example\r\n\r\nx");
+		assert_int_equal(
+		    plan_make(&f.plan, f.rules, &f.input, &f.refusal), over == 0 ? 0 : -1);
+		fixture_free(&f);
+	}
+	assert_int_equal(f.refusal.code, 554);
+	assert_string_equal(f.refusal.enhanced, "5.5.3");
+	buf_free(&settings);
+}
+
 struct purse {
 	int64_t left, least;
 };
@@ -221,6 +243,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_most_groups),
 		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_growth),
 	};
