@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -546,6 +547,26 @@ add_uuencoded(struct buf *out, const char *text, size_t len)
 		buf_grown(out, g_mime_encoding_flush(&state, next, len, to));
 }
 
+/*
+ * How much of a base64 body is base64: servers put a footer below without a look at the encoding.
+ * Pieces that were joined go on after padding, but have no characters besides the alphabet's.
+ */
+static size_t
+base64_len(const struct mime_part *part)
+{
+	const char *end = part->body + part->body_len;
+	const char *padding = memchr(part->body, '=', part->body_len), *after, *p;
+
+	if (padding == NULL)
+		return part->body_len;
+	for (after = padding; after < end && *after == '=';)
+		after++;
+	for (p = after; p < end; p++)
+		if (base64_digit(*p) < 0 && *p != '=' && (unsigned char)*p > ' ')
+			return (size_t)(after - part->body);
+	return part->body_len;
+}
+
 void
 mime_part_decode(const struct mime_part *part, struct buf *out)
 {
@@ -556,7 +577,7 @@ mime_part_decode(const struct mime_part *part, struct buf *out)
 		buf_add(out, part->body, part->body_len);
 		break;
 	case MIME_BASE64:
-		mime_add_base64(out, part->body, part->body_len);
+		mime_add_base64(out, part->body, base64_len(part));
 		break;
 	case MIME_QUOTED_PRINTABLE:
 		add_quoted_printable(out, part->body, part->body_len);
@@ -689,6 +710,11 @@ mime_part_text(const struct mime_part *part, struct buf *out)
 
 		buf_init(&bytes, SIZE_MAX / 4);
 		mime_part_decode(part, &bytes);
+		if (part->encoding == MIME_BASE64) {
+			size_t used = base64_len(part);
+
+			buf_add(&bytes, part->body + used, part->body_len - used);
+		}
 		replaced = mime_convert(out, charset, bytes.data, bytes.len);
 		buf_free(&bytes);
 	}
