@@ -330,25 +330,31 @@ on_writable(evutil_socket_t fd, short what, void *ctx)
 	flush(ctx);
 }
 
-/* Lent descriptors that leave with the frame at that place of the output. */
-static void
+/* Lent descriptors that leave with the frame at that place of the output.  -1: this process has no
+ * room for their duplicates. */
+static int
 add_passage(struct peer *p, size_t at, const int *fds, size_t count)
 {
-	struct passage *passage;
+	int *duplicates = mem_array(count, sizeof(int));
 
+	for (size_t i = 0; i < count; i++) {
+		duplicates[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+		if (duplicates[i] < 0) {
+			close_all(duplicates, i);
+			free(duplicates);
+			return -1;
+		}
+	}
 	if (p->passage_count == p->passage_room) {
 		p->passage_room = p->passage_room * 2 + 8;
 		p->passages = mem_resize(p->passages, p->passage_room, sizeof(*p->passages));
 	}
-	passage = &p->passages[p->passage_count++];
-	passage->at = at;
-	passage->count = count;
-	passage->fds = mem_array(count, sizeof(int));
-	for (size_t i = 0; i < count; i++)
-		passage->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+	p->passages[p->passage_count++] =
+	    (struct passage){ .at = at, .count = count, .fds = duplicates };
+	return 0;
 }
 
-/* A frame that was begun there does not fit. */
+/* A frame that was begun there does not go. */
 static void
 take_back(struct peer *p, size_t at)
 {
@@ -356,7 +362,7 @@ take_back(struct peer *p, size_t at)
 	p->out.over = false;
 }
 
-int
+enum peer_sent
 peer_commit(struct peer *p, uint64_t serial, const struct mail *mail)
 {
 	int fds[FRAME_MOST_DESCRIPTORS];
@@ -364,12 +370,14 @@ peer_commit(struct peer *p, uint64_t serial, const struct mail *mail)
 
 	if (frame_commit_write(&p->out, serial, mail, fds, &count) != 0) {
 		take_back(p, at);
-		return -1;
+		return PEER_UNFIT;
 	}
-	if (count > 0)
-		add_passage(p, at, fds, count);
+	if (count > 0 && add_passage(p, at, fds, count) != 0) {
+		take_back(p, at);
+		return PEER_NO_ROOM;
+	}
 	loop_call_ask(p->flush);
-	return 0;
+	return PEER_SENT;
 }
 
 int
@@ -377,11 +385,11 @@ peer_explain(struct peer *p, uint64_t serial, const struct frame_explain *questi
 {
 	size_t at = p->out.len;
 
-	if (frame_explain_write(&p->out, serial, question) != 0) {
+	if (frame_explain_write(&p->out, serial, question) != 0 ||
+	    add_passage(p, at, &content_fd, 1) != 0) {
 		take_back(p, at);
 		return -1;
 	}
-	add_passage(p, at, &content_fd, 1);
 	loop_call_ask(p->flush);
 	return 0;
 }

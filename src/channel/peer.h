@@ -31,12 +31,17 @@ struct peer_hooks {
 struct peer *peer_new(struct loop *, int fd, const struct peer_hooks *, void *ctx); /* takes fd */
 void peer_free(struct peer **);
 
-/* A mail with those chained to it.  -1: they fit no frame.  They are lent for the call: their
- * descriptors are duplicated. */
-int peer_commit(struct peer *, uint64_t serial, const struct mail *);
+enum peer_sent {
+	PEER_SENT,
+	PEER_UNFIT,   /* it fits no frame */
+	PEER_NO_ROOM, /* this process has none for another descriptor now; the channel goes on */
+};
+/* A mail with those chained to it.  They are lent for the call: their descriptors are duplicated.
+ */
+enum peer_sent peer_commit(struct peer *, uint64_t serial, const struct mail *);
 /* answer: as for frame_committed_write() */
 void peer_committed(struct peer *, uint64_t serial, const struct refusal *answer_or_null);
-/* -1: it fits no frame.  content_fd is lent for the call. */
+/* -1: it fits no frame, or no room as above.  content_fd is lent for the call. */
 int peer_explain(struct peer *, uint64_t serial, const struct frame_explain *, int content_fd);
 int peer_explained(struct peer *, uint64_t serial, const char *json, size_t len);
 /* While it rests nothing more is read: what the other side sends waits there.  Frames that were

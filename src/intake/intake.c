@@ -292,15 +292,23 @@ refuse_unfit(const struct mail *mail, struct refusal *refusal_r)
 		    items, bytes, todo);
 }
 
-/* Sends the mail to the core, now or when there is one.  -1 and why not: it fits no frame. */
+/* Sends the mail to the core, now or when there is one.  -1 and why not. */
 static int
 ask(struct intake *in, const struct pending *p, struct refusal *refusal_r)
 {
 	if (in->peer == NULL) /* intake_connect() will ask */
 		return 0;
-	if (peer_commit(in->peer, p->serial, p->mail) == 0)
+	switch (peer_commit(in->peer, p->serial, p->mail)) {
+	case PEER_SENT:
 		return 0;
-	refuse_unfit(p->mail, refusal_r);
+	case PEER_UNFIT:
+		refuse_unfit(p->mail, refusal_r);
+		break;
+	case PEER_NO_ROOM:
+		refusal_set(refusal_r, 451, "4.3.0",
+		    "this process has too many files open, try again later");
+		break;
+	}
 	return -1;
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -122,7 +123,7 @@ test_many(void **state)
 		struct mail *mail = make_mail(i, i % 7 < 3 ? 200000 + i : 50 + i * 10);
 
 		sent += mail->items[0].payload.len;
-		assert_int_equal(peer_commit(front.peer, i, mail), 0);
+		assert_int_equal(peer_commit(front.peer, i, mail), PEER_SENT);
 		mail_free(&mail);
 	}
 	loop_run(core.loop);
@@ -158,7 +159,7 @@ test_rest(void **state)
 	for (unsigned i = 0; i < core.expected; i++) {
 		struct mail *mail = make_mail(i, i % 7 < 3 ? 200000 : 30000);
 
-		assert_int_equal(peer_commit(front.peer, i, mail), 0);
+		assert_int_equal(peer_commit(front.peer, i, mail), PEER_SENT);
 		mail_free(&mail);
 	}
 	loop_timer_set(timer, 20);
@@ -171,6 +172,60 @@ test_rest(void **state)
 	peer_free(&front.peer);
 	peer_free(&core.peer);
 	loop_timer_free(&timer);
+	loop_free(&core.loop);
+}
+
+/* A process that is out of descriptors: what needs one does not go, and the rest goes on. */
+static void
+test_no_descriptors_left(void **state)
+{
+	struct side front = { 0 }, core = { .expected = 2 };
+	struct mail *large = make_mail(1, 200000), *small = make_mail(2, 100);
+	struct mail *chain = make_mail(3, 200000);
+	struct frame_explain question = { .reverse_path = mem_string("a@b.example") };
+	struct rlimit before, none;
+	int open_before, ends[2], top;
+	size_t waiting;
+
+	(void)state;
+	strlist_add(&question.recipients, "c@d.example");
+	chain->next = make_mail(4, 200000);
+	front.loop = core.loop = loop_new();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	front.peer = peer_new(front.loop, ends[0], &hooks, &front);
+	core.peer = peer_new(core.loop, ends[1], &hooks, &core);
+	open_before = count_descriptors();
+	assert_int_equal(peer_commit(front.peer, 0, small), PEER_SENT);
+	waiting = peer_unsent(front.peer);
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	top = fcntl(0, F_DUPFD_CLOEXEC, 3);
+	assert_true(top >= 0);
+	close(top);
+	none = before;
+	none.rlim_cur = (rlim_t)top;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(peer_commit(front.peer, 1, large), PEER_NO_ROOM);
+	assert_int_equal(peer_explain(front.peer, 2, &question, large->items[0].payload.fd), -1);
+	none.rlim_cur = (rlim_t)top + 1; /* the first of two has room */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(peer_commit(front.peer, 3, chain), PEER_NO_ROOM);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(count_descriptors(), open_before);
+	assert_int_equal(peer_unsent(front.peer), waiting);
+
+	assert_int_equal(peer_commit(front.peer, 1, large), PEER_SENT);
+	loop_run(core.loop);
+	assert_null(front.lost);
+	assert_null(core.lost);
+	assert_int_equal(core.frames, 2);
+	assert_int_equal(count_descriptors(), open_before);
+	mail_free(&large);
+	mail_free(&small);
+	mail_free(&chain);
+	frame_explain_free(&question);
+	peer_free(&front.peer);
+	peer_free(&core.peer);
 	loop_free(&core.loop);
 }
 
@@ -233,6 +288,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_rest),
+		cmocka_unit_test(test_no_descriptors_left),
 		cmocka_unit_test(test_other_side_dies),
 		cmocka_unit_test(test_nonsense),
 	};
