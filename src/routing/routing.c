@@ -24,6 +24,9 @@
 #define MOST_SHOWN_VALUES 3   /* in a sentence */
 #define MOST_SHOWN_WANTED 5
 
+/* Of From: a mail with more in its address fields is refused, whatever its route. */
+#define MOST_AUTHOR_BYTES 262144
+
 /* What of a route is not text. */
 struct rule {
 	const struct route *route;
@@ -160,6 +163,7 @@ static const struct mailbox_list *
 authors(struct routing_choice *choice)
 {
 	const struct mime *mime = choice->mail.mime;
+	size_t bytes = 0;
 
 	for (size_t i = 0; !choice->has_authors && i < mime->field_count; i++) {
 		const struct mime_field *field = &mime->fields[i];
@@ -167,6 +171,9 @@ authors(struct routing_choice *choice)
 
 		if (!mime_field_is(field, "From"))
 			continue;
+		bytes += field->value_len;
+		if (bytes > MOST_AUTHOR_BYTES)
+			break;
 		mailbox_list_parse(&more, field->value, field->value_len);
 		mailbox_list_join(&choice->authors, &more);
 	}

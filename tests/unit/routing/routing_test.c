@@ -339,6 +339,31 @@ test_limit(void **state)
 	fixture_free(&f);
 }
 
+/* More authors than any mail may have are not even read. */
+static void
+test_many_authors(void **state)
+{
+	struct fixture f;
+	struct buf content;
+
+	(void)state;
+	for (unsigned over = 0; over < 2; over++) {
+		buf_init(&content, 1000000);
+		buf_adds(&content, "From: ann@a.example");
+		while (content.len < 262144 + sizeof("From: ") - 15)
+			buf_adds(&content, ", b@b.example");
+		while (content.len < 262144 + sizeof("From: ") - 2 + over)
+			buf_addc(&content, ',');
+		buf_adds(&content, "\r\n\r\n");
+		fixture_init(
+		    &f, "route a { header-from = ann@a.example }", &usual, "", content.data);
+		assert_string_equal(name_of(&f, routing_choose(f.choice, "ann@b.example")),
+		    over == 0 ? "a" : "default");
+		fixture_free(&f);
+		buf_free(&content);
+	}
+}
+
 /* Many fields that are slow to match cost together no more than the mail may. */
 static void
 test_budget(void **state)
@@ -438,6 +463,7 @@ main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_asked_once),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_many_authors),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_fate),
 		cmocka_unit_test(test_redirects),
