@@ -224,7 +224,9 @@ way_decide(struct conversion *c)
 		c->ledger.set &= ~(1U << LEDGER_NO_BODY);
 		return 0;
 	}
-	return headers_check_subject(&c->headers, c->refusal);
+	if (headers_check_subject(&c->headers, c->refusal) != 0)
+		return -1;
+	return parts_check_bodies(&c->parts, options, c->refusal);
 }
 
 static int
@@ -268,7 +270,7 @@ convert(struct conversion *c)
 	    headers_read(&c->headers, c->options, c->mime, input, &c->ledger, c->refusal) != 0)
 		return -1;
 	c->has_headers = true;
-	if (parts_read(&c->parts, c->options, c->mime, &c->ledger, c->refusal) != 0)
+	if (parts_read(&c->parts, c->mime, &c->ledger, c->refusal) != 0)
 		return -1;
 	c->has_parts = true;
 	if (way_decide(c) != 0)

@@ -30,7 +30,6 @@
 struct reading {
 	struct parts *parts;
 	const struct mime *mime;
-	const struct convert_options *options;
 	struct ledger *ledger;
 	struct refusal *refusal;
 	size_t attachment_room;
@@ -546,25 +545,31 @@ refer(struct reading *r)
 }
 
 static int
-body_check(struct reading *r, const char *field, const struct buf *body)
+body_check(const struct convert_options *options, const char *field, const struct buf *body,
+    struct refusal *refusal_r)
 {
-	if (body->len <= r->options->most_body_bytes)
+	if (body->len <= options->most_body_bytes)
 		return 0;
-	refusal_set(r->refusal, 552, "5.3.4",
+	refusal_set(refusal_r, 552, "5.3.4",
 	    "the body has %zu bytes as %s, and Postmark's limit is %llu", body->len, field,
-	    (unsigned long long)r->options->most_body_bytes);
+	    (unsigned long long)options->most_body_bytes);
 	return -1;
 }
 
 int
-parts_read(struct parts *parts, const struct convert_options *options, const struct mime *mime,
-    struct ledger *ledger, struct refusal *refusal_r)
+parts_check_bodies(
+    const struct parts *parts, const struct convert_options *options, struct refusal *refusal_r)
 {
-	struct reading r = { .parts = parts,
-		.mime = mime,
-		.options = options,
-		.ledger = ledger,
-		.refusal = refusal_r };
+	if (parts->has_text && body_check(options, "TextBody", &parts->text, refusal_r) != 0)
+		return -1;
+	return parts->has_html ? body_check(options, "HtmlBody", &parts->html, refusal_r) : 0;
+}
+
+int
+parts_read(
+    struct parts *parts, const struct mime *mime, struct ledger *ledger, struct refusal *refusal_r)
+{
+	struct reading r = { .parts = parts, .mime = mime, .ledger = ledger, .refusal = refusal_r };
 	struct content content;
 
 	*parts = (struct parts){ 0 };
@@ -582,11 +587,7 @@ parts_read(struct parts *parts, const struct convert_options *options, const str
 		buf_adds(&parts->text, STAND_IN);
 		parts->has_text = true;
 	}
-	if (r.failed)
-		return -1;
-	if (parts->has_text && body_check(&r, "TextBody", &parts->text) != 0)
-		return -1;
-	return parts->has_html ? body_check(&r, "HtmlBody", &parts->html) : 0;
+	return r.failed ? -1 : 0;
 }
 
 void

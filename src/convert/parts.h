@@ -22,9 +22,12 @@ struct parts {
 	size_t attachment_count;
 };
 
-/* mime is lent for the life of the result.  0, or -1 and *refusal_r: a forbidden extension, a
- * body over its limit.  Whatever comes back, parts_free() is due. */
-int parts_read(struct parts *, const struct convert_options *, const struct mime *, struct ledger *,
+/* mime is lent for the life of the result.  0, or -1 and *refusal_r: a forbidden extension.
+ * Whatever comes back, parts_free() is due. */
+int parts_read(struct parts *, const struct mime *, struct ledger *, struct refusal *refusal_r)
+    __attribute__((warn_unused_result));
+/* Postmark's limits, where bodies go out at all: not beside a template.  0, or -1. */
+int parts_check_bodies(const struct parts *, const struct convert_options *,
     struct refusal *refusal_r) __attribute__((warn_unused_result));
 void parts_free(struct parts *);
 

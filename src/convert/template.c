@@ -493,6 +493,24 @@ template_settle(struct template *template, bool *has_r, const struct template_in
 	return result;
 }
 
+/* A model that the route does not let the mail bring stays where it is. */
+static bool
+has_barred_model(const struct template_input *input, const struct parts *parts)
+{
+	bool wanted = input->rule != NULL;
+
+	for (size_t i = 0; i < input->mime->field_count && !wanted; i++) {
+		const struct mime_field *field = &input->mime->fields[i];
+
+		wanted = is_either(field, "X-PM-Template-Alias", "X-PM-TemplateAlias") ||
+			 is_either(field, "X-PM-Template-Id", "X-PM-TemplateId");
+	}
+	for (size_t i = 0; i < parts->attachment_count && wanted; i++)
+		if (is_model_part(&parts->attachments[i]))
+			return true;
+	return false;
+}
+
 int
 template_read(struct template *template, bool *has_r, const struct template_input *input,
     struct parts *parts, struct ledger *ledger, struct refusal *refusal_r)
@@ -504,6 +522,8 @@ template_read(struct template *template, bool *has_r, const struct template_inpu
 	*has_r = false;
 	if (input->mail_may_say)
 		result = word_read(&word, input->mime, parts, refusal_r);
+	else if (has_barred_model(input, parts))
+		ledger_note(ledger, LEDGER_CONTROLS);
 	if (result == 0)
 		result = template_settle(template, has_r, input, &word, parts, ledger, refusal_r);
 	word_free(&word);

@@ -91,6 +91,26 @@ test_limits(void **state)
 	}
 }
 
+/* Where a template has the text, that of the mail may have any length. */
+static void
+test_no_limit_beside_a_template(void **state)
+{
+	const struct lab_run run = { .options = lab_options(), .recipients = "ann@x.example" };
+	struct mail *mail = NULL;
+	struct refusal refusal;
+	struct buf content;
+
+	(void)state;
+	buf_init(&content, SIZE_MAX / 4);
+	buf_adds(&content, HEAD "X-PM-Template-Alias: welcome\r\n\r\n");
+	while (content.len < 5300000)
+		buf_adds(&content, "a long text of a mail, which nobody gets to see\r\n");
+	assert_int_equal(lab_convert(&run, content.data, content.len, &mail, &refusal), 0);
+	assert_int_equal(mail->items[0].kind, ITEM_TEMPLATE);
+	mail_free(&mail);
+	buf_free(&content);
+}
+
 /* Its route's keys count, too. */
 static void
 test_metadata_of_the_route_counts(void **state)
@@ -192,6 +212,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_no_limit_beside_a_template),
 		cmocka_unit_test(test_metadata_of_the_route_counts),
 		cmocka_unit_test(test_recipients),
 		cmocka_unit_test(test_extensions),

@@ -286,7 +286,6 @@ same(const char *reason, const char *what, const char *expected, bool there, con
 static void
 test_shapes(void **state)
 {
-	static const struct convert_options options = { .most_body_bytes = 1 << 20 };
 	static const struct mime_limits limits = { .depth = 20, .parts = 100, .fields = 100 };
 
 	(void)state;
@@ -305,7 +304,7 @@ test_shapes(void **state)
 		add_crlf(&content, shapes[i].content);
 		assert_int_equal(
 		    mime_parse(&mime, content.data, content.len, &limits, &figure), MIME_DONE);
-		assert_int_equal(parts_read(&parts, &options, &mime, &ledger, &refusal), 0);
+		assert_int_equal(parts_read(&parts, &mime, &ledger, &refusal), 0);
 		files_print(&parts, &files);
 		noted = ledger_print(&ledger);
 		same(shapes[i].reason, "the text", shapes[i].text, parts.has_text, parts.text.data);

@@ -289,6 +289,12 @@ static const struct rule_case rules[] = {
 	    ALIAS "X-PM-Template-Model: junk\nX-PM-Inline-Css: junk\n\nx",
 	    "{'TemplateAlias':'status','TemplateModel':{'s':'Hi'}}", "x-pm,template",
 	    .deny = 1U << CONTROL_TEMPLATE },
+	{ "nor bring a model, which stays a file", { NULL }, { "s=subject" }, HEAD PART("{}"),
+	    "{'TemplateAlias':'status','TemplateModel':{'s':'Hi'},'Attachments':[{"
+	    "'Name':'template-model.json','ContentType':'application/"
+	    "json','Content':'e30='},{'Name':"
+	    "'a.b','ContentType':'a/b','Content':'QQ=='}]}",
+	    "x-pm,template", .deny = 1U << CONTROL_TEMPLATE },
 	{ "a model of the mail for the route's template", { "subject: restore" }, { "s=subject" },
 	    HEAD "X-PM-Template-Model: {\"x\":1}\nX-PM-Inline-Css: false\n\nx",
 	    "{'TemplateAlias':'status','TemplateModel':{'x':1},'InlineCss':false}",
