@@ -18,6 +18,7 @@
 #include "base/mem.h"
 
 #include "store/files.h"
+#include "store/migrate.h"
 #include "store/reader_backend.h"
 #include "store/sqlite.h"
 #include "store/sqlite_inside.h"
@@ -120,9 +121,23 @@ disconnect(struct sqlite_reader *r)
 	r->db = NULL;
 }
 
+/* -1: SQLite knows why. */
+static int
+version_read(struct sqlite_reader *r, size_t *version_r)
+{
+	sqlite3_stmt *s = NULL;
+	bool known = sqlite3_prepare_v2(r->db, "PRAGMA user_version", -1, &s, NULL) == SQLITE_OK &&
+		     sqlite3_step(s) == SQLITE_ROW;
+
+	*version_r = known ? (size_t)sqlite3_column_int(s, 0) : 0;
+	sqlite3_finalize(s);
+	return known ? 0 : -1;
+}
+
 static int
 connect_db(struct sqlite_reader *r)
 {
+	size_t version;
 	char pragmas[64];
 
 	if (r->db != NULL)
@@ -134,8 +149,18 @@ connect_db(struct sqlite_reader *r)
 	sqlite3_busy_timeout(r->db, BUSY_MS);
 	snprintf(
 	    pragmas, sizeof(pragmas), "PRAGMA cache_size=-%d; PRAGMA trusted_schema=OFF", CACHE_KB);
-	if (sqlite3_exec(r->db, pragmas, NULL, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_exec(r->db, pragmas, NULL, NULL, NULL) != SQLITE_OK ||
+	    version_read(r, &version) != 0)
 		goto say_why;
+	if (version != migrate_step_count) {
+		snprintf(r->why, sizeof(r->why),
+		    "%s: the spool has schema version %zu, this program reads version %zu: %s",
+		    r->path, version, migrate_step_count,
+		    version < migrate_step_count ? "the relay brings it up to date when it starts"
+						 : "it was written by a newer pmrelay");
+		disconnect(r);
+		return -1;
+	}
 	for (int i = 0; i < READ_STATEMENT_COUNT; i++)
 		if (sqlite3_prepare_v3(r->db, sqlite_read_statements[i], -1,
 			SQLITE_PREPARE_PERSISTENT, &r->statements[i], NULL) != SQLITE_OK)

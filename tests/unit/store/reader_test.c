@@ -610,12 +610,22 @@ static void
 test_open_refused(void **state)
 {
 	struct spool *s = *state;
-	char why[300] = "";
+	char *path = mem_format("%s/spool.db", s->folder), why[300] = "";
+	sqlite3 *db;
 
 	assert_null(store_reader_open("stone", s->folder, why, sizeof(why)));
 	assert_non_null(strstr(why, "stone"));
 	assert_null(store_reader_open(SPOOL_BACKEND, "/nonexistent", why, sizeof(why)));
 	assert_non_null(strstr(why, "/nonexistent"));
+
+	store_close(&s->store);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version=99", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_null(store_reader_open(SPOOL_BACKEND, s->folder, why, sizeof(why)));
+	assert_non_null(strstr(why, "the spool has schema version 99"));
+	assert_non_null(strstr(why, ": it was written by a newer pmrelay"));
+	free(path);
 }
 
 /* Every statement of both connections: no table is looked through but those of a few rows and, with
