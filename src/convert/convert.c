@@ -29,6 +29,7 @@ struct conversion {
 	const struct convert_options *options;
 	const struct convert_input *input;
 	struct refusal *refusal;
+	struct convert_facts *facts; /* NULL: the log is told instead */
 	const struct mime *mime;
 	struct mime own_mime; /* where the caller had none */
 	struct headers headers;
@@ -135,10 +136,14 @@ guard_ask(struct conversion *c)
 		    sizeof(why));
 	if (good)
 		return 0;
-	log_error("guard", log_str("mail", c->input->mail_id), log_str("why", why),
-	    log_str("from", envelope->reverse_path), log_str("client", c->input->origin->client),
-	    log_num("recipients", (int64_t)envelope->recipients.count),
-	    log_num("items", (int64_t)c->mail->item_count));
+	if (c->facts != NULL)
+		c->facts->guard = mem_string(why);
+	else
+		log_error("guard", log_str("mail", c->input->mail_id), log_str("why", why),
+		    log_str("from", envelope->reverse_path),
+		    log_str("client", c->input->origin->client),
+		    log_num("recipients", (int64_t)envelope->recipients.count),
+		    log_num("items", (int64_t)c->mail->item_count));
 	refusal_set(c->refusal, 451, "4.3.0",
 	    "this message would have reached or shown somebody it must not; the operator has been "
 	    "told");
@@ -213,7 +218,9 @@ way_decide(struct conversion *c)
 	template.mail_must_say = c->verbatim;
 	result = template_read(
 	    &c->template, &c->has_template, &template, &c->parts, &c->ledger, c->refusal);
-	if (c->template.gave_up != NULL)
+	if (c->template.gave_up != NULL && c->facts != NULL)
+		c->facts->gave_up = mem_string(c->template.gave_up);
+	else if (c->template.gave_up != NULL)
 		log_warning("template-pattern", log_str("mail", c->input->mail_id),
 		    log_str("route", options->route), log_str("pattern", c->template.gave_up),
 		    log_str("why", "it ran into a limit, and counts as not matching"));
@@ -333,6 +340,8 @@ convert_facts_free(struct convert_facts *facts)
 	free(facts->tag);
 	free(facts->message_stream);
 	free(facts->template);
+	free(facts->gave_up);
+	free(facts->guard);
 	item_written_free(&facts->written, facts->written_count);
 	*facts = (struct convert_facts){ 0 };
 }
@@ -341,7 +350,9 @@ int
 convert_mail_with_facts(const struct convert_options *options, const struct convert_input *input,
     struct convert_facts *facts, struct mail **mail_r, struct refusal *refusal_r)
 {
-	struct conversion c = { .options = options, .input = input, .refusal = refusal_r };
+	struct conversion c = {
+		.options = options, .input = input, .refusal = refusal_r, .facts = facts
+	};
 	int result;
 
 	buf_init(&c.top, SIZE_MAX / 4);

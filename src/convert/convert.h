@@ -113,8 +113,8 @@ int convert_mail(const struct convert_options *, const struct convert_input *, s
     struct refusal *refusal_r) __attribute__((warn_unused_result));
 
 /*
- * What the conversion came to know of a mail, also of one that it refused: as far as it came.
- * Zeroed before, convert_facts_free() afterwards.
+ * What the conversion came to know of a mail, also of one that it refused: as far as it came.  It
+ * logs nothing then.  Zeroed before, convert_facts_free() afterwards.
  */
 struct convert_facts {
 	bool has_headers, has_parts; /* those were read */
@@ -129,6 +129,8 @@ struct convert_facts {
 	bool verbatim;                  /* it goes by SMTP as it is: the items have no JSON */
 	enum ledger_entry verbatim_for; /* the first entry whose policy says so */
 	char *template;                 /* alias or id that it goes with; "": none */
+	char *gave_up;                  /* the template's pattern that ran into a limit; NULL */
+	char *guard;                    /* what the guard found; NULL: nothing */
 	struct guard_item *written;     /* To, Cc and Bcc of each item, as in its JSON */
 	size_t written_count;
 };

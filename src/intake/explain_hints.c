@@ -306,6 +306,13 @@ explain_hints(struct explanation *e)
 		if (facts->ledger.undecodable > undecodable)
 			undecodable = facts->ledger.undecodable;
 		hint_author(e, &e->plan.groups[i], facts);
+		if (facts->gave_up != NULL)
+			explain_warn(e,
+			    "A pattern of the template of the route %s is too much work for this "
+			    "mail, and counts as no match: %.200s.",
+			    e->plan.groups[i].options.route, facts->gave_up);
+		if (facts->guard != NULL)
+			explain_warn(e, "The guard stops this mail: %s.", facts->guard);
 	}
 	if (e->items_left_out > 0)
 		explain_warn(e,

@@ -27,6 +27,7 @@
 #include "channel/frame.h"
 #include "channel/peer.h"
 #include "convert/convert.h"
+#include "routing/routing.h"
 #include "smtp/session.h"
 
 #include "intake/explain.h"
@@ -522,6 +523,16 @@ room_check(const struct intake *in, const struct plan *plan, size_t len, struct 
 	return -1;
 }
 
+static void
+log_patterns(const struct plan *plan)
+{
+	const char *gave_up = plan->choice == NULL ? NULL : routing_gave_up(plan->choice);
+
+	if (gave_up != NULL)
+		log_warning("pattern-limit", log_str("where", gave_up),
+		    log_str("todo", "a simpler pattern: this mail was taken for no match"));
+}
+
 /* NULL and *refusal_r: it is not taken. */
 static struct mail *
 mail_of(struct intake *in, struct smtp_session *session, const struct envelope *envelope,
@@ -539,6 +550,7 @@ mail_of(struct intake *in, struct smtp_session *session, const struct envelope *
 	    room_check(in, &plan, content->len, refusal_r) == 0 &&
 	    plan_convert(&plan, &input, clock_wall_ms(), ulid_make, &room, &mail, refusal_r) != 0)
 		mail = NULL;
+	log_patterns(&plan);
 	plan_free(&plan);
 	return mail;
 }

@@ -1,7 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/pattern.h"
 #include "base/strlist.h"
@@ -79,7 +78,6 @@ plan_make(struct plan *plan, const struct rules *rules, const struct plan_input 
 	struct routing_mail mail = { .origin = input->origin,
 		.reverse_path = input->envelope->reverse_path,
 		.mime = &plan->mime };
-	const char *gave_up;
 	int result;
 
 	*plan = (struct plan){ .patterns = mem_new(sizeof(*plan->patterns)) };
@@ -90,10 +88,6 @@ plan_make(struct plan *plan, const struct rules *rules, const struct plan_input 
 		return -1;
 	plan->choice = routing_choice_new(rules->routing, &mail);
 	result = group_all(plan, rules, input, refusal_r);
-	gave_up = routing_gave_up(plan->choice);
-	if (gave_up != NULL)
-		log_warning("pattern-limit", log_str("where", gave_up),
-		    log_str("todo", "a simpler pattern: this mail was taken for no match"));
 	for (size_t i = 0; i < plan->group_count; i++)
 		group_settle(&plan->groups[i], rules, input->envelope);
 	return result;

@@ -451,6 +451,13 @@ test_warnings(void **state)
 		    "From: x@x.example, y@x.example\r\nSender: ann@a.example\r\n"
 		    "To: bob@b.example\r\nDate: now\r\n" ID "\r\nhi",
 		    "[]" },
+		{ "a template's pattern that is given up",
+		    { .settings = "route s {\n template = t\n"
+				  " template-match = \"subject: (?<x>(a+)+)$\"\n}\n" },
+		    "From: ann@a.example\r\nTo: bob@b.example\r\n" ID
+		    "Subject: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\r\n\r\nhi",
+		    "[\"A pattern of the template of the route s is too much work for this mail, "
+		    "and counts as no match: subject: (?<x>(a+)+)$.\"]" },
 		{ "a wrong charset", { .from = NULL },
 		    PLAIN ID "Content-Type: text/plain; charset=utf-8\r\n\r\na\xff z\r\n",
 		    "[\"The text is not in the charset it claims: what 1 of its sequences meant is "
