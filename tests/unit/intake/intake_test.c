@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -476,6 +477,56 @@ test_core_absent(void **state)
 	stage_end(&stage);
 }
 
+/* A large mail cannot be handed over by a process that is out of descriptors: not for good. */
+static void
+test_no_descriptors_left(void **state)
+{
+	struct loop_timer *timer;
+	struct rlimit before, none;
+	struct stage stage;
+	struct buf text;
+	int ends[2], top;
+
+	(void)state;
+	buf_init(&text, 200000);
+	buf_adds(&text, "From: a@b.example\r\nTo: c@d.example\r\n\r\n");
+	while (text.len < PAYLOAD_LARGE)
+		buf_adds(&text, "a line of a large text\r\n");
+	buf_adds(&text, ".\r\n");
+	stage_begin(&stage, 60000);
+	say(&stage, mail);
+	hear(&stage, "354 ");
+	say(&stage, text.data);
+	timer = loop_timer_new(stage.loop, (loop_fn *)loop_stop, stage.loop);
+	while (intake_waiting(stage.intake) == 0) {
+		loop_timer_set(timer, 1);
+		loop_run(stage.loop);
+	}
+	loop_timer_free(&timer);
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	stage.core = peer_new(stage.loop, ends[0], &core_hooks, &stage);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	top = fcntl(ends[0], F_DUPFD_CLOEXEC, 3);
+	assert_true(top >= 0);
+	close(top);
+	none = before;
+	none.rlim_cur = (rlim_t)top;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	intake_connect(stage.intake, ends[1]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	hear(&stage, "451 4.3.0 this process has too many files open");
+	assert_int_equal(intake_waiting(stage.intake), 0);
+
+	/* By the same channel. */
+	say(&stage, "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n");
+	say(&stage, text.data);
+	hear(&stage, "250 2.0.0 queued as ");
+	assert_int_equal(stage.commits, 1);
+	buf_free(&text);
+	stage_end(&stage);
+}
+
 static void
 test_core_stays_away(void **state)
 {
@@ -635,6 +686,7 @@ main(void)
 		cmocka_unit_test(test_refused_before_the_core),
 		cmocka_unit_test(test_core_dies),
 		cmocka_unit_test(test_core_absent),
+		cmocka_unit_test(test_no_descriptors_left),
 		cmocka_unit_test(test_core_stays_away),
 		cmocka_unit_test(test_client_goes),
 		cmocka_unit_test(test_explained),
