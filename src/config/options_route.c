@@ -30,7 +30,9 @@ static const struct option_row rows[] = {
 		    "socket." },
 	{ SECTION, "user", OPTION_LIST, RELOAD_LIVE, AT(user), .preset = "", .most = 1024,
 	    .right = value_is_name, .wanted = "names of at most 200 bytes", .by_lines = true,
-	    .text = "Condition: the client proved with AUTH to be one of these users." },
+	    .text = "Condition: the client proved with AUTH to be one of these users.  Listeners "
+		    "do not "
+		    "offer AUTH yet, so for now it holds for what explain is told alone." },
 	{ SECTION, "envelope-from", OPTION_LIST, RELOAD_LIVE, AT(envelope_from), .preset = "",
 	    .most = 1024, .right = route_value_is_sender, .wanted = WANTED_GLOBS ", or <>",
 	    .explain = route_value_explain_glob,
