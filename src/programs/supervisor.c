@@ -204,6 +204,9 @@ child_exec(const struct supervisor *s, const struct child *child, char **environ
 static void
 child_kill(const struct child *child)
 {
+	/* It has closed its end: it is ending by itself, and SIGCHLD will tell how. */
+	if (errno == EPIPE || errno == ECONNRESET)
+		return;
 	log_error("stuck", log_str("process", child->name), log_str("why", strerror(errno)));
 	if (child->pid > 0)
 		kill(child->pid, SIGKILL);
