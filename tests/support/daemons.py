@@ -101,6 +101,18 @@ def stat_of(pid):
         return None
 
 
+def over(pid):
+    """Whether nothing of a process runs any more: one whose first thread has ended may hold its
+    sockets as long as the others have not."""
+    stat = stat_of(pid)
+    if stat is None or stat[0] != "Z":
+        return stat is None
+    try:
+        return len(os.listdir("/proc/%d/task" % pid)) <= 1
+    except OSError:
+        return True
+
+
 def tree(pid):
     """pid and all that descends from it."""
     parents = {}
@@ -240,8 +252,8 @@ class Program:
                 except ProcessLookupError:
                     pass
             # They are not our children, so waiting is looking; until then they hold the port.
-            wait_for("the end of %s's children" % self.name, lambda: not any(
-                (stat_of(pid) or "Z")[0] != "Z" for pid in children), 20, 0.01)
+            wait_for("the end of %s's children" % self.name, lambda: all(
+                over(pid) for pid in children), 20, 0.01)
         if self in running:
             running.remove(self)
 
