@@ -16,7 +16,7 @@ import time
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from daemons import (SOURCE, Failure, Relay, Sandbox, Skip, TOKEN, check, free_port,  # noqa: E402
+from daemons import (SOURCE, Failure, Relay, Sandbox, Skip, TOKEN, check, free_port, need_open_build,  # noqa: E402
                      installed, load, load_result, program, run, wait_for)
 
 ACCOUNT_TOKEN = "sandbox-account-token"
@@ -91,6 +91,7 @@ def as_user(name, function):
 def permissions(folder):
     if os.geteuid() != 0:
         raise Skip("only root can be somebody else")
+    need_open_build()
     sandbox, relay = pair(folder)
     mode = os.stat(relay.control_path).st_mode & 0o777
     check(mode == 0o660, "the socket's mode is %o" % mode)

@@ -13,7 +13,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
-from daemons import (Program, Relay, Sandbox, Skip, Wire, check, free_port, need,  # noqa: E402
+from daemons import (Program, Relay, Sandbox, Skip, Wire, check, free_port, need, need_open_build,  # noqa: E402
                      program, role_pid, run, running, sanitized, wait_for)
 
 SENDER, READER = "shop@sender.example", "ann@reader.example"
@@ -314,6 +314,7 @@ def control_socket_of_the_daemons_user(folder):
     """Root binds it for the user and the group of the settings, in a folder that it makes."""
     if os.geteuid() != 0:
         raise Skip("needs root")
+    need_open_build()
     with Place() as place:
         path = os.path.join(place.folder, "run", "control.sock")
         spool = os.path.join(place.folder, "spool")
@@ -343,6 +344,7 @@ def control_socket_of_the_daemons_user(folder):
 
 def mail_flows_without_a_control_socket(folder):
     """The preset path is nobody's wish: where it cannot be had the relay runs without."""
+    need_open_build()
     nobody = pwd.getpwnam("nobody")
 
     def become_nobody():
