@@ -29,6 +29,7 @@ char *text_safe(char *out, size_t most, const char *bytes, size_t len);
  * overlong forms, nothing past U+10FFFF). */
 size_t text_utf8_len(const char *bytes, size_t len);
 bool text_is_utf8(const char *bytes, size_t len);
+bool text_is_ascii(const char *bytes, size_t len); /* seven bits */
 /* UTF-16 code units of valid UTF-8: how Postmark counts. */
 size_t text_utf16_units(const char *utf8, size_t len);
 

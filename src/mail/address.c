@@ -302,15 +302,6 @@ a_label_mark_choose(const char *text)
 	return '\0';
 }
 
-static bool
-is_ascii(const char *text)
-{
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text >= 0x80)
-			return false;
-	return true;
-}
-
 static void
 list_add(struct list_reading *reading, InternetAddress *entry)
 {
@@ -330,7 +321,7 @@ list_add(struct list_reading *reading, InternetAddress *entry)
 	 * group holds no groups (RFC 5322 3.4).
 	 */
 	if (address == NULL || mime_mask_in(&reading->mask, address) ||
-	    (!reading->utf8 && !is_ascii(address)) ||
+	    (!reading->utf8 && !text_is_ascii(address, strlen(address))) ||
 	    address_canonical(address, strlen(address), canonical) != ADDRESS_OK) {
 		list->unusable++;
 		free(address);
@@ -429,7 +420,9 @@ entry_end(char *text)
 void
 mailbox_list_parse(struct mailbox_list *list, const char *value, size_t len)
 {
-	struct list_reading reading = { .list = list, .utf8 = text_is_utf8(value, len) };
+	/* Escape sequences are another charset, though seven bits (charset.c guesses it). */
+	bool utf8 = text_is_utf8(value, len) && (len == 0 || memchr(value, 0x1B, len) == NULL);
+	struct list_reading reading = { .list = list, .utf8 = utf8 };
 	char *start, *end;
 
 	*list = (struct mailbox_list){ 0 };

@@ -611,7 +611,7 @@ static const char *
 charset_guess(const char *bytes, size_t len)
 {
 	/* Old Japanese programs say nothing, and mean it: seven bits and escape sequences. */
-	if (memchr(bytes, 0x1B, len) != NULL &&
+	if (memchr(bytes, 0x1B, len) != NULL && text_is_ascii(bytes, len) &&
 	    (memmem(bytes, len, "\033$B", 3) != NULL || memmem(bytes, len, "\033$@", 3) != NULL))
 		return "iso-2022-jp";
 	return text_is_utf8(bytes, len) ? "utf-8" : "windows-1252";

@@ -77,6 +77,7 @@ static const struct {
 	{ "iso-2022-jp-2004", "iso-2022-jp-2004", "\033$(Q.!\033(B.", "\u4ff1.", 0 },
 	{ "cp50221", "cp50221", "\033$B-!\033(B", "\u2460", 0 },
 	{ "euc-jp with NEC's characters", "euc-jp", "\xad\xa1", "\u2460", 0 },
+	{ "escape sequences among eight bits", NULL, "\xe9\033$BF|.", "\u00e9\033$BF|.", 0 },
 	{ "iso-2022-jp that nobody says", NULL, "\033$BF|\033(B.", "\u65e5.", 0 },
 	{ "iso-2022-kr", "iso-2022-kr", "\033$)C\016\060\041\017.", "\uac00.", 0 },
 	{ "windows-1255: what is kept back for a point to come", "windows-1255", "\xe5\xed",
