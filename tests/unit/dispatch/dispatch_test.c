@@ -27,6 +27,7 @@
 #include "dispatch/dispatch.h"
 #include "mail/mail.h"
 #include "postmark/client.h"
+#include "postmark/smtp.h"
 #include "store/store.h"
 
 #include "server.h"
@@ -1786,8 +1787,9 @@ mails_go_by_smtp(void **state)
 	each_taken_once(b);
 	assert_int_equal(b->posts, 0);
 	assert_int_equal(b->searches, 0);
-	/* As many at once as requests, and no more logins than connections. */
-	assert_in_range(smtp_server_most(b->smtp), 2, b->options.most_in_flight);
+	/* Several at once, and no more logins than connections: one that has told what came of its
+	 * mail may not be free yet when the next mail leaves, so there may be more than requests. */
+	assert_in_range(smtp_server_most(b->smtp), 2, SMTP_CONNECTIONS);
 	assert_int_equal(b->smtp_logins, smtp_server_connections(b->smtp));
 	assert_int_equal(b->smtp_logins, smtp_server_most(b->smtp));
 	assert_non_null(strstr(smtp_server_talk(b->smtp),
