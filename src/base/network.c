@@ -13,14 +13,29 @@ is_mapped(const unsigned char address[NETWORK_ADDRESS_BYTES])
 	return memcmp(address, mapped_prefix, sizeof(mapped_prefix)) == 0;
 }
 
+void
+network_address_map(unsigned char address_r[NETWORK_ADDRESS_BYTES], const struct in_addr *ipv4)
+{
+	memcpy(address_r, mapped_prefix, sizeof(mapped_prefix));
+	memcpy(address_r + sizeof(mapped_prefix), ipv4, sizeof(*ipv4));
+}
+
+void
+network_address_print(const unsigned char address[NETWORK_ADDRESS_BYTES], char *text)
+{
+	if (is_mapped(address))
+		inet_ntop(AF_INET, address + sizeof(mapped_prefix), text, INET6_ADDRSTRLEN);
+	else
+		inet_ntop(AF_INET6, address, text, INET6_ADDRSTRLEN);
+}
+
 int
 network_address_parse(unsigned char address_r[NETWORK_ADDRESS_BYTES], const char *text)
 {
 	struct in_addr ipv4;
 
 	if (inet_pton(AF_INET, text, &ipv4) == 1) {
-		memcpy(address_r, mapped_prefix, sizeof(mapped_prefix));
-		memcpy(address_r + sizeof(mapped_prefix), &ipv4, sizeof(ipv4));
+		network_address_map(address_r, &ipv4);
 		return 0;
 	}
 	return inet_pton(AF_INET6, text, address_r) == 1 ? 0 : -1;

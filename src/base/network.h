@@ -19,6 +19,12 @@ struct network {
 int network_parse(struct network *network_r, const char *text);
 /* An address alone: "192.0.2.1".  0, or -1. */
 int network_address_parse(unsigned char address_r[NETWORK_ADDRESS_BYTES], const char *text);
+/* The form in which IPv4 stands here. */
+struct in_addr;
+void network_address_map(
+    unsigned char address_r[NETWORK_ADDRESS_BYTES], const struct in_addr *ipv4);
+/* As people write it; text has room for INET6_ADDRSTRLEN bytes. */
+void network_address_print(const unsigned char address[NETWORK_ADDRESS_BYTES], char *text);
 bool network_has(const struct network *, const unsigned char address[NETWORK_ADDRESS_BYTES]);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/network.h"
 #include "base/text.h"
 
 #include "config/values.h"
@@ -170,21 +171,9 @@ value_listener_is_local(const char *listener)
 bool
 value_is_network(const char *value, size_t len)
 {
-	const char *slash = len > 0 ? memchr(value, '/', len) : NULL;
-	size_t host_len = slash == NULL ? len : (size_t)(slash - value);
-	char host[INET6_ADDRSTRLEN];
-	struct in6_addr address;
-	uint64_t bits;
+	struct network network;
 
-	if (host_len >= sizeof(host))
-		return false;
-	memcpy(host, value, host_len);
-	host[host_len] = '\0';
-	int family = strchr(host, ':') != NULL ? AF_INET6 : AF_INET;
-	if (inet_pton(family, host, &address) != 1)
-		return false;
-	return slash == NULL || text_number(slash + 1, len - host_len - 1, 0,
-				    family == AF_INET ? 32 : 128, &bits) == 0;
+	return strlen(value) == len && network_parse(&network, value) == 0;
 }
 
 struct url {

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/network.h"
 #include "base/strlist.h"
 #include "base/text.h"
 #include "smtp/reply.h"
@@ -27,15 +28,7 @@
 #define MOST_ACCEPTS    2    /* per turn of the loop */
 #define EXHAUSTED_MS    1000 /* without descriptors accepting rests for so long */
 #define REFUSED_SPAN_MS 100
-#define ADDRESS_BYTES   16
 #define MOST_BUCKETS    65536
-
-/* IPv4 stands in its IPv4-mapped form (RFC 4291 2.5.5.2), but only matches IPv4. */
-struct network {
-	unsigned char address[ADDRESS_BYTES];
-	unsigned prefix_bits;
-	bool ipv4;
-};
 
 struct networks {
 	struct network *list;
@@ -44,7 +37,7 @@ struct networks {
 
 /* Who connects: an address, or the user of a local socket. */
 struct client_key {
-	unsigned char address[ADDRESS_BYTES];
+	unsigned char address[NETWORK_ADDRESS_BYTES];
 	bool local;
 };
 
@@ -92,72 +85,8 @@ struct smtp_listener {
 
 /* --- networks ------------------------------------------------------------------------------ */
 
-static const unsigned char mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
-
 static bool
-is_mapped(const unsigned char address[ADDRESS_BYTES])
-{
-	return memcmp(address, mapped_prefix, sizeof(mapped_prefix)) == 0;
-}
-
-static void
-make_mapped(unsigned char address[ADDRESS_BYTES], const struct in_addr *ipv4)
-{
-	memcpy(address, mapped_prefix, sizeof(mapped_prefix));
-	memcpy(address + sizeof(mapped_prefix), ipv4, sizeof(*ipv4));
-}
-
-/* 0, or -1. */
-static int
-network_parse(struct network *network_r, const char *text)
-{
-	const char *slash = strchr(text, '/');
-	size_t len = slash != NULL ? (size_t)(slash - text) : strlen(text);
-	char address[INET6_ADDRSTRLEN];
-	struct in_addr ipv4;
-	uint64_t bits;
-
-	if (len >= sizeof(address))
-		return -1;
-	memcpy(address, text, len);
-	address[len] = '\0';
-	*network_r = (struct network){ .ipv4 = false };
-	if (inet_pton(AF_INET, address, &ipv4) == 1) {
-		bits = 32;
-		make_mapped(network_r->address, &ipv4);
-		network_r->ipv4 = true;
-	} else if (inet_pton(AF_INET6, address, network_r->address) == 1)
-		bits = 128;
-	else
-		return -1;
-	if (slash != NULL && text_number(slash + 1, strlen(slash + 1), 0, bits, &bits) != 0)
-		return -1;
-	network_r->prefix_bits = (unsigned)bits + (network_r->ipv4 ? 96 : 0);
-	if (!network_r->ipv4 && bits >= 96)
-		network_r->ipv4 = is_mapped(network_r->address);
-	return 0;
-}
-
-bool
-smtp_network_ok(const char *text)
-{
-	struct network network;
-
-	return network_parse(&network, text) == 0;
-}
-
-static bool
-network_has(const struct network *network, const unsigned char address[ADDRESS_BYTES])
-{
-	unsigned bytes = network->prefix_bits / 8, bits = network->prefix_bits % 8;
-
-	if (network->ipv4 != is_mapped(address) || memcmp(network->address, address, bytes) != 0)
-		return false;
-	return bits == 0 || ((network->address[bytes] ^ address[bytes]) >> (8 - bits)) == 0;
-}
-
-static bool
-networks_have(const struct networks *networks, const unsigned char address[ADDRESS_BYTES])
+networks_have(const struct networks *networks, const unsigned char address[NETWORK_ADDRESS_BYTES])
 {
 	for (size_t i = 0; i < networks->count; i++)
 		if (network_has(&networks->list[i], address))
@@ -189,7 +118,7 @@ bucket_of(struct smtp_listener *l, const struct client_key *key)
 {
 	uint32_t hash = key->local ? 2166136261U : 84696351U;
 
-	for (size_t i = 0; i < ADDRESS_BYTES; i++)
+	for (size_t i = 0; i < NETWORK_ADDRESS_BYTES; i++)
 		hash = (hash ^ key->address[i]) * 16777619U;
 	return &l->buckets[(hash ^ hash >> 16) & (l->bucket_count - 1)];
 }
@@ -197,7 +126,7 @@ bucket_of(struct smtp_listener *l, const struct client_key *key)
 static bool
 key_same(const struct client_key *a, const struct client_key *b)
 {
-	return a->local == b->local && memcmp(a->address, b->address, ADDRESS_BYTES) == 0;
+	return a->local == b->local && memcmp(a->address, b->address, NETWORK_ADDRESS_BYTES) == 0;
 }
 
 /* The client with one more session.  NULL: it has all that it may have. */
@@ -359,11 +288,11 @@ identify(int fd, const struct sockaddr_storage *from, struct client_key *key_r,
 	if (from->ss_family == AF_INET) {
 		const struct sockaddr_in *in = (const void *)from;
 
-		make_mapped(key_r->address, &in->sin_addr);
+		network_address_map(key_r->address, &in->sin_addr);
 	} else if (from->ss_family == AF_INET6) {
 		const struct sockaddr_in6 *in6 = (const void *)from;
 
-		memcpy(key_r->address, &in6->sin6_addr, ADDRESS_BYTES);
+		memcpy(key_r->address, &in6->sin6_addr, NETWORK_ADDRESS_BYTES);
 	} else if (from->ss_family == AF_UNIX) {
 		struct ucred peer = { .uid = 0 };
 		socklen_t size = sizeof(peer);
@@ -376,11 +305,7 @@ identify(int fd, const struct sockaddr_storage *from, struct client_key *key_r,
 		return true;
 	} else
 		return false;
-	if (is_mapped(key_r->address))
-		inet_ntop(
-		    AF_INET, key_r->address + sizeof(mapped_prefix), text_r, INET6_ADDRSTRLEN);
-	else
-		inet_ntop(AF_INET6, key_r->address, text_r, INET6_ADDRSTRLEN);
+	network_address_print(key_r->address, text_r);
 	return true;
 }
 

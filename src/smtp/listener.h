@@ -41,7 +41,4 @@ void smtp_listener_stop(struct smtp_listener *);  /* accepts no more, closes the
 void smtp_listener_drain(struct smtp_listener *); /* and asks all sessions to end */
 void smtp_listener_free(struct smtp_listener **); /* kills what is left */
 
-/* "192.0.2.0/24", "2001:db8::/32", "192.0.2.7".  Pure; used to check the configuration too. */
-bool smtp_network_ok(const char *text);
-
 #endif

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/network.h"
 #include "base/strlist.h"
 #include "mail/envelope.h"
 #include "smtp/listener.h"
@@ -226,9 +227,11 @@ test_networks(void **state)
 		{ "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:dddd", false },
 	};
 
+	struct network network;
+
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (smtp_network_ok(cases[i].text) != cases[i].ok)
+		if ((network_parse(&network, cases[i].text) == 0) != cases[i].ok)
 			fail_msg("\"%s\"", cases[i].text);
 }
 
