@@ -76,18 +76,6 @@ is_token(const char *text)
 	return true;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /*
  * Printable ASCII in which each % is followed by two hexadecimal digits that are not 00: what is
  * behind decodes to text without a NUL, which would cut it short.
@@ -100,7 +88,7 @@ is_encoded(const char *text)
 			return false;
 		if (*text != '%')
 			continue;
-		if (hex_digit(text[1]) < 0 || hex_digit(text[2]) < 0 ||
+		if (text_hex_digit(text[1]) < 0 || text_hex_digit(text[2]) < 0 ||
 		    (text[1] == '0' && text[2] == '0'))
 			return false;
 		text += 2;
@@ -363,10 +351,10 @@ read_chunk_size(struct http_frame *f)
 	uint64_t size = 0;
 	size_t digits = 0;
 
-	for (; hex_digit(line[digits]) >= 0; digits++) {
+	for (; text_hex_digit(line[digits]) >= 0; digits++) {
 		if (size > f->most_body)
 			break;
-		size = size * 16 + (uint64_t)hex_digit(line[digits]);
+		size = size * 16 + (uint64_t)text_hex_digit(line[digits]);
 	}
 	if (size > f->most_body - f->body.len) {
 		refuse(f, 413, "the body is too large");

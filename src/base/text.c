@@ -189,6 +189,16 @@ ascii_words(const char *bytes, size_t len)
 	return i;
 }
 
+int
+text_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 bool
 text_is_ascii(const char *bytes, size_t len)
 {

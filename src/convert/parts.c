@@ -483,12 +483,6 @@ visit(struct reading *r, size_t index, bool related, struct content *out)
 /* An id in the HTML ends where an attribute, a url() or a source set does. */
 #define ID_ENDS "\"'<> )\t\r\n,"
 
-static int
-hex_value(char c)
-{
-	return g_ascii_isxdigit(c) ? g_ascii_xdigit_value(c) : -1;
-}
-
 /* The id of a cid: URL (RFC 2392: percent-encoded) in an attribute.  Returns where it ends. */
 static const char *
 id_read(const char *p, const char *end, char id[MOST_ID_BYTES])
@@ -498,8 +492,9 @@ id_read(const char *p, const char *end, char id[MOST_ID_BYTES])
 	while (p < end && len < MOST_ID_BYTES - 1 && strchr(ID_ENDS, *p) == NULL) {
 		char c = *p++;
 
-		if (c == '%' && end - p >= 2 && hex_value(p[0]) >= 0 && hex_value(p[1]) >= 0) {
-			c = (char)(hex_value(p[0]) << 4 | hex_value(p[1]));
+		if (c == '%' && end - p >= 2 && text_hex_digit(p[0]) >= 0 &&
+		    text_hex_digit(p[1]) >= 0) {
+			c = (char)(text_hex_digit(p[0]) << 4 | text_hex_digit(p[1]));
 			p += 2;
 		} else if (c == '&' && end - p >= 4 && memcmp(p, "amp;", 4) == 0) {
 			p += 4;

@@ -478,16 +478,6 @@ mime_part_file_name(const struct mime_part *part)
 	return name;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* RFC 2045 6.7.  An equals sign that means nothing stays. */
 static void
 add_quoted_printable(struct buf *out, const char *text, size_t len)
@@ -507,8 +497,8 @@ add_quoted_printable(struct buf *out, const char *text, size_t len)
 		if (stop == NULL)
 			break;
 		text = c = stop + 1;
-		if (end - c >= 2 && hex_digit(c[0]) >= 0 && hex_digit(c[1]) >= 0) {
-			to[n++] = (char)(hex_digit(c[0]) << 4 | hex_digit(c[1]));
+		if (end - c >= 2 && text_hex_digit(c[0]) >= 0 && text_hex_digit(c[1]) >= 0) {
+			to[n++] = (char)(text_hex_digit(c[0]) << 4 | text_hex_digit(c[1]));
 			text += 2;
 			continue;
 		}

@@ -194,25 +194,15 @@ add_value(struct buf *out, const struct parameter *p, bool token)
 	}
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void
 add_percent_decoded(struct buf *out, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i];
 
-		if (c == '%' && len - i > 2 && hex_digit(text[i + 1]) >= 0 &&
-		    hex_digit(text[i + 2]) >= 0) {
-			c = (char)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
+		if (c == '%' && len - i > 2 && text_hex_digit(text[i + 1]) >= 0 &&
+		    text_hex_digit(text[i + 2]) >= 0) {
+			c = (char)(text_hex_digit(text[i + 1]) << 4 | text_hex_digit(text[i + 2]));
 			i += 2;
 		}
 		buf_addc(out, c);

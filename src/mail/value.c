@@ -165,18 +165,6 @@ mime_word_len(const char *text, size_t len)
 	return encoded_word_read(&word, text, len) ? word.len : 0;
 }
 
-static signed char
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (signed char)(c - '0');
-	if (c >= 'A' && c <= 'F')
-		return (signed char)(c - 'A' + 10);
-	if (c >= 'a' && c <= 'f')
-		return (signed char)(c - 'a' + 10);
-	return -1;
-}
-
 static void
 add_q(struct buf *out, const char *text, size_t len)
 {
@@ -184,9 +172,9 @@ add_q(struct buf *out, const char *text, size_t len)
 		char c = text[i];
 		if (c == '_') {
 			c = ' ';
-		} else if (c == '=' && len - i > 2 && hex_digit(text[i + 1]) >= 0 &&
-			   hex_digit(text[i + 2]) >= 0) {
-			c = (char)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
+		} else if (c == '=' && len - i > 2 && text_hex_digit(text[i + 1]) >= 0 &&
+			   text_hex_digit(text[i + 2]) >= 0) {
+			c = (char)(text_hex_digit(text[i + 1]) << 4 | text_hex_digit(text[i + 2]));
 			i += 2;
 		}
 		buf_addc(out, c);

@@ -120,18 +120,6 @@ path_matches(const struct operation *operation, const char *path)
 	return path[len] == '\0' || path[len] == '/' ? len : 0;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* RFC 3986 2.1.  NULL: a percent sign without its digits, a NUL, or no UTF-8. */
 static char *
 path_decode(const char *text)
@@ -144,8 +132,8 @@ path_decode(const char *text)
 		if (*c != '%')
 			continue;
 
-		int high = hex_digit(c[1]);
-		int low = high < 0 ? -1 : hex_digit(c[2]);
+		int high = text_hex_digit(c[1]);
+		int low = high < 0 ? -1 : text_hex_digit(c[2]);
 		if (low < 0 || high + low == 0) {
 			free(decoded);
 			return NULL;
