@@ -84,6 +84,9 @@ int rules_judge(const json_t *message, const struct rules_params *, struct rules
     struct rules_refusal *refusal_r) __attribute__((warn_unused_result));
 /* The sender's 400, which comes after all that rules_judge() refuses.  Returns -1. */
 int rules_refuse_sender(const char *from, struct rules_refusal *refusal_r);
+/* The refusal, formatted.  Returns -1. */
+int rules_refuse(struct rules_refusal *, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void rules_message_deinit(struct rules_message *);
 void rules_refusal_deinit(struct rules_refusal *);
 

@@ -1,4 +1,3 @@
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,21 +18,6 @@
 #define IDS_OF_SERVER   100000
 
 static const char *const part_names[TEMPLATE_PARTS] = { "Subject", "HtmlBody", "TextBody" };
-
-static void refuse(struct rules_refusal *, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void
-refuse(struct rules_refusal *refusal, int code, const char *format, ...)
-{
-	va_list args;
-
-	refusal->code = code;
-	va_start(args, format);
-	if (vasprintf(&refusal->text, format, args) < 0)
-		abort();
-	va_end(args);
-}
 
 /* ---- life ---- */
 
@@ -172,30 +156,30 @@ check_names(const struct templates *templates, const struct template *template,
 	const struct template *other;
 
 	if (template->name == NULL || template->name[strspn(template->name, " \t")] == '\0') {
-		refuse(refusal, 1120, "The 'Name' of the template is missing.");
+		rules_refuse(refusal, 1120, "The 'Name' of the template is missing.");
 		return -1;
 	}
 	if (units(template->name) > TEMPLATES_MOST_NAME) {
-		refuse(
+		rules_refuse(
 		    refusal, 1121, "The 'Name' is limited to %d characters.", TEMPLATES_MOST_NAME);
 		return -1;
 	}
 	if (template->alias == NULL)
 		return 0;
 	if (units(template->alias) > TEMPLATES_MOST_ALIAS) {
-		refuse(refusal, 1121, "The 'Alias' is limited to %d characters.",
+		rules_refuse(refusal, 1121, "The 'Alias' is limited to %d characters.",
 		    TEMPLATES_MOST_ALIAS);
 		return -1;
 	}
 	if (!alias_ok(template->alias)) {
-		refuse(refusal, 1122,
+		rules_refuse(refusal, 1122,
 		    "The 'Alias' is not valid: letters, numbers, '.', '-' and '_' are allowed, and "
 		    "the first is a letter.");
 		return -1;
 	}
 	other = templates_by_alias(templates, template->alias);
 	if (other != NULL && other != old) {
-		refuse(refusal, 1122, "The 'Alias' is already in use on this server.");
+		rules_refuse(refusal, 1122, "The 'Alias' is already in use on this server.");
 		return -1;
 	}
 	return 0;
@@ -210,12 +194,12 @@ check_layout(const struct templates *templates, const struct template *template,
 	if (template->layout_alias == NULL)
 		return 0;
 	if (template->layout) {
-		refuse(refusal, 1123, "A layout cannot have a 'LayoutTemplate'.");
+		rules_refuse(refusal, 1123, "A layout cannot have a 'LayoutTemplate'.");
 		return -1;
 	}
 	layout = templates_by_alias(templates, template->layout_alias);
 	if (layout == NULL || !layout->layout) {
-		refuse(refusal, 1101,
+		rules_refuse(refusal, 1101,
 		    "The 'LayoutTemplate' associated with this request is not valid or was not "
 		    "found.");
 		return -1;
@@ -233,13 +217,13 @@ parse_part(struct template *template, enum template_part part, struct rules_refu
 		return 0;
 	template->parsed[part] = mustache_parse(text, strlen(text), template->layout, &errors);
 	if (template->parsed[part] == NULL) {
-		refuse(refusal, 1122, "The '%s' is not valid: line %zu, character %zu: %s",
+		rules_refuse(refusal, 1122, "The '%s' is not valid: line %zu, character %zu: %s",
 		    part_names[part], errors.items[0].line, errors.items[0].position,
 		    errors.items[0].text);
 		return -1;
 	}
 	if (template->layout && mustache_placeholders(template->parsed[part]) != 1) {
-		refuse(refusal, 1131,
+		rules_refuse(refusal, 1131,
 		    "The '%s' of a layout must have the placeholder {{{ @content }}} exactly once.",
 		    part_names[part]);
 		return -1;
@@ -253,19 +237,20 @@ check_parts(struct template *template, struct rules_refusal *refusal)
 	const char *subject = template->parts[TEMPLATE_SUBJECT];
 
 	if (template->layout && subject != NULL) {
-		refuse(refusal, 1123, "A layout cannot have a 'Subject'.");
+		rules_refuse(refusal, 1123, "A layout cannot have a 'Subject'.");
 		return -1;
 	}
 	if (!template->layout && subject == NULL) {
-		refuse(refusal, 1120, "The 'Subject' of the template is missing.");
+		rules_refuse(refusal, 1120, "The 'Subject' of the template is missing.");
 		return -1;
 	}
 	if (template->parts[TEMPLATE_HTML] == NULL && template->parts[TEMPLATE_TEXT] == NULL) {
-		refuse(refusal, 1120, "The template must have an 'HtmlBody' or a 'TextBody'.");
+		rules_refuse(
+		    refusal, 1120, "The template must have an 'HtmlBody' or a 'TextBody'.");
 		return -1;
 	}
 	if (subject != NULL && units(subject) > TEMPLATES_MOST_SUBJECT) {
-		refuse(refusal, 1121, "The 'Subject' is limited to %d characters.",
+		rules_refuse(refusal, 1121, "The 'Subject' is limited to %d characters.",
 		    TEMPLATES_MOST_SUBJECT);
 		return -1;
 	}
@@ -273,7 +258,7 @@ check_parts(struct template *template, struct rules_refusal *refusal)
 		if (template->parts[part] == NULL ||
 		    strlen(template->parts[part]) <= TEMPLATES_MOST_BODY_BYTES)
 			continue;
-		refuse(refusal, 1121, "The '%s' is limited to %d bytes.", part_names[part],
+		rules_refuse(refusal, 1121, "The '%s' is limited to %d bytes.", part_names[part],
 		    TEMPLATES_MOST_BODY_BYTES);
 		return -1;
 	}
@@ -311,7 +296,7 @@ make(const struct templates *templates, const struct template *old, const json_t
 	bool is_layout = before->layout;
 
 	if (type_of(json, &is_layout) != 0 || (old != NULL && is_layout != old->layout)) {
-		refuse(refusal, 1122,
+		rules_refuse(refusal, 1122,
 		    old == NULL ? "The 'TemplateType' is neither Standard nor Layout."
 				: "The 'TemplateType' of a template cannot be changed.");
 		return NULL;
@@ -341,7 +326,7 @@ templates_create(struct templates *templates, const json_t *json, struct rules_r
 	template = make(templates, NULL, json, refusal_r);
 	if (template != NULL && templates->count == TEMPLATES_MOST) {
 		template_free(&template);
-		refuse(refusal_r, 1105, "A server may have %d templates.", TEMPLATES_MOST);
+		rules_refuse(refusal_r, 1105, "A server may have %d templates.", TEMPLATES_MOST);
 	}
 	if (template != NULL)
 		add(templates, template);
@@ -391,7 +376,7 @@ templates_delete(
 			at = i;
 		if (!template->layout || !uses(templates->items[i], template))
 			continue;
-		refuse(
+		rules_refuse(
 		    refusal_r, 1130, "This layout is in use by a template and cannot be deleted.");
 		return -1;
 	}
@@ -491,7 +476,7 @@ template_render(const struct templates *templates, const struct template *templa
 		    render_within(template->parsed[i], layout, part, model, &error);
 		if (rendered_r->parts[i] != NULL)
 			continue;
-		refuse(refusal_r, 1122, "The '%s' of the template cannot be rendered: %s",
+		rules_refuse(refusal_r, 1122, "The '%s' of the template cannot be rendered: %s",
 		    part_names[i], error.text);
 		template_rendered_deinit(rendered_r);
 		return -1;
@@ -541,7 +526,7 @@ validation_read(const struct templates *templates, const json_t *json,
 	bool any = false;
 
 	if (type_of(json, &validation->layout) != 0) {
-		refuse(refusal, 1122, "The 'TemplateType' is neither Standard nor Layout.");
+		rules_refuse(refusal, 1122, "The 'TemplateType' is neither Standard nor Layout.");
 		return -1;
 	}
 	for (int i = 0; i < TEMPLATE_PARTS; i++) {
@@ -550,28 +535,29 @@ validation_read(const struct templates *templates, const json_t *json,
 		if (validation->texts[i] == NULL ||
 		    strlen(validation->texts[i]) <= TEMPLATES_MOST_BODY_BYTES)
 			continue;
-		refuse(refusal, 1121, "The '%s' is limited to %d bytes.", part_names[i],
+		rules_refuse(refusal, 1121, "The '%s' is limited to %d bytes.", part_names[i],
 		    TEMPLATES_MOST_BODY_BYTES);
 		return -1;
 	}
 	if (!any) {
-		refuse(refusal, 1120,
+		rules_refuse(refusal, 1120,
 		    "At least one of 'Subject', 'HtmlBody' and 'TextBody' is required.");
 		return -1;
 	}
 	if (reserved != NULL) {
-		refuse(refusal, 1122, "The 'TestRenderModel' has a key that is reserved.");
+		rules_refuse(refusal, 1122, "The 'TestRenderModel' has a key that is reserved.");
 		return -1;
 	}
 	if (validation->layout && (validation->texts[TEMPLATE_SUBJECT] != NULL || layout != NULL)) {
-		refuse(refusal, 1123, "A layout cannot have a 'Subject' or a 'LayoutTemplate'.");
+		rules_refuse(
+		    refusal, 1123, "A layout cannot have a 'Subject' or a 'LayoutTemplate'.");
 		return -1;
 	}
 	if (layout == NULL)
 		return 0;
 	validation->within = templates_by_alias(templates, layout);
 	if (validation->within == NULL || !validation->within->layout) {
-		refuse(refusal, 1101,
+		rules_refuse(refusal, 1101,
 		    "The 'LayoutTemplate' associated with this request is not valid or was not "
 		    "found.");
 		return -1;
@@ -742,18 +728,19 @@ check_push(const struct templates *from, const struct templates *to, struct rule
 		there = templates_by_alias(to, template->alias);
 		created += there == NULL;
 		if (there != NULL && there->layout != template->layout) {
-			refuse(refusal, 1125,
+			rules_refuse(refusal, 1125,
 			    "The template '%s' has another type on the destination server.",
 			    template->alias);
 			return -1;
 		}
 	}
 	if (pushed == 0) {
-		refuse(refusal, 1124, "The source server has no templates with an alias to push.");
+		rules_refuse(
+		    refusal, 1124, "The source server has no templates with an alias to push.");
 		return -1;
 	}
 	if (created + to->count > TEMPLATES_MOST) {
-		refuse(refusal, 1105, "A server may have %d templates.", TEMPLATES_MOST);
+		rules_refuse(refusal, 1105, "A server may have %d templates.", TEMPLATES_MOST);
 		return -1;
 	}
 	return 0;
