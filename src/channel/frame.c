@@ -148,8 +148,11 @@ frame_head_read(struct frame_head *head, const unsigned char bytes[FRAME_HEAD_SI
 		return 0;
 	case FRAME_COMMITTED:
 	case FRAME_EXPLAINED:
+	case FRAME_EVENT:
+	case FRAME_HOOKS:
 		return head->descriptors == 0 ? 0 : -1;
 	case FRAME_EXPLAIN:
+	case FRAME_SUPPRESSIONS:
 		return head->descriptors == 1 ? 0 : -1;
 	}
 	return -1;

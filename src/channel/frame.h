@@ -22,12 +22,18 @@ struct refusal;
  *	COMMITTED core to front   the result for the frame's serial
  *	EXPLAIN   core to front   a mail to be converted and not sent; its content as a descriptor
  *	EXPLAINED front to core   what became of it, as one JSON object
+ *	EVENT     front to core   what a webhook brought, answered by COMMITTED
+ *	HOOKS     core to front   by what posts to the webhook receiver are known, as one JSON object
+ *	SUPPRESSIONS core to front  a table of them (mail/suppression.h), as a descriptor
  */
 enum frame_kind {
 	FRAME_COMMIT = 1,
 	FRAME_COMMITTED = 2,
 	FRAME_EXPLAIN = 3,
 	FRAME_EXPLAINED = 4,
+	FRAME_EVENT = 5,
+	FRAME_HOOKS = 6,
+	FRAME_SUPPRESSIONS = 7,
 };
 
 struct frame_head {
@@ -92,6 +98,17 @@ void frame_explain_free(struct frame_explain *);
 int frame_explained_write(struct buf *, uint64_t serial, const char *json, size_t len);
 /* *json_r points into body: one object, checked (json_is_one_object).  0, or -1. */
 int frame_explained_read(const char *body, size_t len, const char **json_r, size_t *len_r);
+
+/*
+ * An event.  Read: checked in all its parts (kind, lengths, clean texts, one JSON object), and
+ * owned by the caller; NULL: not one that a front of ours would send.
+ */
+struct event;
+void frame_event_write(struct buf *, uint64_t serial, const struct event *);
+struct event *frame_event_read(const char *body, size_t len);
+/* json: one object; from core to front, so an end that is trusted.  -1: too large. */
+int frame_hooks_write(struct buf *, const char *json, size_t len);
+int frame_suppressions_write(struct buf *); /* the table goes as its one descriptor */
 
 /*
  * What came of a COMMIT.  Written: NULL, the mails are durable; of code 250, they are, and this is

@@ -145,8 +145,6 @@ struct config {
 	uint64_t control_body_bytes;
 	unsigned control_connections;
 	int64_t control_timeout_ms; /* for a request to come in whole */
-	char *control_public_url; /* where webhooks reach this relay: what instanced webhooks point
-				     to */
 
 	/* connection NAME { } */
 	struct connection *connections;
@@ -172,6 +170,25 @@ struct config {
 	int64_t retry_least_ms, retry_most_ms, retry_lifetime_ms, retry_probe_ms, retry_settle_ms;
 	unsigned retry_breaker_failures;
 	int retry_unsure; /* index into "reconcile", "retry", "hold" (enum dispatch_unsure) */
+
+	/* webhook */
+	struct strlist webhook_listen; /* as smtp.listen */
+	char *webhook_certificate_file, *webhook_key_file;
+	char *webhook_public_url; /* what instanced webhooks point to; "": not reached */
+	bool webhook_ensure;
+	struct secret *webhook_secret, *webhook_password, *webhook_header_value;
+	char *webhook_secret_file, *webhook_password_file, *webhook_header_value_file;
+	char *webhook_user, *webhook_header; /* "": not asked for */
+	char *webhook_connection;            /* of webhooks made by hand */
+	struct strlist webhook_networks;     /* networks, or "postmark" */
+	struct strlist webhook_proxies;      /* networks, or "unix" */
+	uint64_t webhook_body_bytes, webhook_inbound_bytes, webhook_memory_bytes;
+	unsigned webhook_connections;
+	int64_t webhook_timeout_ms;
+
+	/* suppression */
+	bool suppression_sync;
+	int64_t suppression_refresh_ms;
 };
 
 /*

@@ -14,6 +14,8 @@ libconfig_a_SOURCES = \
 	src/config/options_route.c \
 	src/config/options_smtp.c \
 	src/config/options_spool.c \
+	src/config/options_suppression.c \
+	src/config/options_webhook.c \
 	src/config/parse.c src/config/parse.h \
 	src/config/route_value.c src/config/route_value.h \
 	src/config/rows.h \

@@ -23,6 +23,8 @@ struct buf;
 	NAME(control)                                                                              \
 	NAME(postmark)                                                                             \
 	NAME(retry)                                                                                \
+	NAME(webhook)                                                                              \
+	NAME(suppression)                                                                          \
 	NAME(connection)                                                                           \
 	NAME(route)
 

@@ -51,11 +51,6 @@ static const struct option_row rows[] = {
 	    .text = "Most connections at once.  Beyond it one is turned away." },
 	{ SECTION, "timeout", OPTION_TIME, RELOAD_LIVE, AT(control_timeout_ms), .preset = "30s",
 	    .least = SECOND, .most = HOUR, .text = "Longest time for a request to come in whole." },
-	{ SECTION, "public-url", OPTION_STRING, RELOAD_LIVE, AT(control_public_url), .preset = "",
-	    .most = 1000, .right = value_is_url_or_none,
-	    .wanted = "a URL like https://relay.example.com",
-	    .text = "Where the world, and so Postmark, reaches this relay: what the webhooks of "
-		    "this instance point to." },
 
 	{ .section = NULL },
 };

@@ -176,6 +176,18 @@ value_is_network(const char *value, size_t len)
 	return strlen(value) == len && network_parse(&network, value) == 0;
 }
 
+bool
+value_is_network_or_postmark(const char *value, size_t len)
+{
+	return strcmp(value, "postmark") == 0 || value_is_network(value, len);
+}
+
+bool
+value_is_network_or_unix(const char *value, size_t len)
+{
+	return strcmp(value, "unix") == 0 || value_is_network(value, len);
+}
+
 struct url {
 	enum { URL_HTTP, URL_HTTPS, URL_SMTP } scheme;
 	const char *host; /* "[::1]" with its brackets */

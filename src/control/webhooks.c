@@ -15,11 +15,11 @@
 static const char *
 public_url(struct request *r)
 {
-	const char *url = r->control->config->control_public_url;
+	const char *url = r->control->config->webhook_public_url;
 
 	if (url[0] == '\0')
 		request_fail(r, 409, "public-url",
-		    "set public-url in section control: where Postmark reaches this relay",
+		    "set public-url in section webhook: where Postmark reaches this relay",
 		    "the configuration does not say where webhooks reach this relay");
 	return url;
 }
@@ -97,7 +97,7 @@ listed(struct request *r, const struct postmark_answer *answer, json_t *json, vo
 		request_answer(r, json_incref(json));
 	else
 		request_answer(r, json_pack("{s:o}", "Webhooks",
-				      only_ours(json, r->control->config->control_public_url)));
+				      only_ours(json, r->control->config->webhook_public_url)));
 }
 
 static void
@@ -200,7 +200,7 @@ listed_to_delete(struct request *r, const struct postmark_answer *answer, json_t
 	(void)ctx;
 	if (!remote_is_good(r, answer, json))
 		return;
-	deletion->left = only_ours(json, r->control->config->control_public_url);
+	deletion->left = only_ours(json, r->control->config->webhook_public_url);
 	delete_next(r);
 }
 

@@ -256,6 +256,8 @@ kind_name(enum item_kind kind)
 		return "template";
 	case ITEM_SMTP:
 		return "smtp";
+	case ITEM_LOCAL:
+		return "local";
 	}
 	return "";
 }

@@ -426,6 +426,9 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 		return on_explain(ctx, head, body, fds[0]);
 	case FRAME_COMMIT:
 	case FRAME_EXPLAINED:
+	case FRAME_EVENT:
+	case FRAME_HOOKS:
+	case FRAME_SUPPRESSIONS:
 		break; /* what a front says, not hears */
 	}
 	return -1;

@@ -4,6 +4,9 @@ libmail_a_SOURCES = \
 	src/mail/charset.c src/mail/charset.h \
 	src/mail/charset_mac.c src/mail/charset_mac.h \
 	src/mail/envelope.c src/mail/envelope.h \
+	src/mail/event.c src/mail/event.h \
+	src/mail/hook.h \
+	src/mail/suppression.h \
 	src/mail/mail.c src/mail/mail.h \
 	src/mail/mime.c src/mail/mime.h \
 	src/mail/parameter.c src/mail/parameter.h \

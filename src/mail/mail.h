@@ -36,8 +36,10 @@ enum item_kind {
 	ITEM_TEMPLATE = 1, /* /email/withTemplate and /email/batchWithTemplates */
 	ITEM_SMTP = 2, /* Postmark's SMTP service: the payload is the mail itself, CRLF lines, not
 			* dot-stuffed; goes to the item's recipients in one transaction */
+	ITEM_LOCAL = 3, /* not Postmark, but where the section inbound says (LMTP, SMTP, Maildir, a
+			 * command): a mail that came in, or a notice; payload as of ITEM_SMTP */
 };
-#define ITEM_KINDS (ITEM_SMTP + 1)
+#define ITEM_KINDS (ITEM_LOCAL + 1)
 
 struct item {
 	unsigned number; /* 1… within its mail */

@@ -38,6 +38,7 @@ static const struct form {
 } forms[] = {
 	[ITEM_EMAIL] = { "/email", "/email/batch", "[", "]" },
 	[ITEM_SMTP] = { NULL, NULL, "", "" },
+	[ITEM_LOCAL] = { NULL, NULL, "", "" },
 	[ITEM_TEMPLATE] = { "/email/withTemplate", "/email/batchWithTemplates", "{\"Messages\":[",
 	    "]}" },
 };

@@ -39,6 +39,7 @@ struct item_facts {
 	struct strlist recipients;
 	char *postmark_id; /* or NULL */
 	char *inactive;    /* or NULL */
+	unsigned fates;    /* of all its recipients: enum fate (mail/event.h) */
 	/* of its mail */
 	int64_t accepted_ms;
 	char *reverse_path, *listener, *client, *helo, *message_id, *from, *subject, *ledger;
@@ -62,6 +63,9 @@ struct item_page {
 	int64_t
 	    budget_ms; /* stop looking after this long: a filter may match nothing in a million */
 };
+
+/* The item of that key.  1: it is gone. */
+int store_reader_item(struct store_reader *, int64_t key, struct item_facts *item_r);
 
 /*
  * *items_r: an array for the caller, each to be freed with item_facts_free(), then the array.
@@ -90,6 +94,31 @@ struct attempt_facts {
 int store_reader_history(
     struct store_reader *, int64_t key, struct attempt_facts **lines_r, size_t *count_r);
 void attempt_facts_free(struct attempt_facts *lines, size_t count); /* with the array */
+
+/*
+ * Events, oldest first: those with a key above after_key; item not 0: of that item alone.  kinds:
+ * 1U << EVENT_…; 0: any.  Ends at most events or at 8 MB of them.  *events_r: an array for the
+ * caller, to be freed by event_facts_free().
+ */
+struct event;
+struct event_facts {
+	int64_t key;
+	int64_t item_key;        /* 0: not one of ours, or gone */
+	char item[ITEM_ID_SIZE]; /* "" if none */
+	char route[64];
+	struct event *event;
+};
+struct event_page {
+	int64_t after_key, item;
+	unsigned kinds;
+	size_t most;
+};
+int store_reader_events(struct store_reader *, const struct event_page *,
+    struct event_facts **events_r, size_t *count_r);
+void event_facts_free(struct event_facts *events, size_t count); /* with the array */
+int store_reader_last_event(struct store_reader *, int64_t *key_r); /* 0: none yet */
+/* How far an outlet has come.  1: it is not known, it never told. */
+int store_reader_outlet(struct store_reader *, const char *name, int64_t *after_key_r);
 
 /* The whole message as it goes to Postmark, with what it shares, appended.  1: it is gone. */
 struct buf;

@@ -214,7 +214,60 @@ typedef void store_strays_fn(
     void *ctx, enum store_result, const struct store_stray *strays, size_t count);
 void store_strays(struct store *, const struct strlist *known, store_strays_fn *done, void *ctx);
 
-/* Forget ended items and their history when they ended before that time.  done may be NULL. */
+/* --- what happened after a message was sent ---------------------------------------------- */
+
+struct event;
+struct hook;
+struct suppression;
+
+/* What one event did. */
+struct store_event_done {
+	bool repeat;             /* it was known; nothing was changed */
+	int64_t key;             /* of its row: larger is newer, from 1 on; 0 for a repeat */
+	char item[ITEM_ID_SIZE]; /* whose; "" not one of ours */
+	char route[64];          /* of the item */
+	bool settled;            /* the item is SENT by it: nobody knew before */
+};
+
+/*
+ * Makes an event durable, once for each mark.  Takes it.  Lent to done: the event and what it did.
+ *
+ * It is joined to an item by its relay_id, else by Postmark's MessageID.  That item's fates grow,
+ * its postmark_id is set where it had none, and since Postmark speaks of it, it is SENT: at once
+ * when it is SPOOLED, WAITING, HELD (not put aside), UNSURE and not in the dispatcher's hands, or
+ * FAILED with an unanswered request; when its outcome comes in that would make it anything else,
+ * when it is SENDING or in hand.  A line of history tells of that.  What the event says of an
+ * address (suppressed, or no longer) goes into the list of suppressions in the same commit.
+ */
+typedef void store_event_fn(
+    void *ctx, enum store_result, const struct event *, const struct store_event_done *);
+void store_event(struct store *, struct event *, store_event_fn *done, void *ctx);
+
+/*
+ * How far an outlet has come: all events up to that key have been passed on.  Forgets it: -1.
+ * done may be NULL.
+ */
+void store_outlet_set(
+    struct store *, const char *name, int64_t after_key, store_done_fn *done, void *ctx);
+
+/* All suppressions, each lent for the call. */
+typedef void store_suppressions_fn(
+    void *ctx, enum store_result, const struct suppression *list, size_t count);
+void store_suppressions(struct store *, store_suppressions_fn *done, void *ctx);
+/* Adds or replaces some and removes others, in one commit.  Copies.  done may be NULL. */
+void store_suppressions_change(struct store *, const struct suppression *add, size_t add_count,
+    const struct suppression *remove, size_t remove_count, store_done_fn *done, void *ctx);
+
+/* The instanced webhooks, each lent for the call. */
+typedef void store_hooks_fn(void *ctx, enum store_result, const struct hook *list, size_t count);
+void store_hooks(struct store *, store_hooks_fn *done, void *ctx);
+/* Adds or replaces the one of that path; drops those of these paths.  Copy.  done may be NULL. */
+void store_hook_set(struct store *, const struct hook *, store_done_fn *done, void *ctx);
+void store_hooks_drop(
+    struct store *, const char *const *paths, size_t count, store_done_fn *done, void *ctx);
+
+/* Forget ended items and their history when they ended before that time, with
+ * their events, and events of no item that came before it.  done may be NULL. */
 void store_purge(struct store *, int64_t ended_before_ms, store_done_fn *done, void *ctx);
 
 #endif

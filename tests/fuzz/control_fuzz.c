@@ -208,8 +208,8 @@ bench_open(void)
 	buf_free(&text);
 	free(config->postmark_url);
 	config->postmark_url = mem_string("http://127.0.0.1:1");
-	free(config->control_public_url);
-	config->control_public_url = mem_string("https://relay.example.com");
+	free(config->webhook_public_url);
+	config->webhook_public_url = mem_string("https://relay.example.com");
 	free(config->spool_folder);
 	config->spool_folder = mem_string(spool);
 	config->postmark.server_token = secret_new("server", 6);

@@ -130,7 +130,7 @@ class Stage:
         merged = {
             "postmark": {"account-token": ACCOUNT_TOKEN},
             "connection second": {"token": SECOND_TOKEN, "account-token": SECOND_ACCOUNT_TOKEN},
-            "control": {"public-url": HERE},
+            "webhook": {"public-url": HERE},
         }
         for section, options in (settings or {}).items():
             merged.setdefault(section, {}).update(options)

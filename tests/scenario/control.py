@@ -490,7 +490,7 @@ MAY_REFUSE = {"domain rotate-dkim": 505, "sender new-dkim": 505}
 
 
 def every_example(folder):
-    sandbox, relay = pair(folder, {"control": {"public-url": "https://relay.example.com/hooks"}})
+    sandbox, relay = pair(folder, {"webhook": {"public-url": "https://relay.example.com/hooks"}})
     document, operations = examples_of(relay)
     methods = {path: method for _, method, path, _ in operations}
     places = Places(sandbox, relay)

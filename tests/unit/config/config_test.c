@@ -491,7 +491,7 @@ test_accepted(void **state)
 	assert_parses("connection connection { }");
 	assert_parses("control { listen = \"[::1]:8443\" certificate-file = /c key-file = /k "
 		      "client-ca-file = /a readers = {ops} }");
-	assert_parses("control { socket = \"\" group = adm public-url = https://a.example/b }");
+	assert_parses("control { socket = \"\" group = adm } webhook { public-url = https://a.example/b }");
 }
 
 static void
