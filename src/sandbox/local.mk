@@ -119,6 +119,9 @@ tests_unit_sandbox_domains_test_LDADD = $(sandbox_test_libs)
 TESTS += tests/scenario/sandbox_smtp.py
 dist_check_SCRIPTS += tests/scenario/sandbox_smtp.py
 
+TESTS += tests/scenario/sandbox_webhooks.py
+dist_check_SCRIPTS += tests/scenario/sandbox_webhooks.py
+
 check_PROGRAMS += tests/unit/sandbox/source_test
 TESTS += tests/unit/sandbox/source_test
 tests_unit_sandbox_source_test_SOURCES = tests/unit/sandbox/source_test.c
