@@ -177,7 +177,8 @@ inbound_mail_server(const struct account *account, const char *address)
 	const char *at = strrchr(address, '@');
 	size_t local = strcspn(address, "+@");
 
-	for (size_t i = 0; at != NULL && i < account->servers.count; i++) {
+	/* A server without a domain of its own has an empty one. */
+	for (size_t i = 0; at != NULL && at[1] != '\0' && i < account->servers.count; i++) {
 		struct server *server = account->servers.list[i];
 		const char *own = server_text(server, "InboundAddress");
 		const char *own_at = strrchr(own, '@');

@@ -126,3 +126,8 @@ check_PROGRAMS += tests/unit/sandbox/source_test
 TESTS += tests/unit/sandbox/source_test
 tests_unit_sandbox_source_test_SOURCES = tests/unit/sandbox/source_test.c
 tests_unit_sandbox_source_test_LDADD = $(sandbox_test_libs)
+
+check_PROGRAMS += tests/unit/sandbox/events_test
+TESTS += tests/unit/sandbox/events_test
+tests_unit_sandbox_events_test_SOURCES = tests/unit/sandbox/events_test.c
+tests_unit_sandbox_events_test_LDADD = $(sandbox_test_libs)
