@@ -177,7 +177,7 @@ static void
 event_ask(struct bench *b)
 {
 	struct bench_event *e = mem_new(sizeof(*e));
-	struct event *event = event_new();
+	struct event *event = mail_event_new();
 	unsigned long whose = b->asked * 7 % MAILS;
 	char message_id[40];
 
