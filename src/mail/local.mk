@@ -33,3 +33,7 @@ check_PROGRAMS += tests/unit/mail/event_test
 TESTS += tests/unit/mail/event_test
 tests_unit_mail_event_test_SOURCES = tests/unit/mail/event_test.c
 tests_unit_mail_event_test_LDADD = libmail.a libbase.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+check_PROGRAMS += tests/unit/mail/fate_test
+TESTS += tests/unit/mail/fate_test
+tests_unit_mail_fate_test_SOURCES = tests/unit/mail/fate_test.c
+tests_unit_mail_fate_test_LDADD = libmail.a libbase.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
