@@ -243,11 +243,11 @@ tables(void **state)
 		    "'recipients':['another.long.name@example.com'],'subject':'A subject that goes "
 		    "on and on and on'}]}",
 		    132,
-		    "Item                          State    Route    Tries  Accepted             "
-		    "Due                  From        Recipients  Subject\n"
-		    "01KAQ8Z6Y7M0W9V5T3R1P2N4J6-1  waiting  default     12  2026-11-23 06:29:25  "
-		    "2026-11-23 07:29:25  someone.w\xe2\x80\xa6  another.l\xe2\x80\xa6  A subject "
-		    "\xe2\x80\xa6\n" },
+		    "Item                          State    Fate  Route    Tries  Accepted             "
+		    "Due                  From      Recipients  Subject\n"
+		    "01KAQ8Z6Y7M0W9V5T3R1P2N4J6-1  waiting  -     default     12  "
+		    "2026-11-23 06:29:25  2026-11-23 07:29:25  someone\xe2\x80\xa6  "
+		    "another.l\xe2\x80\xa6  A subje\xe2\x80\xa6\n" },
 		{ "names and values", "server get",
 		    "{'ID':1,'Name':'Shop','ApiTokens':['***'],'Nested':{'A':{'B':true}},'None':"
 		    "null,'Empty':[]}",
