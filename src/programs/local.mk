@@ -27,7 +27,7 @@ bin_PROGRAMS += pmrelay-sandbox
 pmrelay_sandbox_SOURCES = src/programs/sandbox.c \
 	src/programs/sandbox_smtp.c src/programs/sandbox_smtp.h
 pmrelay_sandbox_LDADD = libsandbox.a libsmtp.a libmail.a libbase.a \
-	$(GMIME_LIBS) $(JANSSON_LIBS) $(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+	$(GMIME_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
 
 check_PROGRAMS += tests/unit/programs/handover_test
 TESTS += tests/unit/programs/handover_test
