@@ -8,6 +8,7 @@ pmrelayd_SOURCES = \
 	src/programs/commits.c src/programs/commits.h \
 	src/programs/core.c src/programs/core.h \
 	src/programs/desk.c src/programs/desk.h \
+	src/programs/events.c src/programs/events.h \
 	src/programs/handover.c src/programs/handover.h \
 	src/programs/replies.c src/programs/replies.h \
 	src/programs/routes.c src/programs/routes.h
