@@ -22,6 +22,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/tls.h"
 #include "config/config.h"
 #include "mail/event.h"
 #include "mail/mail.h"
@@ -593,6 +594,16 @@ limits_of(const struct config *config)
 		.most_connections = config->webhook_connections,
 		.request_timeout_ms = config->webhook_timeout_ms,
 		.idle_timeout_ms = IDLE_MS };
+}
+
+void
+receiver_prepare(void)
+{
+	struct ssl_ctx_st *context;
+	char why[100];
+
+	context = tls_bare_context(why, sizeof(why));
+	tls_context_free(&context);
 }
 
 struct receiver *

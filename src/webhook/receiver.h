@@ -45,7 +45,10 @@ struct receiver_params {
 	void *inbound_ctx;
 };
 
-/* Where the configuration has a certificate, TCP waits for it to come by receiver_hooks(). */
+/* Once, before the process can read no more files: what the library of TLS wants from them. */
+void receiver_prepare(void);
+
+/* Where the configuration has a certificate, TCP waits for it to come with FRAME_HOOKS. */
 struct receiver *receiver_new(const struct receiver_params *);
 void receiver_reload(struct receiver *, const struct config *);
 void receiver_stop(struct receiver *); /* accepts no more; what is under way goes on */
