@@ -36,8 +36,8 @@ static const struct option_row rows[] = {
 		    "complaints and suppressed addresses needs bounce, complaint and subscription "
 		    "here." },
 	{ SECTION, "secret", OPTION_SECRET, RELOAD_LIVE, AT(webhook_secret),
-	    .right = value_is_token, .preset = "", .most = 1000,
-	    .wanted = "16 or more letters, digits and signs",
+	    .right = value_is_path_secret, .preset = "", .most = 1000,
+	    .wanted = "16 or more letters, digits and signs but '/', '?', '#' and '%'",
 	    .text =
 		"Webhooks that were made by hand: the last part of the path of their URL, as in "
 		"https://relay.example.com/SECRET.  Whichever of secret, user and header are "
@@ -47,7 +47,7 @@ static const struct option_row rows[] = {
 	    .preset = "", .most = 4000, .right = value_is_path_or_none,
 	    .wanted = "an absolute path", .text = "File that the secret is in." },
 	{ SECTION, "user", OPTION_STRING, RELOAD_LIVE, AT(webhook_user), .preset = "", .most = 200,
-	    .right = value_is_token, .wanted = "letters, digits and signs but ':'",
+	    .right = value_is_basic_user, .wanted = "letters, digits and signs but ':'",
 	    .text = "The same: user of HTTP Basic." },
 	{ SECTION, "password", OPTION_SECRET, RELOAD_LIVE, AT(webhook_password),
 	    .right = value_is_token, .preset = "", .most = 1000,
@@ -56,7 +56,7 @@ static const struct option_row rows[] = {
 	    .preset = "", .most = 4000, .right = value_is_path_or_none,
 	    .wanted = "an absolute path", .text = "File that the password is in." },
 	{ SECTION, "header", OPTION_STRING, RELOAD_LIVE, AT(webhook_header), .preset = "",
-	    .most = 100, .right = value_is_token,
+	    .most = 100, .right = value_is_header_name,
 	    .wanted = "the name of a header, like X-Relay-Key",
 	    .text = "The same: name of a header that posts have." },
 	{ SECTION, "header-value", OPTION_SECRET, RELOAD_LIVE, AT(webhook_header_value),
