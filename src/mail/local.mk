@@ -5,7 +5,7 @@ libmail_a_SOURCES = \
 	src/mail/charset_mac.c src/mail/charset_mac.h \
 	src/mail/envelope.c src/mail/envelope.h \
 	src/mail/event.c src/mail/event.h \
-	src/mail/hook.h \
+	src/mail/hook.c src/mail/hook.h \
 	src/mail/suppression.c src/mail/suppression.h \
 	src/mail/mail.c src/mail/mail.h \
 	src/mail/mime.c src/mail/mime.h \

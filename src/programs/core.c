@@ -13,6 +13,7 @@
 
 #include "config.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -29,12 +30,15 @@
 #include "store/store.h"
 #include "postmark/client.h"
 #include "dispatch/dispatch.h"
+#include "webhook/hooks.h"
 
 #include "programs/commits.h"
 #include "programs/core.h"
 #include "programs/desk.h"
 #include "programs/events.h"
 #include "programs/handover.h"
+#include "programs/instanced.h"
+#include "programs/suppressions.h"
 #include "programs/routes.h"
 
 #define MOST_FRONTS    256
@@ -70,6 +74,8 @@ struct core {
 	struct dispatch *dispatch; /* NULL: not yet */
 	struct commits *commits;
 	struct events *events;
+	struct instanced *instanced;
+	struct suppressions *suppressions;
 	struct secret *test_token;
 	struct strlist routes; /* of the dispatcher */
 	bool asks_strays;      /* the dispatcher begins with the answer */
@@ -205,6 +211,7 @@ on_event_stored(void *ctx, const struct event *event, const struct store_event_d
 	struct core *core = ctx;
 
 	desk_event(core->desk, event, done);
+	suppressions_event(core->suppressions, event);
 	if (done->settled) {
 		/* Whoever still waits to hear what Postmark said. */
 		const struct store_outcome outcome = { .to = ITEM_SENT,
@@ -232,6 +239,45 @@ on_event_answer(void *ctx, const struct commit_from *from, const struct refusal 
 		return;
 	channel_closes(channel, from->bytes);
 	peer_committed(channel->peer, from->serial, answer);
+}
+
+/* --- what fronts have to know -------------------------------------------------------------- */
+
+static void
+tell_hooks_to(struct core *core, struct channel *channel)
+{
+	const struct hook *list;
+	size_t count;
+	struct buf json;
+	char why[256] = "";
+
+	if (channel->peer == NULL || !instanced_list(core->instanced, &list, &count))
+		return;
+	buf_init(&json, SIZE_MAX / 4);
+	if (hooks_json(core->config, list, count, clock_wall_ms(), &json, why, sizeof(why)) != 0)
+		log_error("webhook-certificate", log_str("why", why));
+	if (peer_tell_hooks(channel->peer, json.data, json.len) != 0)
+		log_error("webhooks-untold", log_num("front", channel->front));
+	buf_free(&json);
+}
+
+static void
+tell_hooks(void *ctx)
+{
+	struct core *core = ctx;
+
+	for (size_t i = 0; i < MOST_FRONTS; i++)
+		tell_hooks_to(core, &core->channels[i]);
+}
+
+static void
+tell_suppressions(void *ctx, int table_fd)
+{
+	struct core *core = ctx;
+
+	for (size_t i = 0; i < MOST_FRONTS; i++)
+		if (core->channels[i].peer != NULL)
+			peer_tell_suppressions(core->channels[i].peer, table_fd);
 }
 
 /* --- frames ------------------------------------------------------------------------------- */
@@ -347,6 +393,9 @@ connect_front(struct core *core, int number, int fd)
 	channel->generation++;
 	channel->open_bytes = 0;
 	channel->peer = peer_new(core->loop, fd, &peer_hooks, channel);
+	tell_hooks_to(core, channel);
+	if (suppressions_table(core->suppressions) >= 0)
+		peer_tell_suppressions(channel->peer, suppressions_table(core->suppressions));
 }
 
 /* --- dispatching -------------------------------------------------------------------------- */
@@ -571,6 +620,7 @@ on_drained_for_reload(void *ctx)
 	core->next_config = NULL;
 	log_set_level(core->config->log_level);
 	desk_reload(core->desk, core->config);
+	tell_hooks(core);
 	if (start_dispatching(core) != 0) {
 		core->status = EX_CONFIG;
 		loop_stop(core->loop);
@@ -742,6 +792,8 @@ open_desk(struct core *core)
 		.unix_fd = has_unix ? HANDOVER_FD_LISTEN : -1,
 		.tcp_fd = has_tcp ? HANDOVER_FD_LISTEN + has_unix : -1,
 		.store = core->store,
+		.instanced = core->instanced,
+		.suppressions = core->suppressions,
 		.dispatch = desk_dispatch,
 		.fronts = desk_fronts,
 		.explain = desk_explain,
@@ -750,8 +802,6 @@ open_desk(struct core *core)
 		.ctx = core };
 	char why[256] = "";
 
-	if (!has_unix && !has_tcp)
-		return;
 	core->desk = desk_open(&params, why, sizeof(why));
 	if (core->desk == NULL)
 		log_error("control", log_str("why", why),
@@ -813,6 +863,14 @@ core_main(void)
 	    .failed = on_event_failed,
 	    .answer = on_event_answer,
 	    .ctx = &core });
+	core.instanced = instanced_new(&(struct instanced_params){ .loop = core.loop,
+	    .store = core.store,
+	    .changed = tell_hooks,
+	    .ctx = &core });
+	core.suppressions = suppressions_new(&(struct suppressions_params){ .loop = core.loop,
+	    .store = core.store,
+	    .publish = tell_suppressions,
+	    .ctx = &core });
 	core.purge = loop_timer_new(core.loop, on_purge, &core);
 	core.strays = loop_timer_new(core.loop, check_strays, &core);
 	core.drain_end = loop_timer_new(core.loop, on_drain_end, &core);
@@ -841,6 +899,8 @@ close_store:
 	loop_timer_free(&core.purge);
 	store_close(&core.store);
 	events_free(&core.events);
+	instanced_free(&core.instanced);
+	suppressions_free(&core.suppressions);
 	commits_free(&core.commits);
 	secret_free(&core.test_token);
 	strlist_free(&core.routes);
