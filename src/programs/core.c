@@ -47,6 +47,7 @@
 #define STRAYS_MS      (30 * 1000) /* until a spool that did not answer is asked again */
 /* Of one front's mails that the disk has not taken yet: beyond it they wait in the front. */
 #define MOST_OPEN_BYTES (64U * 1024U * 1024U)
+#define MOST_KEYS       (8U * 1024U * 1024U)
 #define TEST_TOKEN      "POSTMARK_API_TEST" /* Postmark's own: checks, and delivers nothing */
 
 struct core;
@@ -76,6 +77,7 @@ struct core {
 	struct events *events;
 	struct instanced *instanced;
 	struct suppressions *suppressions;
+	struct buf keys; /* by which posts of webhooks are known, as fronts are told */
 	struct secret *test_token;
 	struct strlist routes; /* of the dispatcher */
 	bool asks_strays;      /* the dispatcher begins with the answer */
@@ -243,31 +245,12 @@ on_event_answer(void *ctx, const struct commit_from *from, const struct refusal 
 
 /* --- what fronts have to know -------------------------------------------------------------- */
 
-static void
-tell_hooks_to(struct core *core, struct channel *channel)
-{
-	const struct hook *list;
-	size_t count;
-	struct buf json;
-	char why[256] = "";
-
-	if (channel->peer == NULL || !instanced_list(core->instanced, &list, &count))
-		return;
-	buf_init(&json, SIZE_MAX / 4);
-	if (hooks_json(core->config, list, count, clock_wall_ms(), &json, why, sizeof(why)) != 0)
-		log_error("webhook-certificate", log_str("why", why));
-	if (peer_tell_hooks(channel->peer, json.data, json.len) != 0)
-		log_error("webhooks-untold", log_num("front", channel->front));
-	buf_free(&json);
-}
+static void tell_new_keys(struct core *);
 
 static void
 tell_hooks(void *ctx)
 {
-	struct core *core = ctx;
-
-	for (size_t i = 0; i < MOST_FRONTS; i++)
-		tell_hooks_to(core, &core->channels[i]);
+	tell_new_keys(ctx);
 }
 
 static void
@@ -375,6 +358,40 @@ on_lost(void *ctx, const char *why)
 
 static const struct peer_hooks peer_hooks = { .frame = on_frame, .lost = on_lost };
 
+/* --- what fronts are told ------------------------------------------------------------------ */
+
+/* NULL: there is no such front now. */
+static void
+tell_keys(struct core *core, struct peer *front)
+{
+	if (front != NULL && core->keys.len > 0 &&
+	    peer_tell_hooks(front, core->keys.data, core->keys.len) != 0)
+		log_error("webhook-keys", log_num("bytes", (int64_t)core->keys.len),
+		    log_str("why", "they are too many for the fronts to be told"));
+}
+
+/* Made anew, and told to all: when the settings change, or the webhooks of this instance. */
+static void
+tell_new_keys(struct core *core)
+{
+	char why[512] = "";
+	const struct hook *list;
+	size_t count;
+
+	/* A front that was told nothing answers 503, and Postmark comes again: 401 ends its tries.
+	 */
+	if (core->config->webhook_listen.count == 0 ||
+	    !instanced_list(core->instanced, &list, &count))
+		return;
+	buf_clear(&core->keys);
+	if (hooks_json(core->config, list, count, clock_wall_ms(), &core->keys, why, sizeof(why)) !=
+	    0)
+		log_error("webhook-certificate", log_str("why", why),
+		    log_str("todo", "mend it and reload; until then nobody is let in by TLS"));
+	for (size_t i = 0; i < MOST_FRONTS; i++)
+		tell_keys(core, core->channels[i].peer);
+}
+
 static void
 connect_front(struct core *core, int number, int fd)
 {
@@ -393,7 +410,7 @@ connect_front(struct core *core, int number, int fd)
 	channel->generation++;
 	channel->open_bytes = 0;
 	channel->peer = peer_new(core->loop, fd, &peer_hooks, channel);
-	tell_hooks_to(core, channel);
+	tell_keys(core, channel->peer);
 	if (suppressions_table(core->suppressions) >= 0)
 		peer_tell_suppressions(channel->peer, suppressions_table(core->suppressions));
 }
@@ -620,7 +637,7 @@ on_drained_for_reload(void *ctx)
 	core->next_config = NULL;
 	log_set_level(core->config->log_level);
 	desk_reload(core->desk, core->config);
-	tell_hooks(core);
+	tell_new_keys(core);
 	if (start_dispatching(core) != 0) {
 		core->status = EX_CONFIG;
 		loop_stop(core->loop);
@@ -850,6 +867,7 @@ core_main(void)
 		core.status = EX_UNAVAILABLE;
 		goto free_loop;
 	}
+	buf_init(&core.keys, MOST_KEYS);
 	core.test_token = secret_new(TEST_TOKEN, strlen(TEST_TOKEN));
 	core.commits = commits_new(&(struct commits_params){ .loop = core.loop,
 	    .store = core.store,
@@ -863,14 +881,10 @@ core_main(void)
 	    .failed = on_event_failed,
 	    .answer = on_event_answer,
 	    .ctx = &core });
-	core.instanced = instanced_new(&(struct instanced_params){ .loop = core.loop,
-	    .store = core.store,
-	    .changed = tell_hooks,
-	    .ctx = &core });
-	core.suppressions = suppressions_new(&(struct suppressions_params){ .loop = core.loop,
-	    .store = core.store,
-	    .publish = tell_suppressions,
-	    .ctx = &core });
+	core.instanced = instanced_new(&(struct instanced_params){
+	    .loop = core.loop, .store = core.store, .changed = tell_hooks, .ctx = &core });
+	core.suppressions = suppressions_new(&(struct suppressions_params){
+	    .loop = core.loop, .store = core.store, .publish = tell_suppressions, .ctx = &core });
 	core.purge = loop_timer_new(core.loop, on_purge, &core);
 	core.strays = loop_timer_new(core.loop, check_strays, &core);
 	core.drain_end = loop_timer_new(core.loop, on_drain_end, &core);
@@ -879,6 +893,7 @@ core_main(void)
 		core.status = EX_CONFIG;
 		goto close_store;
 	}
+	tell_new_keys(&core);
 	loop_timer_set(core.purge, FIRST_PURGE_MS);
 	core.supervisor =
 	    handover_new(core.loop, HANDOVER_FD_CONTROL, on_handover, on_supervisor_gone, &core);
@@ -902,6 +917,7 @@ close_store:
 	instanced_free(&core.instanced);
 	suppressions_free(&core.suppressions);
 	commits_free(&core.commits);
+	buf_free(&core.keys);
 	secret_free(&core.test_token);
 	strlist_free(&core.routes);
 free_loop:
