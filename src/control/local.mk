@@ -44,3 +44,8 @@ check_PROGRAMS += tests/unit/control/waits_test
 TESTS += tests/unit/control/waits_test
 tests_unit_control_waits_test_SOURCES = tests/unit/control/waits_test.c
 tests_unit_control_waits_test_LDADD = $(control_test_libs)
+
+check_PROGRAMS += tests/unit/control/ensure_plan_test
+TESTS += tests/unit/control/ensure_plan_test
+tests_unit_control_ensure_plan_test_SOURCES = tests/unit/control/ensure_plan_test.c
+tests_unit_control_ensure_plan_test_LDADD = $(control_test_libs)

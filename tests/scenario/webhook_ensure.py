@@ -192,7 +192,7 @@ def failed(folder):
     stage.sandbox.call("PUT", "/sandbox/switches", {"verify_webhooks": True})
     answer = stage.ensure(stream="outbound", connection="default")
     check(answer["Failed"] == 1 and answer["Webhooks"][0]["Done"].startswith("failed"), answer)
-    code = stage.relay.ctl("webhook", "ensure", "--stream", "outbound").returncode
+    code = stage.relay.ctl("webhook", "ensure", "--stream", "outbound")[0]
     check(code != 0, "pmrelayctl says %d" % code)
     stage.sandbox.call("PUT", "/sandbox/switches", {"verify_webhooks": False})
     answer = stage.ensure()
