@@ -901,6 +901,7 @@ static void
 test_sample(void **state)
 {
 	struct buf sample, open, preset, printed, why;
+	bool in_outlet = false;
 	struct config *c;
 
 	(void)state;
@@ -925,7 +926,7 @@ test_sample(void **state)
 	buf_free(&why);
 
 	/* A section with a title is there once it is uncommented. */
-	c = parse("connection NAME { } route R { }", &why);
+	c = parse("connection NAME { } route R { } outlet NAME { file = /f }", &why);
 	config_print(c, true, &preset);
 	config_free(&c);
 	for (const char *line = sample.data; *line != '\0';) {
@@ -934,11 +935,19 @@ test_sample(void **state)
 		if (line[0] == '\t' && line[1] == '#' && line[2] != ' ') {
 			/* A token is given by value or by file. */
 			if (strncmp(line + 2, "token-file", 10) != 0 &&
-			    strncmp(line + 2, "account-token-file", 18) != 0)
+			    strncmp(line + 2, "account-token-file", 18) != 0 &&
+			    strncmp(line + 2, "secret-file", 11) != 0 &&
+			    strncmp(line + 2, "password-file", 13) != 0 &&
+			    strncmp(line + 2, "header-value-file", 17) != 0 &&
+			    (strncmp(line + 2, "file = \"\"", 9) != 0 || !in_outlet))
 				buf_add(&open, line + 2, len - 2);
 		} else if (strncmp(line, "#route NAME {", 13) == 0) {
 			/* It has not the name of a connection. */
 			buf_adds(&open, "route R {\n");
+		} else if (strncmp(line, "#outlet NAME {", 14) == 0) {
+			in_outlet = true;
+			/* It goes somewhere. */
+			buf_adds(&open, "outlet NAME {\nfile = /f\n");
 		} else if (line[0] == '#' && line[1] != ' ') {
 			buf_add(&open, line + 1, len - 1);
 		} else {
