@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #include "mail/event.h"
+#include "mail/suppression.h"
 
 static const char *const kind_names[EVENT_KINDS] = {
 	[EVENT_OTHER] = "other",
@@ -111,11 +112,10 @@ event_fate(const struct event *event)
 	case EVENT_SUBSCRIPTION:
 		if (!event->suppressed)
 			return 0;
-		return FATE_SUPPRESSED |
-		       (text_same(event->type, "ManualSuppression") &&
-				       text_same(event->origin, "Recipient")
-			       ? FATE_UNSUBSCRIBED
-			       : 0);
+		return FATE_SUPPRESSED | (text_same(event->type, "ManualSuppression") &&
+						     text_same(event->origin, "Recipient")
+						 ? FATE_UNSUBSCRIBED
+						 : 0);
 	case EVENT_INACTIVE:
 		return FATE_BOUNCED;
 	case EVENT_OTHER:
@@ -123,6 +123,49 @@ event_fate(const struct event *event)
 		return 0;
 	}
 	return 0;
+}
+
+/* What Postmark's own list says of an address that bounced or complained. */
+static char hard_bounce[] = "HardBounce", spam_complaint[] = "SpamComplaint";
+static char by_recipient[] = "Recipient";
+
+enum event_says
+event_suppression(const struct event *event, struct suppression *out)
+{
+	enum event_says says = event->suppressed ? EVENT_SUPPRESSES : EVENT_SAYS_NOTHING;
+	char *reason = event->type, *origin = by_recipient;
+
+	*out = (struct suppression){ 0 };
+	switch (event->kind) {
+	case EVENT_BOUNCE:
+		if (reason[0] == '\0')
+			reason = hard_bounce;
+		break;
+	case EVENT_COMPLAINT:
+		reason = spam_complaint;
+		break;
+	case EVENT_SUBSCRIPTION:
+		says = event->suppressed ? EVENT_SUPPRESSES : EVENT_LIFTS;
+		origin = event->origin;
+		break;
+	case EVENT_OTHER:
+	case EVENT_DELIVERY:
+	case EVENT_OPEN:
+	case EVENT_CLICK:
+	case EVENT_FAILED:
+	case EVENT_INACTIVE:
+		return EVENT_SAYS_NOTHING;
+	}
+	if (says == EVENT_SAYS_NOTHING || event->recipient[0] == '\0' || event->stream[0] == '\0')
+		return EVENT_SAYS_NOTHING;
+	*out = (struct suppression){ .connection = event->connection,
+		.stream = event->stream,
+		.address = mem_string(event->recipient),
+		.reason = reason,
+		.origin = origin,
+		.at_ms = event->at_ms };
+	text_lower(out->address);
+	return says;
 }
 
 const char *

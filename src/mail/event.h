@@ -48,10 +48,10 @@ struct event {
 	char *relay_id;      /* the item, by Metadata; not checked to be one of ours */
 	char *message_id;    /* Postmark's */
 	char *stream, *tag;
-	char *recipient; /* whom it is about, bare; of INACTIVE: ", " between several */
+	char *recipient; /* whom it is about, bare; of INACTIVE and FAILED: ", " between several */
 	/*
 	 * BOUNCE, COMPLAINT: the Type, "HardBounce".  SUBSCRIPTION: the SuppressionReason.  OPEN,
-	 * CLICK: the Platform.  OTHER: the RecordType.
+	 * CLICK: the Platform.  OTHER: the RecordType.  FAILED, INACTIVE: Postmark's ErrorCode.
 	 */
 	char *type;
 	char *origin; /* SUBSCRIPTION: "Recipient", "Customer", "Admin" */
@@ -70,6 +70,16 @@ struct event {
 
 struct event *event_new(void); /* all texts "" */
 void event_free(struct event **);
+
+/*
+ * What it says of an address: that Postmark sends it nothing more on that stream, or that it does
+ * again.  Whoever keeps a list of these follows all events in the order in which they are stored.
+ * out: its texts are the event's, but for address, which the caller frees; nothing to free, and
+ * nothing in it, for NOTHING.
+ */
+struct suppression;
+enum event_says { EVENT_SAYS_NOTHING, EVENT_SUPPRESSES, EVENT_LIFTS };
+enum event_says event_suppression(const struct event *, struct suppression *out);
 
 /*
  * What came of one message for one recipient or for all: bits, since a mail that was delivered may

@@ -6,13 +6,16 @@ libstore_a_SOURCES = \
 	src/store/keyset.c src/store/keyset.h \
 	src/store/meter.h \
 	src/store/migrate.c src/store/migrate.h \
+	src/store/op.c src/store/op.h \
 	src/store/reader.c src/store/reader.h \
 	src/store/reader_backend.h \
 	src/store/sqlite.c src/store/sqlite.h \
 	src/store/sqlite_change.c \
 	src/store/sqlite_claim.c \
+	src/store/sqlite_event.c \
 	src/store/sqlite_inside.h \
 	src/store/sqlite_reader.c \
+	src/store/sqlite_reader_event.c \
 	src/store/sqlite_recover.c \
 	src/store/sqlite_rows.c \
 	src/store/sqlite_statements.c \
