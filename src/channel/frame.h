@@ -23,8 +23,8 @@ struct refusal;
  *	EXPLAIN   core to front   a mail to be converted and not sent; its content as a descriptor
  *	EXPLAINED front to core   what became of it, as one JSON object
  *	EVENT     front to core   what a webhook brought, answered by COMMITTED
- *	HOOKS     core to front   by what posts to the webhook receiver are known, as one JSON object
- *	SUPPRESSIONS core to front  a table of them (mail/suppression.h), as a descriptor
+ *	HOOKS     core to front   by what posts to the webhook receiver are known, as one JSON
+ *object SUPPRESSIONS core to front  a table of them (mail/suppression.h), as a descriptor
  */
 enum frame_kind {
 	FRAME_COMMIT = 1,

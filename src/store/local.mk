@@ -43,6 +43,11 @@ TESTS += tests/unit/store/change_test
 tests_unit_store_change_test_SOURCES = tests/unit/store/change_test.c $(store_test_spool)
 tests_unit_store_change_test_LDADD = $(store_test_libs)
 
+check_PROGRAMS += tests/unit/store/event_test
+TESTS += tests/unit/store/event_test
+tests_unit_store_event_test_SOURCES = tests/unit/store/event_test.c $(store_test_spool)
+tests_unit_store_event_test_LDADD = $(store_test_libs)
+
 check_PROGRAMS += tests/unit/store/keyset_test
 TESTS += tests/unit/store/keyset_test
 tests_unit_store_keyset_test_SOURCES = tests/unit/store/keyset_test.c
