@@ -40,8 +40,9 @@ static const struct option_row rows[] = {
 		    "is no shell.  Exit status 0: taken; any other: again later." },
 	{ SECTION, "url", OPTION_STRING, RELOAD_LIVE, AT(url), .preset = "", .most = 1000,
 	    .right = value_is_url_or_none, .wanted = "a URL like https://app.example.com/mail",
-	    .text = "Each event is posted there as JSON.  An answer of 2xx: taken; 408, 425, 429, "
-		    "5xx or none: again later; any other: dropped and logged." },
+	    .text = "Each event is posted there as JSON.  An answer of 2xx: taken; 4xx but 408, "
+		    "425 and "
+		    "429: dropped and logged; any other or none: again later." },
 	{ SECTION, "kinds", OPTION_LIST, RELOAD_LIVE, AT(kinds), .preset = "", .most = 16,
 	    .right = is_kind,
 	    .wanted = "delivery, bounce, complaint, open, click, subscription, failed, inactive or "

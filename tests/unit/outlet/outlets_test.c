@@ -941,6 +941,54 @@ test_notice_after_a_crash(void **state)
 	assert_int_equal(count(lab->spool)->items[ITEM_SPOOLED], before);
 }
 
+static void
+told_done(void *ctx, enum store_result result, const struct store_changed *changed)
+{
+	assert_int_equal(changed->changed, 1);
+	done_note(ctx, result);
+}
+
+static void
+fail_item(struct lab *lab, char id[ITEM_ID_SIZE])
+{
+	struct mail *mail = mail_make(NULL, 1, 100, NOW_MS);
+
+	item_id(id, mail->id, 1);
+	assert_int_equal(commit(lab->spool, mail), STORE_OK);
+	assert_int_equal(claim(lab->spool, ITEM_SPOOLED), 1);
+	settle(lab->spool, lab->spool->items[0].key, ITEM_FAILED, 0);
+	items_free(lab->spool);
+}
+
+/* The client may be told in a moment: the notice waits, and is not made when it was. */
+static void
+test_notice_of_a_failure(void **state)
+{
+	struct lab *lab = *state;
+	char known[ITEM_ID_SIZE], unknown[ITEM_ID_SIZE];
+	const char *ids[] = { known };
+	struct store_change change = {
+		.action = STORE_TOLD, .ids = ids, .count = 1, .at_ms = NOW_MS, .by = ""
+	};
+
+	begin(lab, "notice { failures = sender }");
+	expect_cursor(lab, "notice", 0);
+	fail_item(lab, known); /* the spool makes an event of it */
+	fail_item(lab, unknown);
+	outlets_wake(lab->outlets);
+	wait_a_while(lab);
+	assert_int_equal(lab->commits, 0);
+	assert_int_equal(cursor_of(lab, "notice"), 0);
+	lab->spool->waiting++;
+	store_change(lab->spool->store, &change, told_done, lab->spool);
+	wait_answers(lab->spool);
+	clock_fake_advance(16000);
+	expect_commits(lab, 1);
+	expect_cursor(lab, "notice", 2);
+	assert_int_equal(lab->commits, 1);
+	end(lab);
+}
+
 /* --- all ---------------------------------------------------------------------------------- */
 
 static int
@@ -996,6 +1044,7 @@ main(void)
 		TEST(test_reload),
 		TEST(test_notice),
 		TEST(test_notice_after_a_crash),
+		TEST(test_notice_of_a_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
