@@ -107,6 +107,8 @@ const char *httpd_method(const struct httpd_request *); /* "GET"; "" for none we
 const char *httpd_path(const struct httpd_request *);
 const char *httpd_query(const struct httpd_request *);
 const char *httpd_header(const struct httpd_request *, const char *name); /* NULL: not there */
+/* All of the head; NULL: the client has gone. */
+const struct http_frame *httpd_frame(const struct httpd_request *);
 /* The body, contiguous, not NUL-terminated; lent until it is answered. */
 const char *httpd_body(struct httpd_request *, size_t *len_r);
 

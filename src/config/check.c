@@ -128,6 +128,50 @@ check_control(const struct check *c)
 		    config->control_listen);
 }
 
+static void
+check_webhook_listen(const struct check *c, const struct option_place *webhook)
+{
+	const struct config *config = c->config;
+
+	for (size_t i = 0; i < config->webhook_listen.count; i++) {
+		const char *listener = config->webhook_listen.items[i];
+
+		if (strlist_has(&config->listen, listener))
+			complain(c, webhook, "listen", "found %s, which smtp.listen has", listener);
+		if (strcmp(listener, config->control_listen) == 0)
+			complain(
+			    c, webhook, "listen", "found %s, which is control.listen", listener);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(listener, config->webhook_listen.items[j]) == 0)
+				complain(c, webhook, "listen", "found %s twice", listener);
+	}
+}
+
+static void
+check_webhook(const struct check *c)
+{
+	const struct config *config = c->config;
+	const struct option_place webhook = section_place(c, "webhook");
+
+	check_webhook_listen(c, &webhook);
+	if (config->webhook_certificate_file[0] != '\0' && config->webhook_key_file[0] == '\0')
+		complain(c, &webhook, "key-file", "found none, wanted that of certificate-file");
+	if (config->webhook_certificate_file[0] == '\0' && config->webhook_key_file[0] != '\0')
+		complain(c, &webhook, "certificate-file", "found none, wanted that of key-file");
+	if (config->webhook_ensure && config->webhook_public_url[0] == '\0')
+		complain(c, &webhook, "ensure",
+		    "found yes without public-url, wanted that: where are they to point to?");
+	if (config->webhook_memory_bytes < config->webhook_body_bytes ||
+	    config->webhook_memory_bytes < config->webhook_inbound_bytes)
+		complain(c, &webhook, "memory",
+		    "found less than body-size or inbound-size, wanted room for one post at least");
+	if (config_connection(config, config->webhook_connection) == NULL)
+		complain(c, &webhook, "connection", "found %s, wanted default%s",
+		    config->webhook_connection,
+		    config->connection_count > 0 ? " or the name of a connection"
+						 : ", for there are no connections");
+}
+
 /* ---- outlets and notices ----------------------------------------------------------------- */
 
 static void
@@ -341,8 +385,49 @@ check_all(const struct check *c)
 	if (config->user[0] == '\0' && config->group[0] != '\0')
 		complain(c, &process, "group", "found a group without process.user");
 	check_control(c);
+	check_webhook(c);
 	check_routes(c);
 	for (size_t i = 0; i < config->outlet_count; i++)
 		check_outlet(c, &config->outlets[i]);
 	check_notice(c);
+}
+
+int
+check_loaded(const struct config *config, struct buf *why)
+{
+	size_t before = why->len;
+	bool user = config->webhook_user[0] != '\0', header = config->webhook_header[0] != '\0';
+
+	if (user && config->webhook_password == NULL)
+		buf_adds(why, "webhook.user: found no password, wanted it or password-file\n");
+	if (!user && config->webhook_password != NULL)
+		buf_adds(why, "webhook.password: found no user, wanted it\n");
+	if (header && config->webhook_header_value == NULL)
+		buf_adds(why, "webhook.header: found no header-value, wanted it or "
+			      "header-value-file\n");
+	if (!header && config->webhook_header_value != NULL)
+		buf_adds(why, "webhook.header-value: found no header, wanted its name\n");
+	return why->len == before ? 0 : -1;
+}
+
+void
+config_warn(const struct config *config, struct buf *out)
+{
+	const char *url = config->webhook_public_url;
+
+	for (size_t i = 0; i < config->webhook_listen.count; i++) {
+		const char *listener = config->webhook_listen.items[i];
+
+		if (config->webhook_certificate_file[0] == '\0' &&
+		    !value_listener_is_local(listener))
+			buf_addf(out,
+			    "webhook.listen: %s can be reached by others, and without "
+			    "certificate-file secrets are sent there for all to read\n",
+			    listener);
+	}
+	if (url[0] != '\0' && !value_url_is_safe(url))
+		buf_addf(out,
+		    "webhook.public-url: %s is not https: Postmark sends secrets there for all "
+		    "to read\n",
+		    url);
 }

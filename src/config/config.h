@@ -249,8 +249,11 @@ const struct connection *config_connection_at(const struct config *, size_t inde
 /* By name; NULL and "" are "default".  NULL: there is none. */
 const struct connection *config_connection(const struct config *, const char *name);
 
-/* Reads the files that secrets come from.  0, or -1 and why. */
+/* Reads the files that secrets come from, and checks what is between them and other options.  0, or
+ * -1 and why. */
 int config_load_secrets(struct config *, struct buf *why);
+/* What is allowed and should be known all the same: a line each. */
+void config_warn(const struct config *, struct buf *out);
 
 /*
  * The settings as a file that config_load() reads back to the same settings.  with_secrets

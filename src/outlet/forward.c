@@ -8,13 +8,13 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/curl_loop.h"
 #include "base/digest.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "mail/event.h"
-#include "postmark/curl_loop.h"
 #include "postmark/retry_after.h"
 
 #include "outlet/inside.h"

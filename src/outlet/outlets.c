@@ -6,13 +6,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/curl_loop.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "config/options.h"
-#include "postmark/curl_loop.h"
 
 #include "outlet/inside.h"
 #include "outlet/outlets.h"

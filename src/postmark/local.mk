@@ -2,7 +2,6 @@ noinst_LIBRARIES += libpostmark.a
 libpostmark_a_SOURCES = \
 	src/postmark/batch.c src/postmark/batch.h \
 	src/postmark/client.c src/postmark/client.h \
-	src/postmark/curl_loop.c src/postmark/curl_loop.h \
 	src/postmark/event.c src/postmark/event.h \
 	src/postmark/header.c src/postmark/header.h \
 	src/postmark/mail_head.c src/postmark/mail_head.h \
