@@ -27,6 +27,7 @@ struct outlets {
 	struct curl_loop *curl;
 	struct consumer *consumers;
 	atomic_bool woken;
+	struct loop_timer *wake;
 	uint64_t last_ticket;
 	void (*passed)(void *ctx, const char *name, int64_t after_key);
 	void (*commit)(void *ctx, struct mail *mail, uint64_t ticket);

@@ -17,7 +17,8 @@
 #include "outlet/inside.h"
 #include "outlet/outlets.h"
 
-#define NICE 10
+#define NICE    10
+#define WAKE_MS 20 /* events that come one after the other are read together */
 
 /* --- which there are ---------------------------------------------------------------------- */
 
@@ -146,6 +147,14 @@ take_wake(void *ctx)
 {
 	struct outlets *outlets = ctx;
 
+	loop_timer_set(outlets->wake, WAKE_MS);
+}
+
+static void
+wake_all(void *ctx)
+{
+	struct outlets *outlets = ctx;
+
 	atomic_store(&outlets->woken, false);
 	for (struct consumer *consumer = outlets->consumers; consumer != NULL;
 	     consumer = consumer->next)
@@ -239,6 +248,7 @@ free_all(struct outlets *outlets)
 {
 	curl_loop_free(&outlets->curl);
 	store_reader_close(&outlets->reader);
+	loop_timer_free(&outlets->wake);
 	loop_free(&outlets->loop);
 	config_free(&outlets->config);
 	free(outlets);
@@ -258,6 +268,7 @@ outlets_start(const struct outlets_params *params, char *why, size_t why_size)
 		snprintf(why, why_size, "a loop for outlets: out of descriptors?");
 		goto fail;
 	}
+	outlets->wake = loop_timer_new(outlets->loop, wake_all, outlets);
 	outlets->curl = curl_loop_new(outlets->loop, finished, outlets);
 	if (outlets->curl == NULL) {
 		snprintf(why, why_size, "libcurl would not start");
