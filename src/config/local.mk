@@ -8,6 +8,8 @@ libconfig_a_SOURCES = \
 	src/config/options_control.c \
 	src/config/options_log.c \
 	src/config/options_message.c \
+	src/config/options_notice.c \
+	src/config/options_outlet.c \
 	src/config/options_postmark.c \
 	src/config/options_process.c \
 	src/config/options_retry.c \

@@ -25,8 +25,10 @@ struct buf;
 	NAME(retry)                                                                                \
 	NAME(webhook)                                                                              \
 	NAME(suppression)                                                                          \
+	NAME(notice)                                                                               \
 	NAME(connection)                                                                           \
-	NAME(route)
+	NAME(route)                                                                                \
+	NAME(outlet)
 
 /*
  * The values of a section lie in struct config itself.  A titled one stands as often as it has
