@@ -37,8 +37,10 @@
 #include "programs/desk.h"
 #include "programs/events.h"
 #include "programs/handover.h"
+#include "programs/passing.h"
 #include "programs/routes.h"
 
+#define BACKEND        "sqlite"
 #define MOST_FRONTS    256
 #define FIRST_PURGE_MS (60 * 1000) /* not in the way of a start */
 #define PURGE_MS       (60 * 60 * 1000)
@@ -73,7 +75,8 @@ struct core {
 	struct dispatch *dispatch; /* NULL: not yet */
 	struct commits *commits;
 	struct events *events;
-	struct buf keys; /* by which posts of webhooks are known, as fronts are told */
+	struct passing *passing; /* NULL: not to be had */
+	struct buf keys;         /* by which posts of webhooks are known, as fronts are told */
 	struct secret *test_token;
 	struct strlist routes; /* of the dispatcher */
 	bool asks_strays;      /* the dispatcher begins with the answer */
@@ -209,6 +212,7 @@ on_event_stored(void *ctx, const struct event *event, const struct store_event_d
 	struct core *core = ctx;
 
 	desk_event(core->desk, event, done);
+	passing_wake(core->passing);
 	if (done->settled) {
 		/* Whoever still waits to hear what Postmark said. */
 		const struct store_outcome outcome = { .to = ITEM_SENT,
@@ -398,8 +402,12 @@ on_report(void *ctx, const struct dispatch_event *event)
 {
 	struct core *core = ctx;
 
-	if (event->item != NULL)
+	if (event->item != NULL) {
 		commits_outcome(core->commits, event->item->id, event->outcome);
+		/* The store has made an event of it. */
+		if (event->outcome->to == ITEM_FAILED || event->outcome->inactive != NULL)
+			passing_wake(core->passing);
+	}
 	desk_report(core->desk, event);
 }
 
@@ -605,6 +613,7 @@ on_drained_for_reload(void *ctx)
 	log_set_level(core->config->log_level);
 	desk_reload(core->desk, core->config);
 	tell_new_keys(core);
+	passing_reload(core->passing, core->config);
 	if (start_dispatching(core) != 0) {
 		core->status = EX_CONFIG;
 		loop_stop(core->loop);
@@ -792,6 +801,34 @@ open_desk(struct core *core)
 		    log_str("todo", "mend it and restart; mail flows without the control socket"));
 }
 
+/* --- outlets ------------------------------------------------------------------------------ */
+
+static void
+on_notice(void *ctx, const char *mail_id, const char *route, bool durable)
+{
+	struct core *core = ctx;
+
+	desk_mail(core->desk, mail_id, route, durable);
+}
+
+/* As with the desk: mail flows without. */
+static void
+open_passing(struct core *core)
+{
+	char why[256] = "";
+
+	core->passing = passing_open(&(struct passing_params){ .loop = core->loop,
+					 .store = core->store,
+					 .config = core->config,
+					 .backend = BACKEND,
+					 .stored = on_notice,
+					 .ctx = core },
+	    why, sizeof(why));
+	if (core->passing == NULL)
+		log_error("outlets", log_str("why", why),
+		    log_str("todo", "mend it and restart; events are kept until then"));
+}
+
 /* --- life --------------------------------------------------------------------------------- */
 
 static int
@@ -799,7 +836,7 @@ open_store(struct core *core)
 {
 	const struct config *c = core->config;
 	const struct store_params params = { .loop = core->loop,
-		.backend = "sqlite",
+		.backend = BACKEND,
 		.folder = c->spool_folder,
 		.min_free_bytes = c->spool_min_free_bytes,
 		.sync_delay_ms = c->spool_sync_delay_ms,
@@ -861,12 +898,14 @@ core_main(void)
 	core.supervisor =
 	    handover_new(core.loop, HANDOVER_FD_CONTROL, on_handover, on_supervisor_gone, &core);
 	open_desk(&core);
+	open_passing(&core);
 	handover_send(HANDOVER_FD_CONTROL, HANDOVER_READY, 0, -1);
 
 	loop_run(core.loop);
 
 	stop_dispatching(&core); /* answers who waits at the desk */
 	desk_close(&core.desk);
+	passing_stop(core.passing);
 	handover_free(&core.supervisor);
 	for (size_t i = 0; i < MOST_FRONTS; i++)
 		peer_free(&core.channels[i].peer);
@@ -876,6 +915,7 @@ close_store:
 	loop_timer_free(&core.strays);
 	loop_timer_free(&core.purge);
 	store_close(&core.store);
+	passing_free(&core.passing);
 	events_free(&core.events);
 	commits_free(&core.commits);
 	buf_free(&core.keys);
