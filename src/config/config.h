@@ -61,6 +61,7 @@ struct route {
 	/* Fields of the message; "" and -1: as in the section message. */
 	char *tag, *track_links;
 	int track_opens;
+	int refuse_suppressed;   /* recipients that get nothing on the stream: at RCPT */
 	struct strlist metadata; /* "key=value" */
 	struct strlist controls; /* which X-PM fields of a mail beat the route: "tag",
 				    "message-stream", "metadata", "track-opens", "track-links",
@@ -157,6 +158,7 @@ struct config {
 	char *tag;
 	char *track_links; /* "": Postmark's default */
 	int track_opens;   /* -1, 0, 1 */
+	bool refuse_suppressed;
 	unsigned mime_depth, mime_parts, mime_headers;
 
 	/* spool */
@@ -207,6 +209,7 @@ struct config {
 	char *webhook_certificate_file, *webhook_key_file;
 	char *webhook_public_url; /* what instanced webhooks point to; "": not reached */
 	bool webhook_ensure;
+	struct strlist webhook_triggers; /* that instanced webhooks have at least */
 	struct secret *webhook_secret, *webhook_password, *webhook_header_value;
 	char *webhook_secret_file, *webhook_password_file, *webhook_header_value_file;
 	char *webhook_user, *webhook_header; /* "": not asked for */

@@ -75,6 +75,11 @@ static const struct option_row rows[] = {
 	{ SECTION, "track-links", OPTION_STRING, RELOAD_LIVE, AT(track_links), .preset = "",
 	    .most = 11, .choices = option_track_links,
 	    .text = "Which links are tracked where the mail does not say." },
+	{ SECTION, "refuse-suppressed", OPTION_TRISTATE, RELOAD_LIVE, AT(refuse_suppressed),
+	    .preset = "",
+	    .text = "Whether recipients are refused to whom Postmark sends nothing on the stream "
+		    "of this route.  Routes with a condition on the header are known at the end of "
+		    "the mail alone; then it is refused when all of its recipients are such." },
 	/* Postmark: at most 10 keys; relay-id is one of them. */
 	{ SECTION, "metadata", OPTION_LIST, RELOAD_LIVE, AT(metadata), .preset = "", .most = 9,
 	    .right = route_value_is_metadata, .by_lines = true,

@@ -28,6 +28,13 @@ static const struct option_row rows[] = {
 	    .text =
 		"Make and repair the webhooks of this instance at the start and once an hour: as "
 		"pmrelayctl webhook ensure does." },
+	{ SECTION, "triggers", OPTION_LIST, RELOAD_LIVE, AT(webhook_triggers),
+	    .preset = "open click delivery", .most = 6, .right = value_is_trigger,
+	    .wanted = "open, click, delivery, bounce, complaint or subscription",
+	    .text = "What the webhooks of this instance post: these at least.  More that were "
+		    "chosen when one was made, or at Postmark, stay.  What tells of bounces, "
+		    "complaints and suppressed addresses needs bounce, complaint and subscription "
+		    "here." },
 	{ SECTION, "secret", OPTION_SECRET, RELOAD_LIVE, AT(webhook_secret),
 	    .right = value_is_path_secret, .preset = "", .most = 1000,
 	    .wanted = "16 or more letters, digits and signs but '/', '?', '#' and '%'",

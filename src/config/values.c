@@ -205,6 +205,19 @@ value_is_network_or_postmark(const char *value, size_t len)
 }
 
 bool
+value_is_trigger(const char *value, size_t len)
+{
+	static const char *const names[] = { "open", "click", "delivery", "bounce", "complaint",
+		"subscription" };
+
+	(void)len;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], value) == 0)
+			return true;
+	return false;
+}
+
+bool
 value_is_network_or_unix(const char *value, size_t len)
 {
 	return strcmp(value, "unix") == 0 || value_is_network(value, len);

@@ -38,6 +38,7 @@ bool value_is_listener(const char *value, size_t len);         /* endpoint, or "
 bool value_is_endpoint_or_none(const char *value, size_t len); /* "127.0.0.1:25", "[::1]:25" */
 bool value_is_network(const char *value, size_t len);          /* "192.0.2.0/24", "2001:db8::1" */
 bool value_is_network_or_postmark(const char *value, size_t len);
+bool value_is_trigger(const char *value, size_t len); /* of a webhook */
 bool value_is_network_or_unix(const char *value, size_t len);
 bool value_is_url(const char *value, size_t len); /* without user, query, fragment */
 bool value_is_url_or_none(const char *value, size_t len);

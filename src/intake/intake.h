@@ -33,6 +33,13 @@ void intake_reload(struct intake *, const struct rules *);
 /* For struct smtp_listener_params; ctx is the intake. */
 extern const struct smtp_hooks intake_smtp_hooks;
 
+/*
+ * Whom Postmark sends nothing to (suppression_table_make()); lent until the next one, or NULL.  They
+ * are refused where their route asks for it.
+ */
+void intake_suppressions(struct intake *, const void *table, size_t len);
+uint64_t intake_refused_suppressed(const struct intake *); /* recipients, and mails as a whole */
+
 /* The channel to a core, lent until the next call: every mail that waits is asked for there.  NULL:
  * there is none now. */
 void intake_connect(struct intake *, struct peer *);

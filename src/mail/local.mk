@@ -6,8 +6,8 @@ libmail_a_SOURCES = \
 	src/mail/dsn.c src/mail/dsn.h \
 	src/mail/envelope.c src/mail/envelope.h \
 	src/mail/event.c src/mail/event.h \
-	src/mail/hook.h \
-	src/mail/suppression.h \
+	src/mail/hook.c src/mail/hook.h \
+	src/mail/suppression.c src/mail/suppression.h \
 	src/mail/mail.c src/mail/mail.h \
 	src/mail/mime.c src/mail/mime.h \
 	src/mail/parameter.c src/mail/parameter.h \
@@ -30,6 +30,10 @@ tests_unit_mail_parameter_test_LDADD = $(tests_unit_mail_address_test_LDADD)
 tests_unit_mail_plain_test_SOURCES = tests/unit/mail/plain_test.c
 tests_unit_mail_plain_test_LDADD = $(tests_unit_mail_address_test_LDADD)
 
+check_PROGRAMS += tests/unit/mail/suppression_test
+TESTS += tests/unit/mail/suppression_test
+tests_unit_mail_suppression_test_SOURCES = tests/unit/mail/suppression_test.c
+tests_unit_mail_suppression_test_LDADD = $(tests_unit_mail_address_test_LDADD)
 check_PROGRAMS += tests/unit/mail/event_test
 TESTS += tests/unit/mail/event_test
 tests_unit_mail_event_test_SOURCES = tests/unit/mail/event_test.c

@@ -38,6 +38,8 @@
 #include "programs/events.h"
 #include "programs/handover.h"
 #include "programs/passing.h"
+#include "programs/instanced.h"
+#include "programs/suppressions.h"
 #include "programs/routes.h"
 
 #define BACKEND        "sqlite"
@@ -77,6 +79,8 @@ struct core {
 	struct events *events;
 	struct passing *passing; /* NULL: not to be had */
 	struct buf keys;         /* by which posts of webhooks are known, as fronts are told */
+	struct instanced *instanced;
+	struct suppressions *suppressions;
 	struct secret *test_token;
 	struct strlist routes; /* of the dispatcher */
 	bool asks_strays;      /* the dispatcher begins with the answer */
@@ -213,6 +217,7 @@ on_event_stored(void *ctx, const struct event *event, const struct store_event_d
 
 	desk_event(core->desk, event, done);
 	passing_wake(core->passing);
+	suppressions_event(core->suppressions, event);
 	if (done->settled) {
 		/* Whoever still waits to hear what Postmark said. */
 		const struct store_outcome outcome = { .to = ITEM_SENT,
@@ -240,6 +245,26 @@ on_event_answer(void *ctx, const struct commit_from *from, const struct refusal 
 		return;
 	channel_closes(channel, from->bytes);
 	peer_committed(channel->peer, from->serial, answer);
+}
+
+/* --- what fronts have to know -------------------------------------------------------------- */
+
+static void tell_new_keys(struct core *);
+
+static void
+tell_hooks(void *ctx)
+{
+	tell_new_keys(ctx);
+}
+
+static void
+tell_suppressions(void *ctx, int table_fd)
+{
+	struct core *core = ctx;
+
+	for (size_t i = 0; i < MOST_FRONTS; i++)
+		if (core->channels[i].peer != NULL)
+			peer_tell_suppressions(core->channels[i].peer, table_fd);
 }
 
 /* --- frames ------------------------------------------------------------------------------- */
@@ -354,11 +379,17 @@ static void
 tell_new_keys(struct core *core)
 {
 	char why[512] = "";
+	const struct hook *list;
+	size_t count;
 
-	if (core->config->webhook_listen.count == 0)
+	/* A front that was told nothing answers 503, and Postmark comes again: 401 ends its tries.
+	 */
+	if (core->config->webhook_listen.count == 0 ||
+	    !instanced_list(core->instanced, &list, &count))
 		return;
 	buf_clear(&core->keys);
-	if (hooks_json(core->config, NULL, 0, clock_wall_ms(), &core->keys, why, sizeof(why)) != 0)
+	if (hooks_json(core->config, list, count, clock_wall_ms(), &core->keys, why, sizeof(why)) !=
+	    0)
 		log_error("webhook-certificate", log_str("why", why),
 		    log_str("todo", "mend it and reload; until then nobody is let in by TLS"));
 	for (size_t i = 0; i < MOST_FRONTS; i++)
@@ -384,6 +415,8 @@ connect_front(struct core *core, int number, int fd)
 	channel->open_bytes = 0;
 	channel->peer = peer_new(core->loop, fd, &peer_hooks, channel);
 	tell_keys(core, channel->peer);
+	if (suppressions_table(core->suppressions) >= 0)
+		peer_tell_suppressions(channel->peer, suppressions_table(core->suppressions));
 }
 
 /* --- dispatching -------------------------------------------------------------------------- */
@@ -785,6 +818,8 @@ open_desk(struct core *core)
 		.unix_fd = has_unix ? HANDOVER_FD_LISTEN : -1,
 		.tcp_fd = has_tcp ? HANDOVER_FD_LISTEN + has_unix : -1,
 		.store = core->store,
+		.instanced = core->instanced,
+		.suppressions = core->suppressions,
 		.dispatch = desk_dispatch,
 		.fronts = desk_fronts,
 		.explain = desk_explain,
@@ -793,8 +828,6 @@ open_desk(struct core *core)
 		.ctx = core };
 	char why[256] = "";
 
-	if (!has_unix && !has_tcp)
-		return;
 	core->desk = desk_open(&params, why, sizeof(why));
 	if (core->desk == NULL)
 		log_error("control", log_str("why", why),
@@ -885,6 +918,10 @@ core_main(void)
 	    .failed = on_event_failed,
 	    .answer = on_event_answer,
 	    .ctx = &core });
+	core.instanced = instanced_new(&(struct instanced_params){
+	    .loop = core.loop, .store = core.store, .changed = tell_hooks, .ctx = &core });
+	core.suppressions = suppressions_new(&(struct suppressions_params){
+	    .loop = core.loop, .store = core.store, .publish = tell_suppressions, .ctx = &core });
 	core.purge = loop_timer_new(core.loop, on_purge, &core);
 	core.strays = loop_timer_new(core.loop, check_strays, &core);
 	core.drain_end = loop_timer_new(core.loop, on_drain_end, &core);
@@ -917,6 +954,8 @@ close_store:
 	store_close(&core.store);
 	passing_free(&core.passing);
 	events_free(&core.events);
+	instanced_free(&core.instanced);
+	suppressions_free(&core.suppressions);
 	commits_free(&core.commits);
 	buf_free(&core.keys);
 	secret_free(&core.test_token);

@@ -15,7 +15,9 @@
 #include "base/strlist.h"
 #include "base/text.h"
 #include "mail/event.h"
+#include "mail/hook.h"
 #include "mail/mail.h"
+#include "mail/suppression.h"
 #include "channel/frame.h"
 #include "store/store.h"
 #include "dispatch/dispatch.h"
@@ -25,6 +27,8 @@
 
 #include "programs/desk.h"
 #include "programs/handover.h"
+#include "programs/instanced.h"
+#include "programs/suppressions.h"
 
 #define EXPLAIN_MS   (30 * 1000)
 #define MOST_TEXT    8192
@@ -551,6 +555,68 @@ desk_reload(struct desk *desk, const struct config *config)
 		control_reload(desk->control, config);
 }
 
+/* --- webhooks of this instance, and suppressions --------------------------------------------- */
+
+static void
+on_hooks_changed(void *ctx, int result)
+{
+	struct errand *errand = ctx;
+
+	if (result != STORE_OK)
+		fail_for_store(errand, (enum store_result)result);
+	else
+		errand_done(errand);
+}
+
+static void
+do_hooks(struct errand *errand)
+{
+	struct instanced *instanced = errand->desk->params.instanced;
+	struct ask *ask = errand->ask;
+	const struct hook *list;
+	size_t count;
+
+	if (!instanced_list(instanced, &list, &count)) {
+		ask_fail(ask, 503, "the spool was not read yet: try again");
+		errand_done(errand);
+	} else if (ask->kind == ASK_HOOK_SET) {
+		instanced_set(instanced, ask->hooks.list, on_hooks_changed, errand);
+	} else if (ask->kind == ASK_HOOKS_DROP) {
+		instanced_drop(instanced, (const char *const *)ask->hooks.paths.items,
+		    ask->hooks.paths.count, on_hooks_changed, errand);
+	} else {
+		ask->hooks.list = mem_array(count + 1, sizeof(*ask->hooks.list));
+		ask->hooks.count = count;
+		for (size_t i = 0; i < count; i++)
+			hook_copy(&ask->hooks.list[i], &list[i]);
+		errand_done(errand);
+	}
+}
+
+static void
+do_suppressions(struct errand *errand)
+{
+	struct suppressions *all = errand->desk->params.suppressions;
+	struct ask *ask = errand->ask;
+
+	if (ask->kind == ASK_SUPPRESSIONS) {
+		const struct suppressions_synced synced = suppressions_sync(all,
+		    ask->suppressions.connection, ask->suppressions.stream,
+		    ask->suppressions.add, ask->suppressions.add_count,
+		    ask->suppressions.since_ms);
+
+		ask->suppressions.added = synced.added;
+		ask->suppressions.lifted = synced.lifted;
+	} else if (ask->kind == ASK_SUPPRESSION_CHANGE) {
+		suppressions_change(all, ask->suppressions.connection, ask->suppressions.stream,
+		    ask->suppressions.add, ask->suppressions.add_count, &ask->suppressions.lift);
+	} else {
+		ask->suppressions.add = suppressions_find(
+		    all, ask->suppressions.address, &ask->suppressions.add_count);
+	}
+	errand_done(errand);
+}
+
 /* --- carrying ------------------------------------------------------------------------------- */
 
 static void
@@ -579,6 +645,16 @@ do_errand(struct errand *errand)
 		break;
 	case ASK_RELOAD:
 		to_supervisor(errand, HANDOVER_RELOAD, 0, true);
+		break;
+	case ASK_HOOKS:
+	case ASK_HOOK_SET:
+	case ASK_HOOKS_DROP:
+		do_hooks(errand);
+		break;
+	case ASK_SUPPRESSIONS:
+	case ASK_SUPPRESSION_CHANGE:
+	case ASK_SUPPRESSION_FIND:
+		do_suppressions(errand);
 		break;
 	case ASK_LOG_LEVEL:
 		to_supervisor(errand, HANDOVER_LOG_LEVEL, (int)errand->ask->log_level.level, false);

@@ -9,9 +9,11 @@ struct config;
 struct dispatch;
 struct dispatch_event;
 struct frame_explain;
+struct instanced;
 struct loop;
 struct mail;
 struct store;
+struct suppressions;
 
 /*
  * The core's desk for the control plane: starts its thread, carries what it asks over to the
@@ -25,6 +27,8 @@ struct desk_params {
 	const struct config *config;
 	int unix_fd, tcp_fd; /* taken; -1: none */
 	struct store *store;
+	struct instanced *instanced;
+	struct suppressions *suppressions;
 	/* What changes in the life of a core. */
 	struct dispatch *(*dispatch)(void *ctx); /* NULL: it is starting anew */
 	unsigned (*fronts)(void *ctx);

@@ -176,6 +176,7 @@ take_suppressions(struct front *f, int fd)
 		log_warning("suppressions", log_str("why", strerror(errno)));
 		return 0;
 	}
+	intake_suppressions(f->intake, table, len);
 	drop_suppressions(f);
 	f->suppressions.table = table;
 	f->suppressions.len = len;
