@@ -62,8 +62,8 @@ int frame_head_read(struct frame_head *, const unsigned char bytes[FRAME_HEAD_SI
  * FRAME_MOST_DESCRIPTORS; *fd_count_r descriptors are to go with it (lent by the mails).  -1: they
  * do not fit into a frame.
  *
- * What an item and its mail's shared payload hold is JSON, or, for ITEM_SMTP, a mail of whole lines
- * that end with CRLF; the items of one mail are all of the one or all of the other sort.
+ * What an item and its mail's shared payload hold is JSON, or, for ITEM_SMTP and ITEM_LOCAL, a mail of
+ * whole lines that end with CRLF; the items of one mail are all of the one or all of the other sort.
  */
 int frame_commit_write(
     struct buf *, uint64_t serial, const struct mail *, int *fds_r, size_t *fd_count_r);
