@@ -398,7 +398,8 @@ take_payload(struct cursor *c, struct payload *payload, enum payload_part part, 
 	unsigned place = (unsigned)take_number(c, 1);
 	size_t len = (size_t)take_number(c, 4);
 
-	if (c->bad || len > FRAME_MOST_PAYLOAD || (len == 0 && !may_be_empty))
+	if (c->bad || len > (part == PART_LINES ? FRAME_MOST_LINES : FRAME_MOST_PAYLOAD) ||
+	    (len == 0 && !may_be_empty))
 		return "payload length";
 	if (place == PAYLOAD_INLINE) {
 		const char *at = take(c, len);

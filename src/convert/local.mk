@@ -3,13 +3,16 @@ libconvert_a_SOURCES = \
 	src/convert/attachment.c src/convert/attachment.h \
 	src/convert/controls.c src/convert/controls.h \
 	src/convert/convert.c src/convert/convert.h \
+	src/convert/field.c src/convert/field.h \
 	src/convert/guard.c src/convert/guard.h \
 	src/convert/headers.c src/convert/headers.h \
+	src/convert/inbound.c src/convert/inbound.h \
 	src/convert/item.c src/convert/item.h \
 	src/convert/ledger.c src/convert/ledger.h \
 	src/convert/parts.c src/convert/parts.h \
 	src/convert/payload.c src/convert/payload.h \
 	src/convert/policy.c src/convert/policy.h \
+	src/convert/rebuilt.c src/convert/rebuilt.h \
 	src/convert/recipients.c src/convert/recipients.h \
 	src/convert/template.c src/convert/template.h \
 	src/convert/template_rule.c src/convert/template_rule.h \
