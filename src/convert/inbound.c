@@ -7,9 +7,9 @@
 
 #include <gmime/gmime.h>
 #include <jansson.h>
-#include <openssl/evp.h>
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/mem.h"
 #include "base/pattern.h"
 #include "base/strlist.h"
@@ -96,12 +96,10 @@ id_print(char out[ULID_SIZE], const unsigned char *digest)
 static void
 id_make(const struct making *m)
 {
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned len;
+	unsigned char digest[DIGEST_BYTES];
 	char *of = mem_format("%s\n%s", m->options->connection, text_of(m->post, "MessageID"));
 
-	if (EVP_Digest(of, strlen(of), digest, &len, EVP_sha256(), NULL) != 1)
-		abort(); /* out of memory, see base/mem.h */
+	digest_sha256(digest, of, strlen(of));
 	free(of);
 	id_print(m->mail->id, digest);
 }

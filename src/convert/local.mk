@@ -19,7 +19,7 @@ libconvert_a_SOURCES = \
 	src/convert/verbatim.c src/convert/verbatim.h
 
 CONVERT_TESTS = tests/unit/convert/convert_test tests/unit/convert/guard_test \
-	tests/unit/convert/limits_test tests/unit/convert/parts_test \
+	tests/unit/convert/inbound_test tests/unit/convert/limits_test tests/unit/convert/parts_test \
 	tests/unit/convert/recipients_test \
 	tests/unit/convert/routes_test tests/unit/convert/template_test \
 	tests/unit/convert/verbatim_test
@@ -32,6 +32,8 @@ tests_unit_convert_convert_test_SOURCES = tests/unit/convert/convert_test.c $(CO
 tests_unit_convert_convert_test_LDADD = $(CONVERT_TEST_LIBS)
 tests_unit_convert_guard_test_SOURCES = tests/unit/convert/guard_test.c
 tests_unit_convert_guard_test_LDADD = $(CONVERT_TEST_LIBS)
+tests_unit_convert_inbound_test_SOURCES = tests/unit/convert/inbound_test.c
+tests_unit_convert_inbound_test_LDADD = $(CONVERT_TEST_LIBS) $(TLS_LIBS)
 tests_unit_convert_limits_test_SOURCES = tests/unit/convert/limits_test.c $(CONVERT_LAB)
 tests_unit_convert_limits_test_LDADD = $(CONVERT_TEST_LIBS)
 tests_unit_convert_parts_test_SOURCES = tests/unit/convert/parts_test.c

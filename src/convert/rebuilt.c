@@ -449,6 +449,14 @@ content_id(const json_t *attachment)
 	return result;
 }
 
+/* GMime would look for a smaller charset that has all of its letters. */
+static void
+name_set(GMimeParamList *list, const char *parameter, const char *name)
+{
+	g_mime_param_list_set_parameter(list, parameter, name);
+	g_mime_param_set_charset(g_mime_param_list_get_parameter(list, parameter), "utf-8");
+}
+
 static void
 add_part_fields(struct buf *out, const json_t *attachment, bool related)
 {
@@ -459,8 +467,8 @@ add_part_fields(struct buf *out, const json_t *attachment, bool related)
 
 	g_mime_content_disposition_set_disposition(disposition, related ? "inline" : "attachment");
 	if (name != NULL) {
-		g_mime_content_type_set_parameter(type, "name", name);
-		g_mime_content_disposition_set_parameter(disposition, "filename", name);
+		name_set(g_mime_content_type_get_parameters(type), "name", name);
+		name_set(g_mime_content_disposition_get_parameters(disposition), "filename", name);
 	}
 	text = g_mime_content_type_encode(type, format);
 	add_made(out, "Content-Type", text);
