@@ -36,7 +36,7 @@ event_kind_parse(const char *name, enum event_kind *kind_r)
 }
 
 struct event *
-event_new(void)
+mail_event_new(void)
 {
 	struct event *event = mem_new(sizeof(*event));
 	char **const texts[] = { &event->connection, &event->relay_id, &event->message_id,
@@ -49,7 +49,7 @@ event_new(void)
 }
 
 void
-event_free(struct event **event_p)
+mail_event_free(struct event **event_p)
 {
 	struct event *event = *event_p;
 

@@ -68,8 +68,9 @@ struct event {
 	size_t json_len;
 };
 
-struct event *event_new(void); /* all texts "" */
-void event_free(struct event **);
+/* event_new() and event_free() are libevent's, which would call ours. */
+struct event *mail_event_new(void); /* all texts "" */
+void mail_event_free(struct event **);
 
 /*
  * What came of one message for one recipient or for all: bits, since a mail that was delivered may
