@@ -366,7 +366,6 @@ content(struct wire *w, struct buf *out)
 	buf_adds(out, last == '\n' ? ".\r\n" : "\r\n.\r\n");
 	if (wire_send(w, out->data, out->len) != 0 || wire_reply(w, false) != 0)
 		return -1;
-	w->content_sent = false;
 	if (w->code / 100 == 3)
 		return wire_lost(w, "the server does not speak LMTP");
 	return w->code / 100 == 2 ? 0 : refused(w, true);

@@ -370,7 +370,7 @@ test_lmtp_words(void **state)
 	static const struct script script = { HI, LHLO, OK, OK, GO, OK };
 	static const struct script plain = { HI, "250 me\r\n", OK, OK, GO, OK };
 	static const char said[] =
-	    "LHLO relay.example\r\nMAIL FROM:<s@x.example> SIZE=25 BODY=8BITMIME\r\n"
+	    "LHLO relay.example\r\nMAIL FROM:<s@x.example> SIZE=26 BODY=8BITMIME\r\n"
 	    "RCPT TO:<ann@x.example>\r\nDATA\r\n"
 	    "Subject: x\r\n\r\n..\r\n...a\r\nb.\r\n.\r\nQUIT\r\n";
 	static const char said_plain[] =
