@@ -375,7 +375,7 @@ test_lmtp_words(void **state)
 	    "Subject: x\r\n\r\n..\r\n...a\r\nb.\r\n.\r\nQUIT\r\n";
 	static const char said_plain[] =
 	    "LHLO relay.example\r\nMAIL FROM:<>\r\nRCPT TO:<ann@x.example>\r\nDATA\r\n"
-	    ".\r\n.\r\nQUIT\r\n";
+	    "x\r\n.\r\nQUIT\r\n";
 	struct bench *b = *state;
 	struct server server;
 	char *target = server_start(b, &server, &script, false);
@@ -391,7 +391,7 @@ test_lmtp_words(void **state)
 	buf_free(&server.heard);
 	free(target);
 
-	/* Without a line end at the end; the content is one byte, and it is a dot. */
+	/* Without a line end at the end, and to a server that offers nothing. */
 	target = server_start(b, &server, &plain, false);
 	target_set(b, target, 5000, 1);
 	memset(&b->answer, 0, sizeof(b->answer));
@@ -401,8 +401,7 @@ test_lmtp_words(void **state)
 	assert_int_equal(b->answer.end, DELIVER_DONE);
 	deliver_free(&b->deliver);
 	pthread_join(server.thread, NULL);
-	assert_memory_equal(server.heard.data, said_plain, 70);
-	assert_non_null(strstr(server.heard.data, "DATA\r\nx\r\n.\r\nQUIT"));
+	assert_memory_equal(server.heard.data, said_plain, sizeof(said_plain) - 1);
 	close(server.listener);
 	buf_free(&server.heard);
 	free(target);
