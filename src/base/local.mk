@@ -4,6 +4,7 @@ libbase_a_SOURCES = \
 	src/base/buf.c src/base/buf.h \
 	src/base/clock.c src/base/clock.h \
 	src/base/digest.c src/base/digest.h \
+	src/base/curl_loop.c src/base/curl_loop.h \
 	src/base/http_frame.c src/base/http_frame.h \
 	src/base/httpd.c src/base/httpd.h \
 	src/base/httpd_inside.h src/base/httpd_request.c \

@@ -171,7 +171,6 @@ intake_free(struct intake **intake)
 	*intake = NULL;
 	while (in->oldest != NULL)
 		pending_remove(in, in->oldest);
-	peer_free(&in->peer);
 	loop_timer_free(&in->sweep);
 	free(in);
 }
@@ -416,43 +415,31 @@ on_explain(struct intake *in, const struct frame_head *head, const char *body, i
 	return 0;
 }
 
-static int
-on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
+int
+intake_frame(struct intake *in, const struct frame_head *head, const char *body, int *fds)
 {
 	switch ((enum frame_kind)head->kind) {
 	case FRAME_COMMITTED:
-		return on_committed(ctx, head, body);
+		return on_committed(in, head, body);
 	case FRAME_EXPLAIN:
-		return on_explain(ctx, head, body, fds[0]);
+		return on_explain(in, head, body, fds[0]);
 	case FRAME_COMMIT:
 	case FRAME_EXPLAINED:
 	case FRAME_EVENT:
 	case FRAME_HOOKS:
 	case FRAME_SUPPRESSIONS:
-		break; /* what a front says, not hears */
+		break; /* what a front says, or others hear */
 	}
 	return -1;
 }
 
-static void
-on_lost(void *ctx, const char *why)
-{
-	struct intake *in = ctx;
-
-	log_warning("core-lost", log_str("why", why), log_num("waiting", (int64_t)in->waiting));
-	peer_free(&in->peer);
-}
-
-static const struct peer_hooks peer_hooks = { .frame = on_frame, .lost = on_lost };
-
 void
-intake_connect(struct intake *in, int channel_fd)
+intake_connect(struct intake *in, struct peer *peer)
 {
 	struct pending *next;
 	struct refusal refusal;
 
-	peer_free(&in->peer);
-	in->peer = peer_new(in->loop, channel_fd, &peer_hooks, in);
+	in->peer = peer;
 	for (struct pending *p = in->oldest; p != NULL; p = next) {
 		next = p->newer;
 		if (ask(in, p, &refusal) != 0)

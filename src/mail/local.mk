@@ -28,3 +28,12 @@ tests_unit_mail_parameter_test_SOURCES = tests/unit/mail/parameter_test.c
 tests_unit_mail_parameter_test_LDADD = $(tests_unit_mail_address_test_LDADD)
 tests_unit_mail_plain_test_SOURCES = tests/unit/mail/plain_test.c
 tests_unit_mail_plain_test_LDADD = $(tests_unit_mail_address_test_LDADD)
+
+check_PROGRAMS += tests/unit/mail/event_test
+TESTS += tests/unit/mail/event_test
+tests_unit_mail_event_test_SOURCES = tests/unit/mail/event_test.c
+tests_unit_mail_event_test_LDADD = libmail.a libbase.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+check_PROGRAMS += tests/unit/mail/fate_test
+TESTS += tests/unit/mail/fate_test
+tests_unit_mail_fate_test_SOURCES = tests/unit/mail/fate_test.c
+tests_unit_mail_fate_test_LDADD = libmail.a libbase.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)

@@ -17,12 +17,12 @@
 #include <event2/event.h>
 
 #include "base/clock.h"
+#include "base/curl_loop.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/strlist.h"
 
-#include "postmark/curl_loop.h"
 #include "postmark/pieces.h"
 #include "postmark/smtp.h"
 

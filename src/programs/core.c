@@ -21,6 +21,7 @@
 #include "base/secret.h"
 #include "base/strlist.h"
 #include "config/config.h"
+#include "mail/event.h"
 #include "mail/mail.h"
 #include "mail/refusal.h"
 #include "channel/frame.h"
@@ -32,6 +33,7 @@
 #include "programs/commits.h"
 #include "programs/core.h"
 #include "programs/desk.h"
+#include "programs/events.h"
 #include "programs/handover.h"
 #include "programs/routes.h"
 
@@ -67,6 +69,7 @@ struct core {
 	struct postmark_client *client;
 	struct dispatch *dispatch; /* NULL: not yet */
 	struct commits *commits;
+	struct events *events;
 	struct secret *test_token;
 	struct strlist routes; /* of the dispatcher */
 	bool asks_strays;      /* the dispatcher begins with the answer */
@@ -110,6 +113,23 @@ channel_of(const struct commit_from *from)
 	return channel->peer != NULL && channel->generation == from->generation ? channel : NULL;
 }
 
+/* What a front has asked for takes memory here until the disk has it. */
+static void
+channel_opens(struct channel *channel, uint64_t bytes)
+{
+	channel->open_bytes += bytes;
+	if (channel->open_bytes > MOST_OPEN_BYTES)
+		peer_rest(channel->peer, true);
+}
+
+static void
+channel_closes(struct channel *channel, uint64_t bytes)
+{
+	channel->open_bytes -= bytes;
+	if (channel->open_bytes + bytes > MOST_OPEN_BYTES && channel->open_bytes <= MOST_OPEN_BYTES)
+		peer_rest(channel->peer, false);
+}
+
 static void
 on_stored(void *ctx, const struct commit_from *from, const struct commit_mail *mails, size_t count,
     enum store_result result)
@@ -121,12 +141,8 @@ on_stored(void *ctx, const struct commit_from *from, const struct commit_mail *m
 		desk_mail(core->desk, mails[i].id, mails[i].route, result == STORE_OK);
 	if (result != STORE_OK)
 		log_full(core, result);
-	if (channel == NULL)
-		return;
-	channel->open_bytes -= from->bytes;
-	if (channel->open_bytes + from->bytes > MOST_OPEN_BYTES &&
-	    channel->open_bytes <= MOST_OPEN_BYTES)
-		peer_rest(channel->peer, false);
+	if (channel != NULL)
+		channel_closes(channel, from->bytes);
 }
 
 static bool
@@ -181,6 +197,45 @@ mails_wrong(const struct core *core, const struct mail *mail)
 	return NULL;
 }
 
+/* --- events ------------------------------------------------------------------------------- */
+
+static void
+on_event_stored(void *ctx, const struct event *event, const struct store_event_done *done)
+{
+	struct core *core = ctx;
+
+	desk_event(core->desk, event, done);
+	if (done->settled) {
+		/* Whoever still waits to hear what Postmark said. */
+		const struct store_outcome outcome = { .to = ITEM_SENT,
+			.at_ms = event->received_ms,
+			.postmark_id = event->message_id[0] != '\0' ? event->message_id : NULL,
+			.http_status = 200 };
+
+		commits_outcome(core->commits, done->item, &outcome);
+	}
+}
+
+static void
+on_event_failed(void *ctx, enum store_result result)
+{
+	log_full(ctx, result);
+}
+
+static void
+on_event_answer(void *ctx, const struct commit_from *from, const struct refusal *answer)
+{
+	struct channel *channel = channel_of(from);
+
+	(void)ctx;
+	if (channel == NULL)
+		return;
+	channel_closes(channel, from->bytes);
+	peer_committed(channel->peer, from->serial, answer);
+}
+
+/* --- frames ------------------------------------------------------------------------------- */
+
 static int
 on_explained(const struct channel *channel, const struct frame_head *head, const char *body)
 {
@@ -190,6 +245,24 @@ on_explained(const struct channel *channel, const struct frame_head *head, const
 	if (frame_explained_read(body, head->body_bytes, &json, &len) != 0)
 		return -1;
 	desk_explained(channel->core->desk, (int)channel->front, head->serial, json, len);
+	return 0;
+}
+
+static int
+on_event(struct channel *channel, const struct commit_from *asks, const struct frame_head *head,
+    const char *body)
+{
+	struct event *event = frame_event_read(body, head->body_bytes);
+	struct commit_from from = *asks;
+
+	if (event == NULL)
+		return -1;
+	/* A front's clock is ours. */
+	if (event->received_ms > clock_wall_ms())
+		event->received_ms = clock_wall_ms();
+	from.bytes = head->body_bytes;
+	channel_opens(channel, from.bytes);
+	events_ask(channel->core->events, event, &from);
 	return 0;
 }
 
@@ -206,6 +279,8 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 
 	if (head->kind == FRAME_EXPLAINED)
 		return on_explained(channel, head, body);
+	if (head->kind == FRAME_EVENT)
+		return on_event(channel, &from, head, body);
 	if (head->kind != FRAME_COMMIT)
 		return -1;
 	mail = frame_commit_read(body, head->body_bytes, fds, head->descriptors, &why);
@@ -229,9 +304,7 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 		if (m->accepted_ms > clock_wall_ms())
 			m->accepted_ms = clock_wall_ms();
 	from.bytes = head->body_bytes + mail_payload_bytes(mail);
-	channel->open_bytes += from.bytes;
-	if (channel->open_bytes > MOST_OPEN_BYTES)
-		peer_rest(channel->peer, true);
+	channel_opens(channel, from.bytes);
 	commits_ask(core->commits, mail, &from, core->config->retry_unsure == UNSURE_RETRY);
 	return 0;
 }
@@ -735,6 +808,11 @@ core_main(void)
 	    .taken_back = on_taken_back,
 	    .stands = route_stands,
 	    .ctx = &core });
+	core.events = events_new(&(struct events_params){ .store = core.store,
+	    .stored = on_event_stored,
+	    .failed = on_event_failed,
+	    .answer = on_event_answer,
+	    .ctx = &core });
 	core.purge = loop_timer_new(core.loop, on_purge, &core);
 	core.strays = loop_timer_new(core.loop, check_strays, &core);
 	core.drain_end = loop_timer_new(core.loop, on_drain_end, &core);
@@ -762,6 +840,7 @@ close_store:
 	loop_timer_free(&core.strays);
 	loop_timer_free(&core.purge);
 	store_close(&core.store);
+	events_free(&core.events);
 	commits_free(&core.commits);
 	secret_free(&core.test_token);
 	strlist_free(&core.routes);

@@ -50,5 +50,9 @@ void desk_mail(struct desk *, const char *mail_id, const char *route, bool durab
 /* Its client was told to come again, and nothing of it was sent. */
 void desk_taken_back(struct desk *, const char *mail_id, const char *route);
 void desk_report(struct desk *, const struct dispatch_event *);
+/* What a webhook told, durable. */
+struct event;
+struct store_event_done;
+void desk_event(struct desk *, const struct event *, const struct store_event_done *);
 
 #endif

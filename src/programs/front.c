@@ -1,5 +1,5 @@
 /*
- * smtp > intake > convert, and the channel to the core.
+ * smtp > intake > convert, and the channel to the core, whose frames go to whom they are for.
  */
 
 #include <stdio.h>
@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "base/privs.h"
 #include "config/config.h"
+#include "channel/frame.h"
+#include "channel/peer.h"
 #include "smtp/listener.h"
 #include "smtp/session.h"
 #include "convert/convert.h"
@@ -39,6 +41,7 @@ struct front {
 	struct handover *supervisor;
 	struct smtp_listener *listener;
 	struct intake *intake;
+	struct peer *core;             /* NULL: there is none at the moment */
 	struct loop_timer *drain_look; /* set while draining */
 	struct loop_timer *drain_end;
 	char name[32];
@@ -122,6 +125,48 @@ drain(struct front *f)
 	loop_timer_set(f->drain_end, f->settings->config->drain_timeout_ms);
 }
 
+/* --- the channel to the core --------------------------------------------------------------- */
+
+static int
+on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
+{
+	struct front *f = ctx;
+
+	switch ((enum frame_kind)head->kind) {
+	case FRAME_COMMITTED:
+	case FRAME_EXPLAIN:
+		return intake_frame(f->intake, head, body, fds);
+	case FRAME_COMMIT:
+	case FRAME_EXPLAINED:
+	case FRAME_EVENT:
+	case FRAME_HOOKS:
+	case FRAME_SUPPRESSIONS:
+		break; /* what a front says, not hears */
+	}
+	return -1;
+}
+
+static void
+on_core_lost(void *ctx, const char *why)
+{
+	struct front *f = ctx;
+
+	log_warning("core-lost", log_str("why", why),
+	    log_num("waiting", (int64_t)intake_waiting(f->intake)));
+	intake_connect(f->intake, NULL);
+	peer_free(&f->core);
+}
+
+static const struct peer_hooks core_hooks = { .frame = on_frame, .lost = on_core_lost };
+
+static void
+connect_core(struct front *f, int fd)
+{
+	peer_free(&f->core);
+	f->core = peer_new(f->loop, fd, &core_hooks, f);
+	intake_connect(f->intake, f->core);
+}
+
 /* --- from the supervisor ------------------------------------------------------------------ */
 
 static void
@@ -157,7 +202,7 @@ on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 
 	switch (kind) {
 	case HANDOVER_CHANNEL:
-		intake_connect(f->intake, fd);
+		connect_core(f, fd);
 		return;
 	case HANDOVER_SETTINGS:
 		reload(f, fd);
@@ -279,6 +324,7 @@ free_intake:
 	loop_timer_free(&f.drain_end);
 	loop_timer_free(&f.drain_look);
 	intake_free(&f.intake);
+	peer_free(&f.core);
 	loop_free(&f.loop);
 free_settings:
 	settings_free(f.settings);

@@ -8,6 +8,7 @@ pmrelayd_SOURCES = \
 	src/programs/commits.c src/programs/commits.h \
 	src/programs/core.c src/programs/core.h \
 	src/programs/desk.c src/programs/desk.h \
+	src/programs/events.c src/programs/events.h \
 	src/programs/handover.c src/programs/handover.h \
 	src/programs/replies.c src/programs/replies.h \
 	src/programs/routes.c src/programs/routes.h
@@ -26,7 +27,7 @@ bin_PROGRAMS += pmrelay-sandbox
 pmrelay_sandbox_SOURCES = src/programs/sandbox.c \
 	src/programs/sandbox_smtp.c src/programs/sandbox_smtp.h
 pmrelay_sandbox_LDADD = libsandbox.a libsmtp.a libmail.a libbase.a \
-	$(GMIME_LIBS) $(JANSSON_LIBS) $(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+	$(GMIME_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
 
 check_PROGRAMS += tests/unit/programs/handover_test
 TESTS += tests/unit/programs/handover_test

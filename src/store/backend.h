@@ -82,6 +82,17 @@ struct backend {
 	    void *, const struct strlist *known, struct store_stray **strays_r, size_t *count_r);
 	enum store_result (*routes)(void *, struct store_route **routes_r, size_t *count_r);
 	enum store_result (*route_set)(void *, const struct store_route *);
+	/* did_r: zeroed by it first. */
+	enum store_result (*event)(void *, const struct event *, const struct keyset *in_hand,
+	    struct store_event_done *did_r);
+	enum store_result (*outlet_set)(void *, const char *name, int64_t after_key);
+	/* The taker frees them, and what they hold; and so with hooks. */
+	enum store_result (*suppressions)(void *, struct suppression **list_r, size_t *count_r);
+	enum store_result (*suppression_set)(void *, const struct suppression *);
+	enum store_result (*suppression_drop)(void *, const struct suppression *);
+	enum store_result (*hooks)(void *, struct hook **list_r, size_t *count_r);
+	enum store_result (*hook_set)(void *, const struct hook *);
+	enum store_result (*hook_drop)(void *, const char *path);
 	/* Some of the work, from *cursor (0 at first) on; again_r: there is more of it. */
 	enum store_result (*purge)(void *, int64_t ended_before_ms, int64_t *cursor, bool *again_r);
 

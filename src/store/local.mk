@@ -6,13 +6,16 @@ libstore_a_SOURCES = \
 	src/store/keyset.c src/store/keyset.h \
 	src/store/meter.h \
 	src/store/migrate.c src/store/migrate.h \
+	src/store/op.c src/store/op.h \
 	src/store/reader.c src/store/reader.h \
 	src/store/reader_backend.h \
 	src/store/sqlite.c src/store/sqlite.h \
 	src/store/sqlite_change.c \
 	src/store/sqlite_claim.c \
+	src/store/sqlite_event.c \
 	src/store/sqlite_inside.h \
 	src/store/sqlite_reader.c \
+	src/store/sqlite_reader_event.c \
 	src/store/sqlite_recover.c \
 	src/store/sqlite_rows.c \
 	src/store/sqlite_statements.c \
@@ -39,6 +42,11 @@ check_PROGRAMS += tests/unit/store/change_test
 TESTS += tests/unit/store/change_test
 tests_unit_store_change_test_SOURCES = tests/unit/store/change_test.c $(store_test_spool)
 tests_unit_store_change_test_LDADD = $(store_test_libs)
+
+check_PROGRAMS += tests/unit/store/event_test
+TESTS += tests/unit/store/event_test
+tests_unit_store_event_test_SOURCES = tests/unit/store/event_test.c $(store_test_spool)
+tests_unit_store_event_test_LDADD = $(store_test_libs)
 
 check_PROGRAMS += tests/unit/store/keyset_test
 TESTS += tests/unit/store/keyset_test

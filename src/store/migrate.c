@@ -115,6 +115,71 @@ const char *const migrate_steps[] = {
 	"CREATE INDEX item_state ON item(state) WHERE state NOT IN (0, 6);"
 	"INSERT INTO tally VALUES (8,0);"
 	"ALTER TABLE item ADD COLUMN told INTEGER NOT NULL DEFAULT 0;",
+
+	/* 4: what happens after an item is sent.  fates: enum fate of all its recipients; proof: of
+	 * one in the dispatcher's hands, the event that says that Postmark has it. */
+	"ALTER TABLE item ADD COLUMN fates INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE item ADD COLUMN proof INTEGER NOT NULL DEFAULT 0;"
+
+	/* A key that was used is never used again: an outlet has gone past it. */
+	"CREATE TABLE event("
+	"  key INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  item INTEGER NOT NULL," /* 0: not one of ours */
+	"  kind INTEGER NOT NULL,"
+	"  received_ms INTEGER NOT NULL,"
+	"  at_ms INTEGER NOT NULL,"
+	"  mark BLOB NOT NULL,"
+	"  id TEXT NOT NULL,"
+	"  connection TEXT NOT NULL,"
+	"  relay_id TEXT NOT NULL,"
+	"  message_id TEXT NOT NULL,"
+	"  stream TEXT NOT NULL,"
+	"  tag TEXT NOT NULL,"
+	"  recipient TEXT NOT NULL,"
+	"  type TEXT NOT NULL,"
+	"  origin TEXT NOT NULL,"
+	"  detail TEXT NOT NULL,"
+	"  type_code INTEGER NOT NULL,"
+	"  number INTEGER NOT NULL,"
+	"  suppressed INTEGER NOT NULL,"
+	"  first INTEGER NOT NULL,"
+	"  json TEXT NOT NULL"
+	") STRICT;"
+	"CREATE INDEX event_item ON event(item) WHERE item <> 0;"
+	"CREATE INDEX event_stray ON event(received_ms) WHERE item = 0;"
+	"CREATE INDEX event_kind ON event(kind);"
+	/* Marks are random: apart, where sixteen bytes and a key are all that a page has to hold of
+	 * one, hundreds of them share it. */
+	"CREATE TABLE event_mark("
+	"  mark BLOB PRIMARY KEY,"
+	"  event INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE outlet("
+	"  name TEXT PRIMARY KEY,"
+	"  after_key INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE suppression("
+	"  connection TEXT NOT NULL,"
+	"  stream TEXT NOT NULL,"
+	"  address TEXT NOT NULL,"
+	"  reason TEXT NOT NULL,"
+	"  origin TEXT NOT NULL,"
+	"  at_ms INTEGER NOT NULL,"
+	"  PRIMARY KEY(connection, stream, address)"
+	") STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE hook("
+	"  path TEXT PRIMARY KEY,"
+	"  connection TEXT NOT NULL,"
+	"  stream TEXT NOT NULL,"
+	"  user TEXT NOT NULL,"
+	"  password TEXT NOT NULL,"
+	"  webhook_id INTEGER NOT NULL,"
+	"  made_ms INTEGER NOT NULL,"
+	"  ends_ms INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;",
 };
 const size_t migrate_step_count = sizeof(migrate_steps) / sizeof(migrate_steps[0]);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "mail/event.h"
 
 #include "store/reader.h"
 #include "store/reader_backend.h"
@@ -104,6 +105,39 @@ store_reader_history(
     struct store_reader *reader, int64_t key, struct attempt_facts **lines_r, size_t *count_r)
 {
 	return reader->backend->history(reader->handle, key, lines_r, count_r);
+}
+
+void
+event_facts_free(struct event_facts *events, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		mail_event_free(&events[i].event);
+	free(events);
+}
+
+int
+store_reader_item(struct store_reader *reader, int64_t key, struct item_facts *item_r)
+{
+	return reader->backend->item(reader->handle, key, item_r);
+}
+
+int
+store_reader_events(struct store_reader *reader, const struct event_page *page,
+    struct event_facts **events_r, size_t *count_r)
+{
+	return reader->backend->events(reader->handle, page, events_r, count_r);
+}
+
+int
+store_reader_last_event(struct store_reader *reader, int64_t *key_r)
+{
+	return reader->backend->last_event(reader->handle, key_r);
+}
+
+int
+store_reader_outlet(struct store_reader *reader, const char *name, int64_t *after_key_r)
+{
+	return reader->backend->outlet(reader->handle, name, after_key_r);
 }
 
 int

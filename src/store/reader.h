@@ -49,6 +49,7 @@ void item_facts_free(struct item_facts *); /* what it holds, not the struct */
 
 struct item_filter {
 	unsigned states;       /* 1U << ITEM_…; 0: any */
+	unsigned fates;        /* FATE_…: with any of these (mail/event.h); 0: any item */
 	const char *route;     /* NULL: any, and so for the others */
 	const char *recipient; /* these three: a part of it, ASCII letters of either case */
 	const char *sender;    /* of reverse-path or From */
@@ -97,8 +98,9 @@ void attempt_facts_free(struct attempt_facts *lines, size_t count); /* with the 
 
 /*
  * Events, oldest first: those with a key above after_key; item not 0: of that item alone.  kinds:
- * 1U << EVENT_…; 0: any.  Ends at most events or at 8 MB of them.  *events_r: an array for the
- * caller, to be freed by event_facts_free().
+ * 1U << EVENT_…; 0: any.  Ends at most events or at 8 MB of them; none: there are no more now.  By
+ * an index each: what does not fit is not looked at.  *events_r: an array for the caller, to be
+ * freed by event_facts_free().
  */
 struct event;
 struct event_facts {
@@ -116,7 +118,8 @@ struct event_page {
 int store_reader_events(struct store_reader *, const struct event_page *,
     struct event_facts **events_r, size_t *count_r);
 void event_facts_free(struct event_facts *events, size_t count); /* with the array */
-int store_reader_last_event(struct store_reader *, int64_t *key_r); /* 0: none yet */
+/* The newest key there has ever been, gone or not.  0: none yet. */
+int store_reader_last_event(struct store_reader *, int64_t *key_r);
 /* How far an outlet has come.  1: it is not known, it never told. */
 int store_reader_outlet(struct store_reader *, const char *name, int64_t *after_key_r);
 

@@ -20,6 +20,11 @@ struct reader_backend {
 	int (*find)(
 	    void *, const char *id, size_t most, struct item_facts **items_r, size_t *count_r);
 	int (*history)(void *, int64_t key, struct attempt_facts **lines_r, size_t *count_r);
+	int (*item)(void *, int64_t key, struct item_facts *item_r);
+	int (*events)(
+	    void *, const struct event_page *, struct event_facts **events_r, size_t *count_r);
+	int (*last_event)(void *, int64_t *key_r);
+	int (*outlet)(void *, const char *name, int64_t *after_key_r);
 	int (*payload)(void *, int64_t key, struct buf *out);
 	int (*count)(void *, struct store_counts *);
 	const char *(*why)(void *); /* the last failure, for people */

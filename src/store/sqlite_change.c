@@ -199,18 +199,6 @@ rows_change(struct work *work, sqlite3_stmt *s, int64_t end_key, int only, size_
 	return result;
 }
 
-static enum store_result
-mail_key(struct sqlite *b, const char *mail_id, int64_t *key_r)
-{
-	sqlite3_stmt *s = b->statements[SQL_MAIL_FIND];
-
-	*key_r = 0;
-	sqlite_bind_text(s, 1, mail_id);
-	if (sqlite3_step(s) == SQLITE_ROW)
-		*key_r = sqlite3_column_int64(s, 0);
-	return sqlite_result(b, sqlite3_reset(s));
-}
-
 /* The items of one id.  more_r: not all of them. */
 static enum store_result
 id_change(struct work *work, const char *id, bool *more_r)
@@ -225,7 +213,7 @@ id_change(struct work *work, const char *id, bool *more_r)
 
 	*more_r = false;
 	if (item_id_read(id, mail_id, &number) == 0)
-		result = mail_key(work->b, mail_id, &mail);
+		result = sqlite_mail_key(work->b, mail_id, &mail);
 	if (result == STORE_OK && mail != 0) {
 		end_key = mail << NUMBER_BITS | (number != 0 ? number : NUMBER_MOST);
 		if (begins)
@@ -370,7 +358,7 @@ items_note(struct take_back *back, const char *mail_id)
 {
 	sqlite3_stmt *s = back->b->statements[SQL_ITEMS_OF_MAIL];
 	int64_t key;
-	enum store_result result = mail_key(back->b, mail_id, &key);
+	enum store_result result = sqlite_mail_key(back->b, mail_id, &key);
 
 	if (result != STORE_OK || key == 0)
 		return result;

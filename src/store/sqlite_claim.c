@@ -201,7 +201,7 @@ sqlite_settle(void *ctx, const struct store_outcome *outcome, bool *taken_r)
 	sqlite3_stmt *s = b->statements[SQL_ITEM_READ];
 	enum item_state to = outcome->to;
 	enum payload_at payload_at = PAYLOAD_GONE;
-	int64_t attempt = 0, history = 0;
+	int64_t attempt = 0, history = 0, proof = 0;
 	bool unanswered;
 	int state = 0;
 	enum store_result result;
@@ -213,6 +213,7 @@ sqlite_settle(void *ctx, const struct store_outcome *outcome, bool *taken_r)
 		attempt = sqlite3_column_int64(s, 1);
 		history = sqlite3_column_int64(s, 2);
 		payload_at = (enum payload_at)sqlite3_column_int(s, 3);
+		proof = sqlite3_column_int64(s, 4);
 	}
 	result = sqlite_result(b, sqlite3_reset(s));
 	/* Nobody's hands but the dispatcher's move an item that is being sent; one that is in
@@ -228,19 +229,21 @@ sqlite_settle(void *ctx, const struct store_outcome *outcome, bool *taken_r)
 	/* Whoever lets it go on has to ask Postmark first. */
 	unanswered = (to == ITEM_HELD && outcome->http_status == 0 && !outcome->never_left) ||
 		     ((to == ITEM_HELD || to == ITEM_FAILED) && state == ITEM_UNSURE);
-	if (to == ITEM_SENT) {
+	if (outcome->keeps_history)
+		result = sqlite_history_add(b, ++history, attempt, outcome, to);
+	/* Whatever the dispatcher met with: Postmark has spoken of this item. */
+	if (result == STORE_OK && proof != 0 && to != ITEM_SENT) {
+		result = sqlite_proof_note(b, outcome->key, ++history, proof, outcome->at_ms);
+		to = ITEM_SENT;
+		unanswered = false;
+	}
+	if (result == STORE_OK && to == ITEM_SENT) {
 		result = sqlite_payload_drop(b, outcome->key, payload_at);
 		payload_at = PAYLOAD_GONE;
 	}
 	if (result != STORE_OK)
 		return result;
 
-	if (outcome->keeps_history) {
-		history++;
-		result = sqlite_history_add(b, history, attempt, outcome, to);
-		if (result != STORE_OK)
-			return result;
-	}
 	s = b->statements[SQL_ITEM_SETTLE];
 	sqlite3_bind_int64(s, 1, outcome->key);
 	sqlite3_bind_int(s, 2, (int)to);
@@ -257,6 +260,10 @@ sqlite_settle(void *ctx, const struct store_outcome *outcome, bool *taken_r)
 		result = sqlite_shared_drop_unneeded(b, outcome->key >> NUMBER_BITS);
 	b->tally[state]--;
 	b->tally[to]++;
+	if (result == STORE_OK && to == ITEM_FAILED)
+		result = sqlite_event_own(b, EVENT_FAILED, history, outcome);
+	else if (result == STORE_OK && outcome->to == ITEM_SENT && outcome->inactive != NULL)
+		result = sqlite_event_own(b, EVENT_INACTIVE, history, outcome);
 	*taken_r = result == STORE_OK;
 	return result;
 }

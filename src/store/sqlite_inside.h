@@ -8,6 +8,9 @@
 #include <sqlite3.h>
 
 #include "base/log.h"
+#include "mail/event.h"
+#include "mail/hook.h"
+#include "mail/suppression.h"
 
 #include "store/backend.h"
 #include "store/meter.h"
@@ -23,6 +26,8 @@
 #define NUMBER_SHARED 0
 #define STATE_SHARED  0
 #define NUMBER_MOST   ((1 << NUMBER_BITS) - 1)
+
+#define BUCKET_BITS 10 /* mails to a bucket of the indexes by age */
 
 enum payload_at {
 	PAYLOAD_GONE = 0,
@@ -56,6 +61,7 @@ enum statement {
 	SQL_ITEMS_DUE,
 	SQL_ITEMS_UNSURE,
 	SQL_ITEMS_SENDING,
+	SQL_ITEMS_PROVEN,
 	SQL_ITEMS_OF_MAIL,
 	SQL_ITEMS_FROM,
 	SQL_ITEM_OLDEST,
@@ -75,6 +81,29 @@ enum statement {
 	SQL_ROUTES,
 	SQL_ROUTE_SET,
 	SQL_ROUTE_OPEN,
+	SQL_EVENT_SUBJECT,
+	SQL_EVENT_ADD,
+	SQL_EVENT_READ,
+	SQL_EVENT_DROP,
+	SQL_EVENTS_DROP,
+	SQL_EVENTS_STRAY,
+	SQL_MARK_FIND,
+	SQL_MARK_ADD,
+	SQL_MARK_DROP,
+	SQL_MARKS_DROP,
+	SQL_ITEM_BY_POSTMARK_ID,
+	SQL_ITEM_FATES,
+	SQL_ITEM_POSTMARK_ID,
+	SQL_ITEM_PROOF,
+	SQL_ITEM_PROVEN,
+	SQL_OUTLET_SET,
+	SQL_OUTLET_DROP,
+	SQL_SUPPRESSIONS,
+	SQL_SUPPRESSION_SET,
+	SQL_SUPPRESSION_DROP,
+	SQL_HOOKS,
+	SQL_HOOK_SET,
+	SQL_HOOK_DROP,
 	SQL_FREE_PAGES,
 	SQL_TALLY_READ,
 	SQL_TALLY_ADD,
@@ -144,8 +173,10 @@ void sqlite_rollback(void *ctx);
 
 /* *key_r is 0 for a route that is not in the table, unless it is to be added. */
 enum store_result sqlite_route_key(struct sqlite *, const char *name, bool add, int64_t *key_r);
+/* 0: there is none of that id. */
+enum store_result sqlite_mail_key(struct sqlite *, const char *mail_id, int64_t *key_r);
 enum store_result sqlite_payload_drop(struct sqlite *, int64_t key, enum payload_at);
-/* The item, its body and its history. */
+/* The item, its body, its history and its events. */
 enum store_result sqlite_item_drop(
     struct sqlite *, int64_t key, int state, enum payload_at, bool put_aside);
 /* After a payload of the mail has gone: what the items share goes with the last of them. */
@@ -180,6 +211,41 @@ enum store_result sqlite_strays(
 enum store_result sqlite_routes(void *ctx, struct store_route **routes_r, size_t *count_r);
 enum store_result sqlite_route_set(void *ctx, const struct store_route *);
 
+/* --- sqlite_event.c ---------------------------------------------------------------------- */
+
+enum store_result sqlite_event(
+    void *ctx, const struct event *, const struct keyset *in_hand, struct store_event_done *did_r);
+/* What we found out ourselves with an outcome, once it is in: that the item FAILED, or that some of
+ * its recipients are inactive.  line: of its history, so that each has a mark of its own. */
+enum store_result sqlite_event_own(
+    struct sqlite *, enum event_kind, int64_t line, const struct store_outcome *);
+enum store_result sqlite_events_drop(struct sqlite *, int64_t item);
+/* At most that many of those that belong to no item. */
+enum store_result sqlite_events_purge(
+    struct sqlite *, int64_t received_before_ms, size_t most, size_t *dropped_r);
+
+/* An item of which Postmark spoke while it was in somebody's hands: its proof is that event. */
+struct proven {
+	int64_t key;
+	int64_t history; /* lines so far */
+	int64_t proof;
+	int state;
+	enum payload_at at;
+};
+/* The line of history that says so, as the line of that number. */
+enum store_result sqlite_proof_note(
+    struct sqlite *, int64_t key, int64_t line, int64_t proof, int64_t at_ms);
+/* It is SENT. */
+enum store_result sqlite_item_proven(struct sqlite *, const struct proven *, int64_t at_ms);
+
+enum store_result sqlite_outlet_set(void *ctx, const char *name, int64_t after_key);
+enum store_result sqlite_suppressions(void *ctx, struct suppression **list_r, size_t *count_r);
+enum store_result sqlite_suppression_set(void *ctx, const struct suppression *);
+enum store_result sqlite_suppression_drop(void *ctx, const struct suppression *);
+enum store_result sqlite_hooks(void *ctx, struct hook **list_r, size_t *count_r);
+enum store_result sqlite_hook_set(void *ctx, const struct hook *);
+enum store_result sqlite_hook_drop(void *ctx, const char *path);
+
 /* --- sqlite_reader.c --------------------------------------------------------------------- */
 
 enum read_statement {
@@ -199,6 +265,13 @@ enum read_statement {
 	READ_HISTORY,
 	READ_PLACES,
 	READ_PAYLOAD,
+	READ_EVENT,
+	READ_EVENTS,
+	READ_EVENTS_OF_ITEM,
+	READ_EVENT_KEYS,
+	READ_EVENT_OWNER,
+	READ_LAST_EVENT,
+	READ_OUTLET,
 	READ_STATEMENT_COUNT,
 	/* Walks; one at a time of each would not do, so they are prepared when they begin. */
 	WALK_ALL_DOWN = READ_STATEMENT_COUNT,
@@ -209,6 +282,29 @@ enum read_statement {
 };
 
 extern const char *const sqlite_read_statements[WALK_END];
+
+struct sqlite_reader {
+	char *path;
+	int payload_folder;
+	sqlite3 *db; /* NULL: to be opened by the next call */
+	sqlite3_stmt *statements[READ_STATEMENT_COUNT];
+	char why[256];
+};
+
+/* 0, or -1 with the message kept; what may stick to the connection goes with it. */
+int sqlite_read_result(struct sqlite_reader *, int rc);
+int sqlite_view_begin(struct sqlite_reader *);
+/* With what became of it so far.  Statements that are still under way are reset by their users. */
+int sqlite_view_end(struct sqlite_reader *, int result);
+
+/* --- sqlite_reader_event.c --------------------------------------------------------------- */
+
+struct event_page;
+struct event_facts;
+int sqlite_reader_events(
+    void *ctx, const struct event_page *, struct event_facts **events_r, size_t *count_r);
+int sqlite_reader_last_event(void *ctx, int64_t *key_r);
+int sqlite_reader_outlet(void *ctx, const char *name, int64_t *after_key_r);
 
 /* --- sqlite_recover.c -------------------------------------------------------------------- */
 

@@ -23,15 +23,19 @@
 #include "store/sqlite.h"
 #include "store/sqlite_inside.h"
 
-#define CACHE_KB    8192
-#define BUSY_MS     1000
-#define LOOK_ROWS   64 /* between two looks at the clock */
-#define BUCKET_BITS 10 /* mails to a bucket of the indexes by age */
+#define CACHE_KB  8192
+#define BUSY_MS   1000
+#define LOOK_ROWS 64 /* between two looks at the clock */
 
 #define ITEM_COLUMNS                                                                               \
 	"SELECT i.key, i.state, i.route, i.kind, i.put_aside, i.due_ms, i.attempt, i.ended_ms,"    \
 	" i.payload_at, i.message_bytes, i.recipients, i.postmark_id, i.inactive,"                 \
-	" i.told FROM item AS i"
+	" i.told, i.fates FROM item AS i"
+
+#define EVENT_COLUMNS                                                                              \
+	"SELECT e.key, e.item, e.kind, e.received_ms, e.at_ms, e.mark, e.id, e.connection,"        \
+	" e.relay_id, e.message_id, e.stream, e.tag, e.recipient, e.type, e.origin, e.detail,"     \
+	" e.type_code, e.number, e.suppressed, e.first, e.json FROM event AS e"
 
 enum item_column {
 	COLUMN_KEY,
@@ -48,6 +52,7 @@ enum item_column {
 	COLUMN_POSTMARK_ID,
 	COLUMN_INACTIVE,
 	COLUMN_TOLD,
+	COLUMN_FATES,
 };
 
 enum mail_column {
@@ -91,6 +96,18 @@ const char *const sqlite_read_statements[WALK_END] = {
 			" LEFT JOIN mail AS m ON m.key=i.key>>20"
 			" LEFT JOIN item AS z ON z.key=(i.key>>20)<<20 WHERE i.key=?1",
 	[READ_PAYLOAD] = "SELECT json FROM payload WHERE item=?1",
+	[READ_EVENT] = EVENT_COLUMNS " WHERE e.key=?1",
+	[READ_EVENTS] = EVENT_COLUMNS " WHERE e.key>?1 ORDER BY e.key",
+	[READ_EVENTS_OF_ITEM] = EVENT_COLUMNS " INDEXED BY event_item"
+					      " WHERE e.item=?2 AND e.item<>0 AND e.key>?1"
+					      " ORDER BY e.key",
+	[READ_EVENT_KEYS] = "SELECT key FROM event INDEXED BY event_kind"
+			    " WHERE kind=?2 AND key>?1 ORDER BY key LIMIT ?3",
+	[READ_EVENT_OWNER] = "SELECT m.id, r.name FROM item AS i"
+			     " LEFT JOIN mail AS m ON m.key=i.key>>20"
+			     " LEFT JOIN route AS r ON r.key=i.route WHERE i.key=?1",
+	[READ_LAST_EVENT] = "SELECT seq FROM sqlite_sequence WHERE name='event'",
+	[READ_OUTLET] = "SELECT after_key FROM outlet WHERE name=?1",
 	[WALK_ALL_DOWN] = ITEM_COLUMNS " NOT INDEXED WHERE i.key<?1 ORDER BY i.key DESC",
 	[WALK_ALL_UP] = ITEM_COLUMNS " NOT INDEXED WHERE i.key>?1 ORDER BY i.key",
 	[WALK_STATE_DOWN] = ITEM_COLUMNS " INDEXED BY item_state WHERE i.state=?2"
@@ -98,14 +115,6 @@ const char *const sqlite_read_statements[WALK_END] = {
 					 " ORDER BY i.key DESC",
 	[WALK_STATE_UP] = ITEM_COLUMNS " INDEXED BY item_state WHERE i.state=?2"
 				       " AND i.state NOT IN (0, 6) AND i.key>?1 ORDER BY i.key",
-};
-
-struct sqlite_reader {
-	char *path;
-	int payload_folder;
-	sqlite3 *db; /* NULL: to be opened by the next call */
-	sqlite3_stmt *statements[READ_STATEMENT_COUNT];
-	char why[256];
 };
 
 /* --- the connection ---------------------------------------------------------------------- */
@@ -174,9 +183,8 @@ say_why:
 	return -1;
 }
 
-/* 0, or -1 with the message kept; what may stick to the connection goes with it. */
-static int
-result_of(struct sqlite_reader *r, int rc)
+int
+sqlite_read_result(struct sqlite_reader *r, int rc)
 {
 	if (rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE)
 		return 0;
@@ -185,18 +193,17 @@ result_of(struct sqlite_reader *r, int rc)
 	return -1;
 }
 
-static int
-view_begin(struct sqlite_reader *r)
+int
+sqlite_view_begin(struct sqlite_reader *r)
 {
 	if (connect_db(r) != 0)
 		return -1;
 	sqlite3_step(r->statements[READ_BEGIN]);
-	return result_of(r, sqlite3_reset(r->statements[READ_BEGIN]));
+	return sqlite_read_result(r, sqlite3_reset(r->statements[READ_BEGIN]));
 }
 
-/* With what became of it so far.  Statements that are still under way are reset by their users. */
-static int
-view_end(struct sqlite_reader *r, int result)
+int
+sqlite_view_end(struct sqlite_reader *r, int result)
 {
 	if (r->db == NULL)
 		return -1;
@@ -298,6 +305,7 @@ facts_read(struct sqlite_reader *r, sqlite3_stmt *s, struct item_facts *facts)
 		.attempts = (unsigned)sqlite3_column_int(s, COLUMN_ATTEMPT),
 		.ended_ms = sqlite3_column_int64(s, COLUMN_ENDED),
 		.told = sqlite3_column_int(s, COLUMN_TOLD) != 0,
+		.fates = (unsigned)sqlite3_column_int(s, COLUMN_FATES),
 		.has_payload = sqlite3_column_int(s, COLUMN_PAYLOAD_AT) != PAYLOAD_GONE,
 		.message_bytes = (uint64_t)sqlite3_column_int64(s, COLUMN_MESSAGE_BYTES),
 		.postmark_id = column_text_or_null(s, COLUMN_POSTMARK_ID),
@@ -328,7 +336,7 @@ facts_read(struct sqlite_reader *r, sqlite3_stmt *s, struct item_facts *facts)
 	facts->ledger = column_text(mail, COLUMN_LEDGER);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_reset(m);
-	return result_of(r, rc);
+	return sqlite_read_result(r, rc);
 }
 
 struct facts_list {
@@ -385,7 +393,7 @@ walk_add(struct sqlite_reader *r, struct walk *walk, enum read_statement which, 
 	int rc = sqlite3_prepare_v2(r->db, sqlite_read_statements[which], -1, way, NULL);
 
 	if (rc != SQLITE_OK)
-		return result_of(r, rc);
+		return sqlite_read_result(r, rc);
 	if (from_key == 0 && !page->oldest_first)
 		from_key = INT64_MAX;
 	sqlite3_bind_int64(*way, 1, from_key);
@@ -404,7 +412,7 @@ walk_step(struct sqlite_reader *r, struct walk *walk, int at)
 		return 0;
 	sqlite3_finalize(walk->ways[at]);
 	walk->ways[at] = NULL;
-	return result_of(r, rc);
+	return sqlite_read_result(r, rc);
 }
 
 static void
@@ -493,6 +501,9 @@ item_fits(
 		return false;
 	if (filter->route != NULL && sqlite3_column_int64(s, COLUMN_ROUTE) != route_key)
 		return false;
+	if (filter->fates != 0 &&
+	    ((unsigned)sqlite3_column_int(s, COLUMN_FATES) & filter->fates) == 0)
+		return false;
 	if (filter->recipient != NULL && !has(s, COLUMN_RECIPIENTS, filter->recipient))
 		return false;
 	if (filter->sender == NULL && filter->subject == NULL && filter->since_ms == 0 &&
@@ -519,7 +530,7 @@ list_read(struct sqlite_reader *r, const struct item_filter *filter, const struc
 		sqlite3_bind_text(route, 1, filter->route, -1, SQLITE_STATIC);
 		if (sqlite3_step(route) == SQLITE_ROW)
 			route_key = sqlite3_column_int64(route, 0);
-		result = result_of(r, sqlite3_reset(route));
+		result = sqlite_read_result(r, sqlite3_reset(route));
 		if (result != 0 || route_key == 0)
 			return result;
 	}
@@ -546,12 +557,12 @@ reader_list(void *ctx, const struct item_filter *filter, const struct item_page 
 {
 	struct sqlite_reader *r = ctx;
 	struct facts_list list = { 0 };
-	int result = view_begin(r);
+	int result = sqlite_view_begin(r);
 
 	*next_key_r = page->from_key;
 	if (result == 0 && page->most_items > 0)
 		result = list_read(r, filter, page, &list, next_key_r);
-	return list_give(&list, view_end(r, result), items_r, count_r);
+	return list_give(&list, sqlite_view_end(r, result), items_r, count_r);
 }
 
 /* --- find -------------------------------------------------------------------------------- */
@@ -572,7 +583,7 @@ search_take(struct search *search, sqlite3_stmt *s)
 	while (result == 0 && search->list.count < search->most && sqlite3_step(s) == SQLITE_ROW)
 		result = list_add(search->reader, &search->list, s);
 	rc = sqlite3_reset(s);
-	return result != 0 ? result : result_of(search->reader, rc);
+	return result != 0 ? result : sqlite_read_result(search->reader, rc);
 }
 
 /* number 0: all of them */
@@ -603,7 +614,7 @@ search_ours(struct search *search, const char *id)
 	sqlite3_bind_text(s, 1, mail_id, ULID_LEN, SQLITE_STATIC);
 	if (sqlite3_step(s) == SQLITE_ROW)
 		mail_key = sqlite3_column_int64(s, 0);
-	result = result_of(r, sqlite3_reset(s));
+	result = sqlite_read_result(r, sqlite3_reset(s));
 	return result == 0 && mail_key != 0 ? search_mail(search, mail_key, number) : result;
 }
 
@@ -629,7 +640,7 @@ search_message_id(struct search *search, int64_t bucket, const char *id)
 	while (result == 0 && search->list.count < search->most && sqlite3_step(s) == SQLITE_ROW)
 		result = search_mail(search, sqlite3_column_int64(s, 0), 0);
 	rc = sqlite3_reset(s);
-	return result != 0 ? result : result_of(search->reader, rc);
+	return result != 0 ? result : sqlite_read_result(search->reader, rc);
 }
 
 /* Ids that others gave: from the newest bucket to the oldest. */
@@ -648,7 +659,7 @@ search_theirs(struct search *search, const char *id)
 		first = sqlite3_column_int64(s, 0) >> BUCKET_BITS;
 		last = sqlite3_column_int64(s, 1) >> BUCKET_BITS;
 	}
-	result = result_of(r, sqlite3_reset(s));
+	result = sqlite_read_result(r, sqlite3_reset(s));
 	for (int64_t bucket = last;
 	     result == 0 && bucket >= first && search->list.count < search->most; bucket--) {
 		result = search_message_id(search, bucket, id);
@@ -666,16 +677,45 @@ reader_find(void *ctx, const char *id, size_t most, struct item_facts **items_r,
 {
 	struct sqlite_reader *r = ctx;
 	struct search search = { .reader = r, .most = most };
-	int result = view_begin(r);
+	int result = sqlite_view_begin(r);
 
 	if (result == 0 && id[0] != '\0')
 		result = search_ours(&search, id);
 	if (result == 0 && id[0] != '\0' && search.list.count == 0)
 		result = search_theirs(&search, id);
-	return list_give(&search.list, view_end(r, result), items_r, count_r);
+	return list_give(&search.list, sqlite_view_end(r, result), items_r, count_r);
 }
 
 /* --- one item ---------------------------------------------------------------------------- */
+
+static int
+reader_item(void *ctx, int64_t key, struct item_facts *item_r)
+{
+	struct sqlite_reader *r = ctx;
+	struct facts_list list = { 0 };
+	int result = sqlite_view_begin(r);
+	sqlite3_stmt *s;
+
+	*item_r = (struct item_facts){ 0 };
+	if (result != 0)
+		return sqlite_view_end(r, result);
+	s = r->statements[READ_ITEM];
+	sqlite3_bind_int64(s, 1, key);
+	/* What items share is none. */
+	if (sqlite3_step(s) == SQLITE_ROW && sqlite_state_is(sqlite3_column_int(s, COLUMN_STATE)))
+		result = list_add(r, &list, s);
+	if (sqlite_read_result(r, sqlite3_reset(s)) != 0)
+		result = -1;
+	if (sqlite_view_end(r, result) != 0) {
+		list_free(&list);
+		return -1;
+	}
+	if (list.count == 0)
+		return 1;
+	*item_r = list.items[0];
+	free(list.items);
+	return 0;
+}
 
 static int
 reader_history(void *ctx, int64_t key, struct attempt_facts **lines_r, size_t *count_r)
@@ -684,12 +724,12 @@ reader_history(void *ctx, int64_t key, struct attempt_facts **lines_r, size_t *c
 	struct attempt_facts *lines = NULL;
 	size_t count = 0, room = 0;
 	sqlite3_stmt *s;
-	int result = view_begin(r);
+	int result = sqlite_view_begin(r);
 
 	*lines_r = NULL;
 	*count_r = 0;
 	if (result != 0)
-		return view_end(r, result);
+		return sqlite_view_end(r, result);
 	s = r->statements[READ_HISTORY];
 	sqlite3_bind_int64(s, 1, key);
 	while (sqlite3_step(s) == SQLITE_ROW) {
@@ -705,7 +745,7 @@ reader_history(void *ctx, int64_t key, struct attempt_facts **lines_r, size_t *c
 			    .error_code = sqlite3_column_int(s, 4),
 			    .answer = column_text_or_null(s, 5) };
 	}
-	result = view_end(r, result_of(r, sqlite3_reset(s)));
+	result = sqlite_view_end(r, sqlite_read_result(r, sqlite3_reset(s)));
 	if (result != 0) {
 		attempt_facts_free(lines, count);
 		return result;
@@ -753,7 +793,7 @@ part_add(struct sqlite_reader *r, const char *mail_id, int64_t key, enum payload
 		found = sqlite3_step(s) == SQLITE_ROW;
 		if (found)
 			buf_add(out, sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0));
-		if (result_of(r, sqlite3_reset(s)) != 0)
+		if (sqlite_read_result(r, sqlite3_reset(s)) != 0)
 			return -1;
 		break;
 	}
@@ -787,7 +827,7 @@ places_read(struct sqlite_reader *r, int64_t key, struct places *places)
 		if (id != NULL && strlen(id) == ULID_LEN)
 			memcpy(places->mail_id, id, ULID_SIZE);
 	}
-	result = result_of(r, sqlite3_reset(s));
+	result = sqlite_read_result(r, sqlite3_reset(s));
 	return result == 0 && places->own == PAYLOAD_GONE ? 1 : result;
 }
 
@@ -797,7 +837,7 @@ reader_payload(void *ctx, int64_t key, struct buf *out)
 	struct sqlite_reader *r = ctx;
 	int64_t shared_key = key >> NUMBER_BITS << NUMBER_BITS | NUMBER_SHARED;
 	struct places places;
-	int result = view_begin(r);
+	int result = sqlite_view_begin(r);
 
 	if (result == 0)
 		result = places_read(r, key, &places);
@@ -809,19 +849,19 @@ reader_payload(void *ctx, int64_t key, struct buf *out)
 	else if (result == 0 && places.own_len != places.message_len)
 		result = 1;
 	/* That something is gone is no failure of the connection. */
-	return view_end(r, result < 0 ? result : 0) != 0 ? -1 : result;
+	return sqlite_view_end(r, result < 0 ? result : 0) != 0 ? -1 : result;
 }
 
 static int
 reader_count(void *ctx, struct store_counts *counts)
 {
 	struct sqlite_reader *r = ctx;
-	int result = view_begin(r);
+	int result = sqlite_view_begin(r);
 
 	if (result == 0)
-		result = result_of(r,
+		result = sqlite_read_result(r,
 		    sqlite_counts(r->statements[READ_TALLY], r->statements[READ_OLDEST], counts));
-	return view_end(r, result);
+	return sqlite_view_end(r, result);
 }
 
 const struct reader_backend sqlite_reader_backend = {
@@ -831,7 +871,11 @@ const struct reader_backend sqlite_reader_backend = {
 	.list = reader_list,
 	.find = reader_find,
 	.history = reader_history,
+	.item = reader_item,
 	.payload = reader_payload,
+	.events = sqlite_reader_events,
+	.last_event = sqlite_reader_last_event,
+	.outlet = sqlite_reader_outlet,
 	.count = reader_count,
 	.why = reader_why,
 };

@@ -10,7 +10,9 @@
 #include "store/files.h"
 #include "store/sqlite_inside.h"
 
-#define PURGE_ROWS 500
+#define PURGE_ROWS    500
+#define PURGE_CHANGES 5000 /* rows of whatever table */
+#define CURSOR_STRAYS (-1) /* the items are done; events of none are next */
 
 /* One row of a purge or of a mail that is forgotten. */
 struct ended {
@@ -20,13 +22,13 @@ struct ended {
 	bool put_aside;
 };
 
-enum store_result
-sqlite_purge(void *ctx, int64_t ended_before_ms, int64_t *cursor, bool *again_r)
+static enum store_result
+items_purge(struct sqlite *b, int64_t ended_before_ms, int64_t *cursor, bool *again_r)
 {
-	struct sqlite *b = ctx;
 	sqlite3_stmt *s = b->statements[SQL_ITEMS_FROM];
 	struct ended *list = mem_array(PURGE_ROWS, sizeof(*list));
 	size_t count = 0, seen = 0;
+	int changes = 0;
 	bool later = false;
 	enum store_result result;
 
@@ -48,15 +50,41 @@ sqlite_purge(void *ctx, int64_t ended_before_ms, int64_t *cursor, bool *again_r)
 	}
 	result = sqlite_result(b, sqlite3_reset(s));
 	for (size_t i = 0; result == STORE_OK && i < count; i++) {
+		int before = sqlite3_total_changes(b->db);
+
 		result =
 		    sqlite_item_drop(b, list[i].key, list[i].state, list[i].at, list[i].put_aside);
 		if (result == STORE_OK)
 			result = sqlite_shared_drop_unneeded(b, list[i].key >> NUMBER_BITS);
 		if (result == STORE_OK)
 			result = sqlite_run_key(b, SQL_MAIL_DROP, list[i].key >> NUMBER_BITS);
+		/* One with a thousand opens takes its time: the others come with the next. */
+		changes += sqlite3_total_changes(b->db) - before;
+		if (result == STORE_OK && changes >= PURGE_CHANGES && i + 1 < count) {
+			*cursor = list[i].key;
+			*again_r = true;
+			free(list);
+			return STORE_OK;
+		}
 	}
 	free(list);
-	*again_r = !later && seen == PURGE_ROWS;
+	*again_r = true;
+	if (later || seen < PURGE_ROWS)
+		*cursor = CURSOR_STRAYS;
+	return result;
+}
+
+enum store_result
+sqlite_purge(void *ctx, int64_t ended_before_ms, int64_t *cursor, bool *again_r)
+{
+	struct sqlite *b = ctx;
+	enum store_result result;
+	size_t dropped;
+
+	if (*cursor != CURSOR_STRAYS)
+		return items_purge(b, ended_before_ms, cursor, again_r);
+	result = sqlite_events_purge(b, ended_before_ms, PURGE_ROWS, &dropped);
+	*again_r = dropped == PURGE_ROWS;
 	return result;
 }
 
@@ -65,16 +93,12 @@ sqlite_purge(void *ctx, int64_t ended_before_ms, int64_t *cursor, bool *again_r)
 static enum store_result
 mail_forget(struct sqlite *b, const char *id)
 {
-	sqlite3_stmt *s = b->statements[SQL_MAIL_FIND];
+	sqlite3_stmt *s;
 	struct ended *list = NULL;
 	size_t count = 0;
-	int64_t key = 0;
-	enum store_result result;
+	int64_t key;
+	enum store_result result = sqlite_mail_key(b, id, &key);
 
-	sqlite_bind_text(s, 1, id);
-	if (sqlite3_step(s) == SQLITE_ROW)
-		key = sqlite3_column_int64(s, 0);
-	result = sqlite_result(b, sqlite3_reset(s));
 	if (result != STORE_OK || key == 0)
 		return result;
 	s = b->statements[SQL_ITEMS_OF_MAIL];
@@ -93,36 +117,62 @@ mail_forget(struct sqlite *b, const char *id)
 	return result == STORE_OK ? sqlite_run_key(b, SQL_MAIL_DROP, key) : result;
 }
 
+struct proven_list {
+	struct proven *rows;
+	size_t count, room;
+};
+
+/* What the statement gives, but what is in hand. */
 static enum store_result
-sending_to_unsure(struct sqlite *b, const struct keyset *in_hand, int64_t now_ms, uint64_t *count_r)
+rows_read(struct sqlite *b, enum statement which, int state, const struct keyset *in_hand,
+    struct proven_list *list)
 {
-	sqlite3_stmt *s = b->statements[SQL_ITEMS_SENDING];
-	int64_t *keys = NULL;
-	size_t count = 0, room = 0;
-	enum store_result result;
+	sqlite3_stmt *s = b->statements[which];
 
 	while (sqlite3_step(s) == SQLITE_ROW) {
-		int64_t key = sqlite3_column_int64(s, 0);
+		const struct proven row = { .key = sqlite3_column_int64(s, 0),
+			.proof = sqlite3_column_int64(s, 1),
+			.history = sqlite3_column_int64(s, 2),
+			.state = state,
+			.at = (enum payload_at)sqlite3_column_int(s, 3) };
 
-		if (keyset_has(in_hand, key))
+		if (keyset_has(in_hand, row.key))
 			continue;
-		if (count == room) {
-			room = room == 0 ? 64 : room * 2;
-			keys = mem_resize(keys, room, sizeof(keys[0]));
+		if (list->count == list->room) {
+			list->room = list->room == 0 ? 64 : list->room * 2;
+			list->rows = mem_resize(list->rows, list->room, sizeof(list->rows[0]));
 		}
-		keys[count++] = key;
+		list->rows[list->count++] = row;
 	}
-	result = sqlite_result(b, sqlite3_reset(s));
-	s = b->statements[SQL_ITEM_TO_UNSURE];
-	for (size_t i = 0; result == STORE_OK && i < count; i++) {
-		sqlite3_bind_int64(s, 1, keys[i]);
+	return sqlite_result(b, sqlite3_reset(s));
+}
+
+/* What was in hand and is not any more: Postmark has to be asked about it, unless it has spoken of
+ * it meanwhile. */
+static enum store_result
+hands_emptied(struct sqlite *b, const struct keyset *in_hand, int64_t now_ms, uint64_t *unsure_r)
+{
+	sqlite3_stmt *s = b->statements[SQL_ITEM_TO_UNSURE];
+	struct proven_list list = { 0 };
+	enum store_result result = rows_read(b, SQL_ITEMS_SENDING, ITEM_SENDING, in_hand, &list);
+
+	if (result == STORE_OK)
+		result = rows_read(b, SQL_ITEMS_PROVEN, ITEM_UNSURE, in_hand, &list);
+	for (size_t i = 0; result == STORE_OK && i < list.count; i++) {
+		const struct proven *row = &list.rows[i];
+
+		if (row->proof != 0) {
+			result = sqlite_item_proven(b, row, now_ms);
+			continue;
+		}
+		sqlite3_bind_int64(s, 1, row->key);
 		sqlite3_bind_int64(s, 2, now_ms);
 		result = sqlite_run(b, SQL_ITEM_TO_UNSURE);
 		b->tally[ITEM_SENDING]--;
 		b->tally[ITEM_UNSURE]++;
+		++*unsure_r;
 	}
-	free(keys);
-	*count_r = count;
+	free(list.rows);
 	return result;
 }
 
@@ -140,7 +190,7 @@ sqlite_recover(void *ctx, const struct keyset *in_hand, const struct strlist *fo
 	for (size_t i = 0; result == STORE_OK && i < forget->count; i++)
 		result = mail_forget(b, forget->items[i]);
 	if (result == STORE_OK)
-		result = sending_to_unsure(b, in_hand, now_ms, unsure_r);
+		result = hands_emptied(b, in_hand, now_ms, unsure_r);
 	if (result == STORE_OK)
 		result = sqlite_commit(b);
 	if (result != STORE_OK) {

@@ -44,6 +44,18 @@ sqlite_route_key(struct sqlite *b, const char *name, bool add, int64_t *key_r)
 	return STORE_OK;
 }
 
+enum store_result
+sqlite_mail_key(struct sqlite *b, const char *mail_id, int64_t *key_r)
+{
+	sqlite3_stmt *s = b->statements[SQL_MAIL_FIND];
+
+	*key_r = 0;
+	sqlite_bind_text(s, 1, mail_id);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		*key_r = sqlite3_column_int64(s, 0);
+	return sqlite_result(b, sqlite3_reset(s));
+}
+
 /* The name of an item's file.  An item without a mail has none: "". */
 static enum store_result
 item_name(struct sqlite *b, int64_t key, char out[ITEM_ID_SIZE])
@@ -79,7 +91,7 @@ sqlite_payload_drop(struct sqlite *b, int64_t key, enum payload_at at)
 	return result;
 }
 
-/* The item, its body and its history. */
+/* The item, its body, its history and its events. */
 enum store_result
 sqlite_item_drop(struct sqlite *b, int64_t key, int state, enum payload_at at, bool put_aside)
 {
@@ -87,6 +99,8 @@ sqlite_item_drop(struct sqlite *b, int64_t key, int state, enum payload_at at, b
 
 	if (result == STORE_OK)
 		result = sqlite_run_key(b, SQL_ATTEMPTS_DROP, key);
+	if (result == STORE_OK && (key & NUMBER_MOST) != NUMBER_SHARED)
+		result = sqlite_events_drop(b, key);
 	if (result == STORE_OK)
 		result = sqlite_run_key(b, SQL_ITEM_DROP, key);
 	if (sqlite_state_is(state))

@@ -39,13 +39,13 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 	[SQL_ITEM_ADD] = "INSERT INTO item(key, route, state, due_ms, attempt, history, put_aside,"
 			 " payload_at, payload_bytes, message_bytes, ended_ms, recipients, kind)"
 			 " VALUES(?1,?2,?9,?3,0,?10,0,?4,?5,?7,?11,?6,?8)",
-	[SQL_ITEM_READ] = "SELECT state, attempt, history, payload_at FROM item WHERE key=?1",
+	[SQL_ITEM_READ] = "SELECT state, attempt, history, payload_at, proof FROM item WHERE key=?1",
 	[SQL_ITEM_MARK] = "UPDATE item SET state=2, attempt=?2 WHERE key=?1",
 	[SQL_ITEM_PUT_ASIDE] = "UPDATE item SET state=4, put_aside=1 WHERE key=?1",
 	[SQL_ITEM_SETTLE] =
 	    "UPDATE item SET state=?2, due_ms=?3, attempt=?4, history=?5, payload_at=?6,"
 	    " ended_ms=?7, postmark_id=coalesce(?8, postmark_id),"
-	    " inactive=coalesce(?9, inactive), unanswered=?10 WHERE key=?1",
+	    " inactive=coalesce(?9, inactive), unanswered=?10, proof=0 WHERE key=?1",
 	[SQL_ITEM_DROP] = "DELETE FROM item WHERE key=?1",
 	[SQL_ITEM_TOLD] = "UPDATE item SET told=1, history=history+1 WHERE key=?1",
 	[SQL_ITEMS_DUE] = CLAIM_COLUMNS " INDEXED BY item_due" CLAIM_JOINS
@@ -54,8 +54,10 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 	[SQL_ITEMS_UNSURE] = CLAIM_COLUMNS
 	" INDEXED BY item_unsure" CLAIM_JOINS
 	" WHERE i.route=?1 AND i.state=5 AND i.due_ms<=?2 ORDER BY i.due_ms, i.key",
-	[SQL_ITEMS_SENDING] = "SELECT key FROM item INDEXED BY item_state"
-			      " WHERE state=2 AND state NOT IN (0, 6)",
+	[SQL_ITEMS_SENDING] = "SELECT key, proof, history, payload_at FROM item INDEXED BY"
+			      " item_state WHERE state=2 AND state NOT IN (0, 6)",
+	[SQL_ITEMS_PROVEN] = "SELECT key, proof, history, payload_at FROM item INDEXED BY"
+			     " item_state WHERE state=5 AND state NOT IN (0, 6) AND proof<>0",
 	[SQL_ITEMS_OF_MAIL] = "SELECT key, state, payload_at, put_aside, unanswered FROM item"
 			      " WHERE key>=?1<<20 AND key<(?1+1)<<20",
 	[SQL_ITEMS_FROM] =
@@ -95,6 +97,48 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 	    "+(SELECT count(*) FROM item INDEXED BY item_unsure WHERE route=?1 AND state=5)"
 	    "+(SELECT count(*) FROM item INDEXED BY item_state"
 	    "  WHERE state=4 AND state NOT IN (0, 6) AND route=?1 AND put_aside=0)",
+	[SQL_EVENT_SUBJECT] =
+	    "SELECT i.state, i.kind, i.put_aside, i.unanswered, i.payload_at, i.history, i.fates,"
+	    " i.proof, i.postmark_id, m.id, r.name, i.recipients FROM item AS i"
+	    " LEFT JOIN mail AS m ON m.key=i.key>>20 LEFT JOIN route AS r ON r.key=i.route"
+	    " WHERE i.key=?1",
+	[SQL_EVENT_ADD] = "INSERT INTO event(item, kind, received_ms, at_ms, mark, id, connection,"
+			  " relay_id, message_id, stream, tag, recipient, type, origin, detail,"
+			  " type_code, number, suppressed, first, json) VALUES(?1,?2,?3,?4,?5,?6,"
+			  "?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
+	[SQL_EVENT_READ] = "SELECT kind, recipient FROM event WHERE key=?1",
+	[SQL_EVENT_DROP] = "DELETE FROM event WHERE key=?1",
+	[SQL_EVENTS_DROP] = "DELETE FROM event WHERE item=?1 AND item<>0",
+	[SQL_EVENTS_STRAY] = "SELECT key, mark FROM event INDEXED BY event_stray"
+			     " WHERE item=0 AND received_ms<?1 ORDER BY received_ms LIMIT ?2",
+	[SQL_MARK_FIND] = "SELECT e.item FROM event_mark AS k LEFT JOIN event AS e ON e.key=k.event"
+			  " WHERE k.mark=?1",
+	[SQL_MARK_ADD] =
+	    "INSERT INTO event_mark(mark, event) VALUES(?1,?2) ON CONFLICT(mark) DO NOTHING",
+	[SQL_MARK_DROP] = "DELETE FROM event_mark WHERE mark=?1",
+	[SQL_MARKS_DROP] = "DELETE FROM event_mark WHERE mark IN"
+			   " (SELECT mark FROM event WHERE item=?1 AND item<>0)",
+	[SQL_ITEM_BY_POSTMARK_ID] = "SELECT key FROM item INDEXED BY item_postmark"
+				    " WHERE key>>30=?1 AND postmark_id=?2 ORDER BY key DESC LIMIT 1",
+	[SQL_ITEM_FATES] = "UPDATE item SET fates=?2 WHERE key=?1",
+	[SQL_ITEM_POSTMARK_ID] = "UPDATE item SET postmark_id=?2 WHERE key=?1",
+	[SQL_ITEM_PROOF] = "UPDATE item SET proof=?2 WHERE key=?1",
+	[SQL_ITEM_PROVEN] = "UPDATE item SET state=6, payload_at=0, history=?2, ended_ms=?3,"
+			    " unanswered=0, proof=0 WHERE key=?1",
+	[SQL_OUTLET_SET] = "INSERT INTO outlet VALUES(?1,?2)"
+			   " ON CONFLICT(name) DO UPDATE SET after_key=?2",
+	[SQL_OUTLET_DROP] = "DELETE FROM outlet WHERE name=?1",
+	[SQL_SUPPRESSIONS] = "SELECT connection, stream, address, reason, origin, at_ms"
+			     " FROM suppression ORDER BY connection, stream, address",
+	[SQL_SUPPRESSION_SET] = "INSERT INTO suppression VALUES(?1,?2,?3,?4,?5,?6)"
+				" ON CONFLICT(connection, stream, address) DO UPDATE"
+				" SET reason=?4, origin=?5, at_ms=?6",
+	[SQL_SUPPRESSION_DROP] =
+	    "DELETE FROM suppression WHERE connection=?1 AND stream=?2 AND address=?3",
+	[SQL_HOOKS] = "SELECT path, connection, stream, user, password, webhook_id, made_ms, ends_ms"
+		      " FROM hook ORDER BY path",
+	[SQL_HOOK_SET] = "INSERT OR REPLACE INTO hook VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+	[SQL_HOOK_DROP] = "DELETE FROM hook WHERE path=?1",
 	[SQL_FREE_PAGES] = "PRAGMA freelist_count",
 	[SQL_TALLY_READ] = SQLITE_TALLY_READ,
 	[SQL_TALLY_ADD] = "UPDATE tally SET number=number+?2 WHERE what=?1",

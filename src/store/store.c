@@ -145,6 +145,32 @@ op_answer(struct op *op)
 		if (op->route_set.done != NULL)
 			op->route_set.done(op->ctx, op->result);
 		break;
+	case OP_EVENT:
+		op->event.done(op->ctx, op->result, op->event.event, &op->event.did);
+		break;
+	case OP_OUTLET_SET:
+		if (op->outlet_set.done != NULL)
+			op->outlet_set.done(op->ctx, op->result);
+		break;
+	case OP_SUPPRESSIONS:
+		op->suppressions.done(
+		    op->ctx, op->result, op->suppressions.list, op->suppressions.count);
+		break;
+	case OP_SUPPRESSIONS_CHANGE:
+		if (op->suppressions_change.done != NULL)
+			op->suppressions_change.done(op->ctx, op->result);
+		break;
+	case OP_HOOKS:
+		op->hooks.done(op->ctx, op->result, op->hooks.list, op->hooks.count);
+		break;
+	case OP_HOOK_SET:
+		if (op->hook_set.done != NULL)
+			op->hook_set.done(op->ctx, op->result);
+		break;
+	case OP_HOOKS_DROP:
+		if (op->hooks_drop.done != NULL)
+			op->hooks_drop.done(op->ctx, op->result);
+		break;
 	case OP_MADE_DUE:
 		break;
 	case OP_PURGE:
@@ -500,6 +526,105 @@ store_route_set(
 	op->route_set.route.name = mem_string(route->name);
 	op->route_set.route.why = text_copy(route->why);
 	op->route_set.done = done;
+	op_ask(store, op);
+}
+
+void
+store_event(struct store *store, struct event *event, store_event_fn *done, void *ctx)
+{
+	struct op *op = op_new(OP_EVENT, ctx);
+
+	op->event.event = event;
+	op->event.done = done;
+	op_ask(store, op);
+}
+
+void
+store_outlet_set(
+    struct store *store, const char *name, int64_t after_key, store_done_fn *done, void *ctx)
+{
+	struct op *op = op_new(OP_OUTLET_SET, ctx);
+
+	op->outlet_set.name = mem_string(name);
+	op->outlet_set.after_key = after_key;
+	op->outlet_set.done = done;
+	op_ask(store, op);
+}
+
+void
+store_suppressions(struct store *store, store_suppressions_fn *done, void *ctx)
+{
+	struct op *op = op_new(OP_SUPPRESSIONS, ctx);
+
+	op->suppressions.done = done;
+	op_ask(store, op);
+}
+
+static struct suppression *
+suppressions_copy(const struct suppression *list, size_t count)
+{
+	struct suppression *copies = mem_array(count, sizeof(*copies));
+
+	for (size_t i = 0; i < count; i++)
+		copies[i] = (struct suppression){ .connection = mem_string(list[i].connection),
+			.stream = mem_string(list[i].stream),
+			.address = mem_string(list[i].address),
+			.reason = text_copy(list[i].reason),
+			.origin = text_copy(list[i].origin),
+			.at_ms = list[i].at_ms };
+	return copies;
+}
+
+void
+store_suppressions_change(struct store *store, const struct suppression *add, size_t add_count,
+    const struct suppression *remove, size_t remove_count, store_done_fn *done, void *ctx)
+{
+	struct op *op = op_new(OP_SUPPRESSIONS_CHANGE, ctx);
+
+	op->suppressions_change.add = suppressions_copy(add, add_count);
+	op->suppressions_change.add_count = add_count;
+	op->suppressions_change.remove = suppressions_copy(remove, remove_count);
+	op->suppressions_change.remove_count = remove_count;
+	op->suppressions_change.done = done;
+	op_ask(store, op);
+}
+
+void
+store_hooks(struct store *store, store_hooks_fn *done, void *ctx)
+{
+	struct op *op = op_new(OP_HOOKS, ctx);
+
+	op->hooks.done = done;
+	op_ask(store, op);
+}
+
+void
+store_hook_set(struct store *store, const struct hook *hook, store_done_fn *done, void *ctx)
+{
+	struct op *op = op_new(OP_HOOK_SET, ctx);
+	struct hook *copy = &op->hook_set.hook;
+
+	*copy = *hook;
+	copy->path = mem_string(hook->path);
+	copy->connection = mem_string(hook->connection);
+	copy->stream = mem_string(hook->stream);
+	copy->user = text_copy(hook->user);
+	copy->password = text_copy(hook->password);
+	op->hook_set.done = done;
+	op_ask(store, op);
+}
+
+void
+store_hooks_drop(
+    struct store *store, const char *const *paths, size_t count, store_done_fn *done, void *ctx)
+{
+	struct op *op = op_new(OP_HOOKS_DROP, ctx);
+
+	op->hooks_drop.paths = mem_array(count, sizeof(*op->hooks_drop.paths));
+	for (size_t i = 0; i < count; i++)
+		op->hooks_drop.paths[i] = mem_string(paths[i]);
+	op->hooks_drop.count = count;
+	op->hooks_drop.done = done;
 	op_ask(store, op);
 }
 

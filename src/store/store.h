@@ -232,12 +232,22 @@ struct store_event_done {
 /*
  * Makes an event durable, once for each mark.  Takes it.  Lent to done: the event and what it did.
  *
- * It is joined to an item by its relay_id, else by Postmark's MessageID.  That item's fates grow,
- * its postmark_id is set where it had none, and since Postmark speaks of it, it is SENT: at once
- * when it is SPOOLED, WAITING, HELD (not put aside), UNSURE and not in the dispatcher's hands, or
- * FAILED with an unanswered request; when its outcome comes in that would make it anything else,
- * when it is SENDING or in hand.  A line of history tells of that.  What the event says of an
- * address (suppressed, or no longer) goes into the list of suppressions in the same commit.
+ * It is joined to an item by its relay_id, else (when that is not the id of an item, of whatever
+ * relay) by Postmark's MessageID, among the newest quarter of a million mails.  That item's fates
+ * grow, its postmark_id is set where it had none, and since Postmark speaks of it as of one that it
+ * has taken, it is SENT: at once when it is SPOOLED, WAITING, HELD (not put aside), UNSURE and not
+ * in the dispatcher's hands, or FAILED with an unanswered request; when its outcome comes in that
+ * would make it anything else, when it is SENDING or in hand.  A line of history tells of that.
+ * OTHER, FAILED and INACTIVE, a SUBSCRIPTION without a MessageID and a BOUNCE of the type
+ * SMTPApiError do not say so much.  CAPTURED items and those of ITEM_LOCAL stay as they are.
+ *
+ * What the event says of an address (suppressed, or no longer) goes into the list of suppressions
+ * in the same commit: event_suppression() is the rule, for those who keep a copy.
+ *
+ * Events of our own need not be asked for: store_settle() adds one when an item becomes FAILED, and
+ * when one is SENT and some of its recipients are inactive.
+ *
+ * While little space is left events are refused as mails are (STORE_FULL): Postmark posts again.
  */
 typedef void store_event_fn(
     void *ctx, enum store_result, const struct event *, const struct store_event_done *);

@@ -42,135 +42,6 @@ struct writer {
 	struct log_gate full_gate, broken_gate, low_gate, over_gate;
 };
 
-/* --- ops --------------------------------------------------------------------------------- */
-
-bool
-op_change_made_due(const struct op *op)
-{
-	return (op->change.change.action == STORE_RELEASE ||
-		   op->change.change.action == STORE_RETRY) &&
-	       op->change.progress.changed.changed > 0;
-}
-
-void
-op_list_add(struct op_list *list, struct op *op)
-{
-	op->next = NULL;
-	if (list->first == NULL)
-		list->first = op;
-	else
-		list->last->next = op;
-	list->last = op;
-}
-
-void
-op_list_move(struct op_list *to, struct op_list *from)
-{
-	if (from->first == NULL)
-		return;
-	if (to->first == NULL)
-		to->first = from->first;
-	else
-		to->last->next = from->first;
-	to->last = from->last;
-	*from = (struct op_list){ 0 };
-}
-
-struct op *
-op_list_take(struct op_list *list)
-{
-	struct op *op = list->first;
-
-	if (op == NULL)
-		return NULL;
-	list->first = op->next;
-	if (list->first == NULL)
-		list->last = NULL;
-	op->next = NULL;
-	return op;
-}
-
-static void
-found_free(struct backend_claim *found)
-{
-	for (size_t i = 0; i < found->count; i++)
-		store_item_free(&found->items[i]);
-	free(found->items);
-	*found = (struct backend_claim){ 0 };
-}
-
-static void
-routes_free(struct store_route *list, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		free(list[i].name);
-		free(list[i].why);
-	}
-	free(list);
-}
-
-static void
-strays_free(struct store_stray *list, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		free(list[i].route);
-	free(list);
-}
-
-void
-op_free(struct op **op)
-{
-	struct op *o = *op;
-
-	if (o == NULL)
-		return;
-	switch (o->kind) {
-	case OP_COMMIT:
-		mail_free(&o->commit.mail);
-		free(o->commit.known);
-		break;
-	case OP_CLAIM:
-		free((char *)o->claim.claim.route);
-		found_free(&o->claim.found);
-		break;
-	case OP_SETTLE:
-		free(o->settle.outcomes);
-		break;
-	case OP_NEXT:
-		free(o->next_due.route);
-		break;
-	case OP_CHANGE:
-		for (size_t i = 0; i < o->change.change.count; i++)
-			free((char *)o->change.change.ids[i]);
-		free((void *)o->change.change.ids);
-		free((char *)o->change.change.route);
-		free((char *)o->change.change.by);
-		break;
-	case OP_TAKE_BACK:
-		for (size_t i = 0; i < o->take_back.count; i++)
-			free(o->take_back.ids[i]);
-		free(o->take_back.ids);
-		break;
-	case OP_STRAYS:
-		strlist_free(&o->strays.known);
-		strays_free(o->strays.list, o->strays.count);
-		break;
-	case OP_ROUTES:
-		routes_free(o->routes.list, o->routes.count);
-		break;
-	case OP_ROUTE_SET:
-		free(o->route_set.route.name);
-		free(o->route_set.route.why);
-		break;
-	case OP_COUNT:
-	case OP_PURGE:
-	case OP_MADE_DUE:
-		break;
-	}
-	free(o);
-	*op = NULL;
-}
-
 /* --- trouble ----------------------------------------------------------------------------- */
 
 static const char *
@@ -252,6 +123,21 @@ commit_apply(struct writer *w, struct op *op)
 }
 
 static enum store_result
+suppressions_apply(struct writer *w, const struct op *op)
+{
+	const struct backend *backend = w->params.backend;
+	enum store_result result = STORE_OK;
+
+	for (size_t i = 0; result == STORE_OK && i < op->suppressions_change.remove_count; i++)
+		result =
+		    backend->suppression_drop(w->params.handle, &op->suppressions_change.remove[i]);
+	for (size_t i = 0; result == STORE_OK && i < op->suppressions_change.add_count; i++)
+		result =
+		    backend->suppression_set(w->params.handle, &op->suppressions_change.add[i]);
+	return result;
+}
+
+static enum store_result
 op_apply(struct writer *w, struct op *op)
 {
 	const struct backend *backend = w->params.backend;
@@ -296,6 +182,29 @@ op_apply(struct writer *w, struct op *op)
 	case OP_ROUTE_SET:
 		result = backend->route_set(handle, &op->route_set.route);
 		break;
+	case OP_EVENT:
+		result = backend->event(handle, op->event.event, &w->in_hand, &op->event.did);
+		break;
+	case OP_OUTLET_SET:
+		result = backend->outlet_set(handle, op->outlet_set.name, op->outlet_set.after_key);
+		break;
+	case OP_SUPPRESSIONS:
+		result =
+		    backend->suppressions(handle, &op->suppressions.list, &op->suppressions.count);
+		break;
+	case OP_SUPPRESSIONS_CHANGE:
+		result = suppressions_apply(w, op);
+		break;
+	case OP_HOOKS:
+		result = backend->hooks(handle, &op->hooks.list, &op->hooks.count);
+		break;
+	case OP_HOOK_SET:
+		result = backend->hook_set(handle, &op->hook_set.hook);
+		break;
+	case OP_HOOKS_DROP:
+		for (size_t i = 0; result == STORE_OK && i < op->hooks_drop.count; i++)
+			result = backend->hook_drop(handle, op->hooks_drop.paths[i]);
+		break;
 	case OP_MADE_DUE:
 		break;
 	case OP_PURGE:
@@ -304,26 +213,6 @@ op_apply(struct writer *w, struct op *op)
 		break;
 	}
 	return result;
-}
-
-/* A transaction has failed: what it found is not so. */
-static void
-op_undo(struct op *op)
-{
-	if (op->kind == OP_CLAIM)
-		found_free(&op->claim.found);
-	if (op->kind == OP_ROUTES) {
-		routes_free(op->routes.list, op->routes.count);
-		op->routes.list = NULL;
-		op->routes.count = 0;
-	}
-	if (op->kind == OP_STRAYS) {
-		strays_free(op->strays.list, op->strays.count);
-		op->strays.list = NULL;
-		op->strays.count = 0;
-	}
-	if (op->kind == OP_PURGE)
-		op->purge.cursor = 0;
 }
 
 /* What a commit that failed may have left on the disk all the same. */
@@ -335,13 +224,6 @@ commit_forget(struct writer *w, const struct op *op)
 	for (const struct mail *mail = op->commit.mail; mail != NULL; mail = mail->next)
 		if (!*known++)
 			strlist_add(&w->forget, mail->id);
-}
-
-/* These come first: what a claim of the same transaction gives out is in nobody's hands yet. */
-static bool
-op_comes_first(const struct op *op)
-{
-	return op->kind == OP_CHANGE || op->kind == OP_TAKE_BACK;
 }
 
 static void
@@ -386,6 +268,13 @@ op_committed(struct writer *w, struct op *op)
 	case OP_STRAYS:
 	case OP_ROUTES:
 	case OP_ROUTE_SET:
+	case OP_EVENT:
+	case OP_OUTLET_SET:
+	case OP_SUPPRESSIONS:
+	case OP_SUPPRESSIONS_CHANGE:
+	case OP_HOOKS:
+	case OP_HOOK_SET:
+	case OP_HOOKS_DROP:
 	case OP_PURGE:
 	case OP_MADE_DUE:
 		break;
@@ -459,6 +348,13 @@ op_refuse(struct writer *w, struct op *op, enum store_result result)
 	case OP_STRAYS:
 	case OP_ROUTES:
 	case OP_ROUTE_SET:
+	case OP_EVENT:
+	case OP_OUTLET_SET:
+	case OP_SUPPRESSIONS:
+	case OP_SUPPRESSIONS_CHANGE:
+	case OP_HOOKS:
+	case OP_HOOK_SET:
+	case OP_HOOKS_DROP:
 	case OP_PURGE:
 	case OP_MADE_DUE:
 		break;
@@ -527,7 +423,8 @@ group_salvage(struct writer *w, struct op_list *group, struct op_list *finished)
 	}
 }
 
-/* New mail is refused while little space is left, so that outcomes still fit. */
+/* New mail and events are refused while little space is left, so that outcomes still fit: Postmark
+ * posts again. */
 static void
 space_check(struct writer *w, const struct op_list *group)
 {
@@ -536,7 +433,7 @@ space_check(struct writer *w, const struct op_list *group)
 	int64_t left_out;
 
 	for (struct op *op = group->first; op != NULL; op = op->next) {
-		if (op->kind != OP_COMMIT)
+		if (!op_takes_room(op))
 			continue;
 		if (!asked)
 			free_bytes = w->params.backend->free_bytes(
@@ -554,7 +451,8 @@ space_check(struct writer *w, const struct op_list *group)
 		log_error("spool-full", log_num("free_bytes", (int64_t)free_bytes),
 		    log_num("min_free_bytes", (int64_t)w->params.min_free_bytes),
 		    log_num("repeats", left_out),
-		    log_str("what", "new mail is refused for now; free space on the spool's disk"));
+		    log_str("what", "new mail is refused for now, and events; free space on the "
+				    "spool's disk"));
 }
 
 static void
@@ -589,19 +487,6 @@ kept_retry(struct writer *w, struct op_list *finished)
 }
 
 /* --- the thread -------------------------------------------------------------------------- */
-
-static bool
-op_asks_only(const struct op *op)
-{
-	return op->kind == OP_CLAIM || op->kind == OP_NEXT || op->kind == OP_COUNT ||
-	       op->kind == OP_ROUTES || op->kind == OP_STRAYS;
-}
-
-static uint64_t
-op_bytes(const struct op *op)
-{
-	return op->kind == OP_COMMIT ? mail_payload_bytes(op->commit.mail) : 0;
-}
 
 /* What becomes the next group.  Under the lock. */
 static void

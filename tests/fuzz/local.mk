@@ -29,6 +29,7 @@ include tests/fuzz/sandbox_api.mk
 include tests/fuzz/sandbox_mail.mk
 include tests/fuzz/template.mk
 include tests/fuzz/values.mk
+include tests/fuzz/webhook_event.mk
 
 if !FUZZERS
 TESTS += tests/fuzz/replay.sh

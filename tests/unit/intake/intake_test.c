@@ -48,7 +48,8 @@ struct stage {
 	struct rules *rules;
 	struct intake *intake;
 	struct smtp_session *session;
-	int client; /* our end of the SMTP connection */
+	int client;         /* our end of the SMTP connection */
+	struct peer *front; /* the front's end */
 	struct peer *core;
 	const struct refusal *says; /* NULL: stored */
 	bool silent;                /* the core does not answer */
@@ -110,6 +111,34 @@ core_lost(void *ctx, const char *why)
 
 static const struct peer_hooks core_hooks = { .frame = core_frame, .lost = core_lost };
 
+static int
+front_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
+{
+	struct stage *stage = ctx;
+
+	return intake_frame(stage->intake, head, body, fds);
+}
+
+static void
+front_lost(void *ctx, const char *why)
+{
+	struct stage *stage = ctx;
+
+	(void)why;
+	intake_connect(stage->intake, NULL);
+	peer_free(&stage->front);
+}
+
+static const struct peer_hooks front_hooks = { .frame = front_frame, .lost = front_lost };
+
+static void
+front_connect(struct stage *stage, int fd)
+{
+	peer_free(&stage->front);
+	stage->front = peer_new(stage->loop, fd, &front_hooks, stage);
+	intake_connect(stage->intake, stage->front);
+}
+
 static void
 core_start(struct stage *stage)
 {
@@ -117,7 +146,7 @@ core_start(struct stage *stage)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	stage->core = peer_new(stage->loop, ends[0], &core_hooks, stage);
-	intake_connect(stage->intake, ends[1]);
+	front_connect(stage, ends[1]);
 }
 
 static void
@@ -175,6 +204,7 @@ stage_end(struct stage *stage)
 	if (stage->session != NULL)
 		smtp_session_kill(stage->session);
 	peer_free(&stage->core);
+	peer_free(&stage->front);
 	intake_free(&stage->intake);
 	rules_free(&stage->rules);
 	config_free(&stage->config);
@@ -513,7 +543,7 @@ test_no_descriptors_left(void **state)
 	none = before;
 	none.rlim_cur = (rlim_t)top;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	intake_connect(stage.intake, ends[1]);
+	front_connect(&stage, ends[1]);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	hear(&stage, "451 4.3.0 this process has too many files open");
 	assert_int_equal(intake_waiting(stage.intake), 0);

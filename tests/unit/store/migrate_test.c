@@ -130,6 +130,40 @@ test_ours(void **state)
 	assert_int_equal(number(db, "SELECT count(*) FROM tally"), 9);
 }
 
+/* A spool of version 3: what is in it stays, and nothing happened to it yet. */
+static void
+test_ours_from_3(void **state)
+{
+	sqlite3 *db = *state;
+	char why[200] = "";
+
+	assert_int_equal(migrate_run(db, migrate_steps, 3, why, sizeof(why)), 0);
+	assert_int_equal(number(db, "PRAGMA user_version"), 3);
+	assert_int_equal(
+	    sqlite3_exec(db,
+		"INSERT INTO mail VALUES(1,'id',5,'','','','','','','','',9);"
+		"INSERT INTO item(key, route, state, due_ms, attempt, history, put_aside,"
+		" payload_at, payload_bytes, message_bytes, ended_ms, recipients, postmark_id)"
+		" VALUES(1048577,1,6,0,1,1,0,0,10,10,7,'a@b.example','pm-1')",
+		NULL, NULL, NULL),
+	    SQLITE_OK);
+	assert_int_equal(migrate_run(db, migrate_steps, migrate_step_count, why, sizeof(why)), 0);
+	assert_int_equal(number(db, "PRAGMA user_version"), 4);
+	assert_int_equal(
+	    number(db, "SELECT count(*) FROM item WHERE state=6 AND postmark_id='pm-1' AND"
+		       " ended_ms=7 AND fates=0 AND proof=0"),
+	    1);
+	assert_int_equal(
+	    number(db, "SELECT (SELECT count(*) FROM event) + (SELECT count(*) FROM event_mark)"
+		       " + (SELECT count(*) FROM outlet) + (SELECT count(*) FROM suppression)"
+		       " + (SELECT count(*) FROM hook)"),
+	    0);
+	assert_int_equal(number(db, "SELECT count(*) FROM tally"), 9);
+	/* Nor does a program of before read it any more. */
+	assert_int_equal(migrate_run(db, migrate_steps, 3, why, sizeof(why)), -1);
+	assert_non_null(strstr(why, "version 4"));
+}
+
 int
 main(void)
 {
@@ -141,6 +175,7 @@ main(void)
 		TEST(test_all_or_none),
 		TEST(test_strangers),
 		TEST(test_ours),
+		TEST(test_ours_from_3),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
