@@ -130,18 +130,18 @@ mail_is_raw(const struct mail *mail)
 }
 
 /* What becomes of its items at once. */
-enum fate {
-	FATE_SENT,
-	FATE_CAPTURED,
-	FATE_HELD, /* and why */
+enum begins {
+	BEGINS_DUE,
+	BEGINS_CAPTURED,
+	BEGINS_HELD, /* and why */
 };
 
-static enum fate
-fate_of(const struct mail *mail)
+static enum begins
+begins_as(const struct mail *mail)
 {
 	if (mail->captured)
-		return FATE_CAPTURED;
-	return mail->held_why != NULL ? FATE_HELD : FATE_SENT;
+		return BEGINS_CAPTURED;
+	return mail->held_why != NULL ? BEGINS_HELD : BEGINS_DUE;
 }
 
 static void
@@ -159,8 +159,8 @@ put_mail(struct buf *out, const struct mail *mail, int *fds, size_t *fd_count)
 	put_text(out, mail->ledger);
 	put_number(out, (uint64_t)mail->accepted_ms, 8);
 	put_number(out, mail->content_bytes, 8);
-	put_number(out, (uint64_t)fate_of(mail), 1);
-	if (fate_of(mail) == FATE_HELD)
+	put_number(out, (uint64_t)begins_as(mail), 1);
+	if (begins_as(mail) == BEGINS_HELD)
 		put_text(out, mail->held_why);
 	put_number(out, mail->reply, 1);
 	put_number(out, (uint64_t)mail->reply_within_ms, 8);
@@ -416,15 +416,15 @@ take_id(struct cursor *c, const struct mail *others, struct mail *mail)
 static const char *
 take_reply(struct cursor *c, struct mail *mail)
 {
-	unsigned fate = (unsigned)take_number(c, 1), reply;
+	unsigned begins = (unsigned)take_number(c, 1), reply;
 	uint64_t within_ms;
 
-	mail->captured = fate == FATE_CAPTURED;
-	if (fate == FATE_HELD)
+	mail->captured = begins == BEGINS_CAPTURED;
+	if (begins == BEGINS_HELD)
 		mail->held_why = take_text(c);
 	reply = (unsigned)take_number(c, 1);
 	within_ms = take_number(c, 8);
-	if (c->bad || fate > FATE_HELD || reply > REPLY_POSTMARK_OR_REFUSE ||
+	if (c->bad || begins > BEGINS_HELD || reply > REPLY_POSTMARK_OR_REFUSE ||
 	    within_ms > FRAME_MOST_REPLY_MS)
 		return "kind of reply";
 	mail->reply = (enum reply_mode)reply;

@@ -5,6 +5,7 @@ libdispatch_a_SOURCES = \
 	src/dispatch/inside.h \
 	src/dispatch/judge.c src/dispatch/judge.h \
 	src/dispatch/keep.c \
+	src/dispatch/local.c \
 	src/dispatch/mix.c src/dispatch/mix.h \
 	src/dispatch/outcome.c src/dispatch/outcome.h \
 	src/dispatch/pace.c src/dispatch/pace.h \
@@ -13,7 +14,7 @@ libdispatch_a_SOURCES = \
 	src/dispatch/schedule.c src/dispatch/schedule.h \
 	src/dispatch/settle.c src/dispatch/settle.h
 
-dispatch_test_libs = libdispatch.a libstore.a libpostmark.a libmail.a libbase.a \
+dispatch_test_libs = libdispatch.a libdeliver.a libstore.a libpostmark.a libmail.a libconfig.a libbase.a \
 	$(CURL_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
 
 check_PROGRAMS += tests/unit/dispatch/breaker_test
