@@ -22,7 +22,10 @@ struct httpd_limits {
 	size_t most_held_bytes;     /* of bodies at once, in all connections: 503; 0: no limit */
 	unsigned most_connections;  /* at once; more are closed at accept */
 	int64_t request_timeout_ms; /* from the first byte to the last of one request: 408 or cut */
-	int64_t idle_timeout_ms;    /* between requests, and while an answer is not read */
+	/* Not 0: so long for the first byte of a connection, and from there for the head; the time
+	 * above is the body's then.  Who is not admitted costs a connection no longer. */
+	int64_t head_timeout_ms;
+	int64_t idle_timeout_ms; /* between requests, and while an answer is not read */
 };
 
 /* Who is at the other end. */
@@ -107,6 +110,8 @@ const char *httpd_method(const struct httpd_request *); /* "GET"; "" for none we
 const char *httpd_path(const struct httpd_request *);
 const char *httpd_query(const struct httpd_request *);
 const char *httpd_header(const struct httpd_request *, const char *name); /* NULL: not there */
+/* All of the head; NULL: the client has gone. */
+const struct http_frame *httpd_frame(const struct httpd_request *);
 /* The body, contiguous, not NUL-terminated; lent until it is answered. */
 const char *httpd_body(struct httpd_request *, size_t *len_r);
 

@@ -132,6 +132,12 @@ httpd_header(const struct httpd_request *r, const char *name)
 	return r->conn != NULL ? http_frame_header(&r->conn->frame, name) : NULL;
 }
 
+const struct http_frame *
+httpd_frame(const struct httpd_request *r)
+{
+	return r->conn != NULL ? &r->conn->frame : NULL;
+}
+
 const char *
 httpd_head_header(const struct httpd_head *head, const char *name, size_t nth)
 {

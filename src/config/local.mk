@@ -10,6 +10,8 @@ libconfig_a_SOURCES = \
 	src/config/options_inbound.c \
 	src/config/options_log.c \
 	src/config/options_message.c \
+	src/config/options_notice.c \
+	src/config/options_outlet.c \
 	src/config/options_postmark.c \
 	src/config/options_process.c \
 	src/config/options_retry.c \

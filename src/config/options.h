@@ -26,8 +26,10 @@ struct buf;
 	NAME(webhook)                                                                              \
 	NAME(inbound)                                                                              \
 	NAME(suppression)                                                                          \
+	NAME(notice)                                                                               \
 	NAME(connection)                                                                           \
-	NAME(route)
+	NAME(route)                                                                                \
+	NAME(outlet)
 
 /*
  * The values of a section lie in struct config itself.  A titled one stands as often as it has

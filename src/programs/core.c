@@ -13,6 +13,7 @@
 
 #include "config.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -29,6 +30,7 @@
 #include "store/store.h"
 #include "postmark/client.h"
 #include "dispatch/dispatch.h"
+#include "webhook/hooks.h"
 
 #include "programs/commits.h"
 #include "programs/core.h"
@@ -43,6 +45,7 @@
 #define STRAYS_MS      (30 * 1000) /* until a spool that did not answer is asked again */
 /* Of one front's mails that the disk has not taken yet: beyond it they wait in the front. */
 #define MOST_OPEN_BYTES (64U * 1024U * 1024U)
+#define MOST_KEYS       (8U * 1024U * 1024U)
 #define TEST_TOKEN      "POSTMARK_API_TEST" /* Postmark's own: checks, and delivers nothing */
 
 struct core;
@@ -71,6 +74,7 @@ struct core {
 	struct dispatch *dispatch; /* NULL: not yet */
 	struct commits *commits;
 	struct events *events;
+	struct buf keys; /* by which posts of webhooks are known, as fronts are told */
 	struct secret *test_token;
 	struct strlist routes; /* of the dispatcher */
 	bool asks_strays;      /* the dispatcher begins with the answer */
@@ -330,6 +334,34 @@ on_lost(void *ctx, const char *why)
 
 static const struct peer_hooks peer_hooks = { .frame = on_frame, .lost = on_lost };
 
+/* --- what fronts are told ------------------------------------------------------------------ */
+
+/* NULL: there is no such front now. */
+static void
+tell_keys(struct core *core, struct peer *front)
+{
+	if (front != NULL && core->keys.len > 0 &&
+	    peer_tell_hooks(front, core->keys.data, core->keys.len) != 0)
+		log_error("webhook-keys", log_num("bytes", (int64_t)core->keys.len),
+		    log_str("why", "they are too many for the fronts to be told"));
+}
+
+/* Made anew, and told to all: when the settings change, or the webhooks of this instance. */
+static void
+tell_new_keys(struct core *core)
+{
+	char why[512] = "";
+
+	if (core->config->webhook_listen.count == 0)
+		return;
+	buf_clear(&core->keys);
+	if (hooks_json(core->config, NULL, 0, clock_wall_ms(), &core->keys, why, sizeof(why)) != 0)
+		log_error("webhook-certificate", log_str("why", why),
+		    log_str("todo", "mend it and reload; until then nobody is let in by TLS"));
+	for (size_t i = 0; i < MOST_FRONTS; i++)
+		tell_keys(core, core->channels[i].peer);
+}
+
 static void
 connect_front(struct core *core, int number, int fd)
 {
@@ -348,6 +380,7 @@ connect_front(struct core *core, int number, int fd)
 	channel->generation++;
 	channel->open_bytes = 0;
 	channel->peer = peer_new(core->loop, fd, &peer_hooks, channel);
+	tell_keys(core, channel->peer);
 }
 
 /* --- dispatching -------------------------------------------------------------------------- */
@@ -579,6 +612,7 @@ on_drained_for_reload(void *ctx)
 	core->next_config = NULL;
 	log_set_level(core->config->log_level);
 	desk_reload(core->desk, core->config);
+	tell_new_keys(core);
 	if (start_dispatching(core) != 0) {
 		core->status = EX_CONFIG;
 		loop_stop(core->loop);
@@ -808,6 +842,7 @@ core_main(void)
 		core.status = EX_UNAVAILABLE;
 		goto free_loop;
 	}
+	buf_init(&core.keys, MOST_KEYS);
 	core.test_token = secret_new(TEST_TOKEN, strlen(TEST_TOKEN));
 	core.commits = commits_new(&(struct commits_params){ .loop = core.loop,
 	    .store = core.store,
@@ -829,6 +864,7 @@ core_main(void)
 		core.status = EX_CONFIG;
 		goto close_store;
 	}
+	tell_new_keys(&core);
 	loop_timer_set(core.purge, FIRST_PURGE_MS);
 	core.supervisor =
 	    handover_new(core.loop, HANDOVER_FD_CONTROL, on_handover, on_supervisor_gone, &core);
@@ -850,6 +886,7 @@ close_store:
 	store_close(&core.store);
 	events_free(&core.events);
 	commits_free(&core.commits);
+	buf_free(&core.keys);
 	secret_free(&core.test_token);
 	strlist_free(&core.routes);
 free_loop:

@@ -1,7 +1,12 @@
 /*
- * smtp > intake > convert, and the channel to the core, whose frames go to whom they are for.
+ * smtp > intake > convert, the receiver of webhooks, and the channel to the core, whose frames go
+ * to whom they are for.
  */
 
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +25,7 @@
 #include "convert/convert.h"
 #include "intake/intake.h"
 #include "intake/rules.h"
+#include "webhook/receiver.h"
 
 #include "programs/front.h"
 #include "programs/handover.h"
@@ -41,7 +47,12 @@ struct front {
 	struct handover *supervisor;
 	struct smtp_listener *listener;
 	struct intake *intake;
-	struct peer *core;             /* NULL: there is none at the moment */
+	struct receiver *receiver; /* NULL: webhook.listen has nothing */
+	struct peer *core;         /* NULL: there is none at the moment */
+	struct {
+		void *table; /* as the core made it; NULL: none yet */
+		size_t len;
+	} suppressions;
 	struct loop_timer *drain_look; /* set while draining */
 	struct loop_timer *drain_end;
 	char name[32];
@@ -91,12 +102,19 @@ settings_new(struct config *config, char *why, size_t why_size)
 
 /* --- the end ------------------------------------------------------------------------------ */
 
+static size_t
+posts_waiting(const struct front *f)
+{
+	return f->receiver != NULL ? receiver_waiting(f->receiver) : 0;
+}
+
 static void
 drain_look(void *ctx)
 {
 	struct front *f = ctx;
 
-	if (smtp_listener_sessions(f->listener) == 0 && intake_waiting(f->intake) == 0)
+	if (smtp_listener_sessions(f->listener) == 0 && intake_waiting(f->intake) == 0 &&
+	    posts_waiting(f) == 0)
 		loop_stop(f->loop);
 	else
 		loop_timer_set(f->drain_look, DRAIN_LOOK_MS);
@@ -108,7 +126,8 @@ drain_end(void *ctx)
 	struct front *f = ctx;
 
 	log_warning("drain-cut", log_num("sessions", (int64_t)smtp_listener_sessions(f->listener)),
-	    log_num("waiting", (int64_t)intake_waiting(f->intake)));
+	    log_num("waiting", (int64_t)intake_waiting(f->intake)),
+	    log_num("posts", (int64_t)posts_waiting(f)));
 	loop_stop(f->loop);
 }
 
@@ -121,11 +140,56 @@ drain(struct front *f)
 	log_info("draining", log_num("sessions", (int64_t)smtp_listener_sessions(f->listener)));
 	smtp_listener_stop(f->listener);
 	smtp_listener_drain(f->listener);
+	if (f->receiver != NULL)
+		receiver_stop(f->receiver);
 	loop_timer_set(f->drain_look, 0);
 	loop_timer_set(f->drain_end, f->settings->config->drain_timeout_ms);
 }
 
 /* --- the channel to the core --------------------------------------------------------------- */
+
+static void
+drop_suppressions(struct front *f)
+{
+	if (f->suppressions.table != NULL)
+		munmap(f->suppressions.table, f->suppressions.len);
+	f->suppressions.table = NULL;
+	f->suppressions.len = 0;
+}
+
+/* The table stays the core's pages: all fronts share them.  fd is lent.  -1: it could change. */
+static int
+take_suppressions(struct front *f, int fd)
+{
+	const int wanted = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat facts;
+	void *table = NULL;
+	size_t len;
+
+	if (seals < 0 || (seals & wanted) != wanted || fstat(fd, &facts) != 0)
+		return -1;
+	len = (size_t)facts.st_size;
+	if (len > 0)
+		table = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+	if (table == MAP_FAILED) {
+		log_warning("suppressions", log_str("why", strerror(errno)));
+		return 0;
+	}
+	drop_suppressions(f);
+	f->suppressions.table = table;
+	f->suppressions.len = len;
+	return 0;
+}
+
+/* Whose question the core answers. */
+static int
+on_committed(struct front *f, const struct frame_head *head, const char *body, int *fds)
+{
+	if ((head->serial & RECEIVER_SERIAL) == 0)
+		return intake_frame(f->intake, head, body, fds);
+	return f->receiver != NULL ? receiver_frame(f->receiver, head, body) : -1;
+}
 
 static int
 on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
@@ -134,16 +198,27 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 
 	switch ((enum frame_kind)head->kind) {
 	case FRAME_COMMITTED:
+		return on_committed(f, head, body, fds);
 	case FRAME_EXPLAIN:
 		return intake_frame(f->intake, head, body, fds);
+	case FRAME_HOOKS:
+		return f->receiver != NULL ? receiver_frame(f->receiver, head, body) : 0;
+	case FRAME_SUPPRESSIONS:
+		return take_suppressions(f, fds[0]);
 	case FRAME_COMMIT:
 	case FRAME_EXPLAINED:
 	case FRAME_EVENT:
-	case FRAME_HOOKS:
-	case FRAME_SUPPRESSIONS:
 		break; /* what a front says, not hears */
 	}
 	return -1;
+}
+
+static void
+lend_core(struct front *f, struct peer *core)
+{
+	intake_connect(f->intake, core);
+	if (f->receiver != NULL)
+		receiver_connect(f->receiver, core);
 }
 
 static void
@@ -152,8 +227,9 @@ on_core_lost(void *ctx, const char *why)
 	struct front *f = ctx;
 
 	log_warning("core-lost", log_str("why", why),
-	    log_num("waiting", (int64_t)intake_waiting(f->intake)));
-	intake_connect(f->intake, NULL);
+	    log_num("waiting", (int64_t)intake_waiting(f->intake)),
+	    log_num("posts", (int64_t)posts_waiting(f)));
+	lend_core(f, NULL);
 	peer_free(&f->core);
 }
 
@@ -164,7 +240,7 @@ connect_core(struct front *f, int fd)
 {
 	peer_free(&f->core);
 	f->core = peer_new(f->loop, fd, &core_hooks, f);
-	intake_connect(f->intake, f->core);
+	lend_core(f, f->core);
 }
 
 /* --- from the supervisor ------------------------------------------------------------------ */
@@ -190,6 +266,8 @@ reload(struct front *f, int fd)
 		return;
 	}
 	intake_reload(f->intake, settings->rules);
+	if (f->receiver != NULL)
+		receiver_reload(f->receiver, config);
 	log_set_level(config->log_level);
 	settings_free(f->settings); /* nobody reads it any more */
 	f->settings = settings;
@@ -262,6 +340,26 @@ open_listener(struct front *f)
 }
 
 static void
+open_receiver(struct front *f)
+{
+	const struct config *config = f->settings->config;
+	size_t count = config->webhook_listen.count;
+	int *fds = mem_array(count + 1, sizeof(*fds));
+
+	for (size_t i = 0; i < count; i++)
+		fds[i] = HANDOVER_FD_LISTEN + (int)(config->listen.count + i);
+	if (count > 0) {
+		receiver_prepare();
+		f->receiver = receiver_new(&(struct receiver_params){ .loop = f->loop,
+		    .config = config,
+		    .fds = fds,
+		    .names = (const char *const *)config->webhook_listen.items,
+		    .count = count });
+	}
+	free(fds);
+}
+
+static void
 raise_fence(const struct config *config)
 {
 	struct privs_fence fence = { false, false };
@@ -312,6 +410,7 @@ front_main(unsigned number)
 	    handover_new(f.loop, HANDOVER_FD_CONTROL, on_handover, on_supervisor_gone, &f);
 	if (open_listener(&f) != 0)
 		goto free_intake;
+	open_receiver(&f);
 	raise_fence(config);
 	handover_send(HANDOVER_FD_CONTROL, HANDOVER_READY, (int)number, -1);
 
@@ -323,8 +422,10 @@ free_intake:
 	handover_free(&f.supervisor);
 	loop_timer_free(&f.drain_end);
 	loop_timer_free(&f.drain_look);
+	receiver_free(&f.receiver);
 	intake_free(&f.intake);
 	peer_free(&f.core);
+	drop_suppressions(&f);
 	loop_free(&f.loop);
 free_settings:
 	settings_free(f.settings);

@@ -12,7 +12,8 @@ pmrelayd_SOURCES = \
 	src/programs/handover.c src/programs/handover.h \
 	src/programs/replies.c src/programs/replies.h \
 	src/programs/routes.c src/programs/routes.h
-pmrelayd_LDADD = libcontrol.a libconsole.a libintake.a libdispatch.a libdeliver.a libsmtp.a librouting.a \
+pmrelayd_LDADD = libcontrol.a libconsole.a libintake.a libwebhook.a libdispatch.a libdeliver.a \
+	libsmtp.a librouting.a \
 	libconvert.a libchannel.a libstore.a libpostmark.a libmail.a libconfig.a liboperations.a \
 	libbase.a \
 	$(GMIME_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) \

@@ -225,8 +225,11 @@ add_attachment(struct buf *out, const json_t *one)
 	const char *name = fields_text(one, "Name"), *content = fields_text(one, "Content");
 	const char *type = fields_text(one, "ContentType"), *id = fields_text(one, "ContentID");
 
+	/* What has parts of its own may not be base64 (RFC 2045 6.4). */
+	if (type == NULL || text_starts(type, "message/") || text_starts(type, "multipart/"))
+		type = "application/octet-stream";
 	buf_adds(out, "Content-Type: ");
-	add_plain(out, type != NULL ? type : "application/octet-stream");
+	add_plain(out, type);
 	buf_adds(out, "\r\nContent-Transfer-Encoding: base64\r\n");
 	if (id != NULL) {
 		buf_adds(out, "Content-ID: <");

@@ -39,7 +39,7 @@ control_wants(const char *path)
 void
 control_json(struct api_answer *answer, json_t *json)
 {
-	char *text = json_dumps(json, JSON_INDENT(2));
+	char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 
 	buf_adds(&answer->body, text);
 	buf_addc(&answer->body, '\n');

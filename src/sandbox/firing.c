@@ -25,8 +25,9 @@
 #include "sandbox/uuid.h"
 #include "sandbox/firing.h"
 
-#define MOST_PENDING  500000
-#define MOST_FINISHED 100000
+#define MOST_PENDING   500000
+#define ENOUGH_PENDING (MOST_PENDING / 2)
+#define MOST_FINISHED  100000
 
 enum fire_state {
 	FIRE_WAITING,
@@ -460,7 +461,8 @@ pump(struct firing *firing)
 			fire->deed(firing->state, fire->message, fire->recipient);
 			fire_free(fire);
 			tell_waits(firing);
-		} else if (firing->source == NULL) {
+		} else if (firing->source == NULL || firing->heap_count >= ENOUGH_PENDING) {
+			/* What a source has is not lost: there is room once retries are over. */
 			break;
 		} else if (!firing->source(firing->source_ctx)) {
 			firing->source = NULL;

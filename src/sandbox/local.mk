@@ -131,3 +131,8 @@ check_PROGRAMS += tests/unit/sandbox/events_test
 TESTS += tests/unit/sandbox/events_test
 tests_unit_sandbox_events_test_SOURCES = tests/unit/sandbox/events_test.c
 tests_unit_sandbox_events_test_LDADD = $(sandbox_test_libs)
+
+check_PROGRAMS += tests/unit/sandbox/firing_test
+TESTS += tests/unit/sandbox/firing_test
+tests_unit_sandbox_firing_test_SOURCES = tests/unit/sandbox/firing_test.c
+tests_unit_sandbox_firing_test_LDADD = $(sandbox_test_libs)

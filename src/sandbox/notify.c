@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/strlist.h"
 #include "base/text.h"
@@ -221,17 +222,20 @@ come_in(
 	const struct server *to = inbound_mail_server(&state->account, recipient);
 	const char *why;
 	json_t *given;
+	bool taken;
 
 	if (to == NULL)
 		return;
 	given = inbound_mail_of_message(message, sent);
-	(void)inbound_add(state, to,
-	    &(struct inbound_mail){
-		.given = given,
-		.recipient = recipient,
-		.message = message,
-	    },
-	    &why);
+	taken = inbound_add(state, to,
+		    &(struct inbound_mail){
+			.given = given,
+			.recipient = recipient,
+			.message = message,
+		    },
+		    &why) != NULL;
+	if (!taken)
+		log_warning("inbound-refused", log_str("id", message->id), log_str("why", why));
 	json_decref(given);
 }
 

@@ -649,6 +649,25 @@ class Smtp(WebhookTest):
         self.submit("From: a@shop.example\r\nTo: ann@reader.example\r\n\r\nx\r\n")
         self.assertEqual(self.posts(1)[0].kind, "Delivery")
 
+    def test_circle(self):
+        """A mail that is sent to a server's address comes in there as it was."""
+        self.ok(self.sandbox.call("PUT", "/server", {
+            "InboundHookUrl": self.url, "InboundDomain": "in.shop.example",
+            "RawEmailEnabled": True}))
+        self.submit(
+            "From: a@shop.example\r\nTo: ann@reader.example\r\nX-PM-Tag: t\r\nX-Own: 1\r\n"
+            "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
+            "--b\r\n\r\nfailed\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+            "Action: failed\r\n\r\n--b--\r\n", ["b@in.shop.example", "ann@reader.example"])
+        post = self.posts(1)[0].json
+        self.assertEqual((post["OriginalRecipient"], post["To"], post["Bcc"]),
+                         ("b@in.shop.example", "ann@reader.example", "b@in.shop.example"))
+        mail = email.message_from_string(post["RawEmail"])
+        self.assertEqual((mail.get_content_type(), mail["X-Own"], mail["X-PM-Tag"],
+                          mail["X-PM-Message-Id"] is not None),
+                         ("multipart/report", "1", None, True))
+        self.assertEqual(mail.get_payload()[1].get_content_type(), "message/delivery-status")
+
 
 class Inbound(WebhookTest):
     def setUp(self):
