@@ -13,6 +13,7 @@
 
 #include "config/check.h"
 #include "config/config.h"
+#include "config/inbound_value.h"
 #include "config/options.h"
 #include "config/parse.h"
 #include "config/route_value.h"
@@ -323,6 +324,9 @@ check_route(const struct check *c, const struct option_place *place, const struc
 {
 	const struct config *config = c->config;
 
+	if (text_same(r->name, INBOUND_ROUTE))
+		complain(c, place, NULL,
+		    "found the name of the route of mails that come in, wanted another");
 	for (size_t i = 0; i < config->connection_count; i++)
 		if (text_same(r->name, config->connections[i].name))
 			complain(c, place, NULL,
@@ -369,6 +373,23 @@ check_routes(const struct check *c)
 	}
 }
 
+static void
+check_connections(const struct check *c)
+{
+	struct option_place place;
+
+	for (size_t i = 0; i < c->config->connection_count; i++) {
+		const char *name = c->config->connections[i].name;
+
+		if (!text_same(name, INBOUND_ROUTE))
+			continue;
+		if (!option_place_find(c->config, "connection", name, &place))
+			abort();
+		complain(c, &place, NULL,
+		    "found the name of the route of mails that come in, wanted another");
+	}
+}
+
 /* ---- all --------------------------------------------------------------------------------- */
 
 void
@@ -385,6 +406,7 @@ check_all(const struct check *c)
 	if (config->user[0] == '\0' && config->group[0] != '\0')
 		complain(c, &process, "group", "found a group without process.user");
 	check_control(c);
+	check_connections(c);
 	check_webhook(c);
 	check_routes(c);
 	for (size_t i = 0; i < config->outlet_count; i++)

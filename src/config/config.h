@@ -220,6 +220,13 @@ struct config {
 	unsigned webhook_connections;
 	int64_t webhook_timeout_ms;
 
+	/* inbound */
+	char *inbound_deliver; /* see inbound_value.h; "": nowhere */
+	bool inbound_starttls;
+	struct strlist inbound_recipients; /* "PATTERN=ADDRESS,ADDRESS" */
+	unsigned inbound_parallel, inbound_hops;
+	int64_t inbound_timeout_ms;
+
 	/* suppression */
 	bool suppression_sync;
 	int64_t suppression_refresh_ms;

@@ -24,6 +24,7 @@ struct buf;
 	NAME(postmark)                                                                             \
 	NAME(retry)                                                                                \
 	NAME(webhook)                                                                              \
+	NAME(inbound)                                                                              \
 	NAME(suppression)                                                                          \
 	NAME(notice)                                                                               \
 	NAME(connection)                                                                           \

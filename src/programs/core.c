@@ -74,6 +74,7 @@ struct core {
 	struct handover *supervisor;
 	struct store *store;
 	struct postmark_client *client;
+	struct dispatch_local local; /* for mails that come in */
 	struct dispatch *dispatch; /* NULL: not yet */
 	struct commits *commits;
 	struct events *events;
@@ -477,7 +478,7 @@ dispatch_with(struct core *core, const struct store_stray *strays, size_t stray_
 		.unsure = (enum dispatch_unsure)c->retry_unsure,
 	};
 	size_t count;
-	struct dispatch_route *routes = routes_of(c, core->test_token, &count);
+	struct dispatch_route *routes = routes_of(c, core->test_token, &core->local, &count);
 	uint64_t seed;
 
 	routes = mem_resize(routes, count + stray_count, sizeof(*routes));
@@ -546,6 +547,12 @@ start_dispatching(struct core *core)
 		strlist_free(&known);
 		return -1;
 	}
+	if (routes_local_start(c, core->loop, &core->local, why, sizeof(why)) != 0) {
+		log_error("inbound-deliver", log_str("why", why));
+		postmark_client_free(&core->client);
+		strlist_free(&known);
+		return -1;
+	}
 	core->asks_strays = true;
 	store_strays(core->store, &known, on_strays, core);
 	strlist_free(&known);
@@ -556,6 +563,7 @@ static void
 stop_dispatching(struct core *core)
 {
 	dispatch_free(&core->dispatch);
+	routes_local_stop(&core->local);
 	postmark_client_free(&core->client);
 }
 

@@ -17,6 +17,7 @@ include tests/fuzz/convert.mk
 include tests/fuzz/dsn.mk
 include tests/fuzz/explain.mk
 include tests/fuzz/frame.mk
+include tests/fuzz/inbound.mk
 include tests/fuzz/mime.mk
 include tests/fuzz/answer.mk
 include tests/fuzz/config.mk
