@@ -33,7 +33,7 @@ make(void)
 		.detail = "smtp;550 5.1.1 no such user",
 		.at_ms = 1788645664118,
 		.accepted_ms = 1788645600000,
-		.item = "01KB9XXXXXXXXXXXXXXXXXXXXX-1",
+		.item = "01KB9YYYYYYYYYYYYYYYYYYYYY-1",
 		.postmark_id = "6f0f3a52-0d8b-4f3e-9a52-3b6f1c1d7e10",
 		.mail_from = "\"Shop, the\" <ann@shop.example>",
 		.mail_subject = "Invoice 1007",
@@ -135,7 +135,7 @@ test_report(void **state)
 	static const char expected[] =
 	    "Reporting-MTA: dns; relay.shop.example\r\n"
 	    "Arrival-Date: Sat, 5 Sep 2026 22:00:00 +0000\r\n"
-	    "X-Pmrelay-Item: 01KB9XXXXXXXXXXXXXXXXXXXXX-1\r\n"
+	    "X-Pmrelay-Item: 01KB9YYYYYYYYYYYYYYYYYYYYY-1\r\n"
 	    "X-Postmark-MessageID: 6f0f3a52-0d8b-4f3e-9a52-3b6f1c1d7e10\r\n"
 	    "X-Postmark-Type: HardBounce\r\n"
 	    "\r\n"

@@ -48,7 +48,7 @@ facts_make(enum event_kind kind, const char *type, bool suppressed)
 	struct event_facts facts = { .key = 42, .item_key = 7, .route = "main" };
 
 	facts.event = mail_event_new();
-	memcpy(facts.item, "01KB9XXXXXXXXXXXXXXXXXXXXX-1", 29);
+	memcpy(facts.item, "01KB9YYYYYYYYYYYYYYYYYYYYY-1", 29);
 	memcpy(facts.event->id, "01KB9ZZZZZZZZZZZZZZZZZZZZ0", ULID_SIZE);
 	facts.event->kind = kind;
 	facts.event->at_ms = 1788645664118;
@@ -76,7 +76,7 @@ item_make(void)
 		.ledger = mem_string(""),
 		.postmark_id = mem_string("6f0f3a52") };
 
-	memcpy(item.id, "01KB9XXXXXXXXXXXXXXXXXXXXX-1", 29);
+	memcpy(item.id, "01KB9YYYYYYYYYYYYYYYYYYYYY-1", 29);
 	strlist_add(&item.recipients, "bo@reader.example");
 	strlist_add(&item.recipients, "cy@reader.example");
 	return item;

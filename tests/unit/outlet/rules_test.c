@@ -157,7 +157,7 @@ facts_make(void)
 	struct event_facts facts = { .key = 42, .item_key = 7, .route = "main" };
 	struct event *event = mail_event_new();
 
-	memcpy(facts.item, "01KB9XXXXXXXXXXXXXXXXXXXXX-1", 29);
+	memcpy(facts.item, "01KB9YYYYYYYYYYYYYYYYYYYYY-1", 29);
 	facts.event = event;
 	memcpy(event->id, "01KB9ZZZZZZZZZZZZZZZZZZZZ1", ULID_SIZE);
 	event->kind = EVENT_BOUNCE;
@@ -182,7 +182,7 @@ test_line(void **state)
 	static const char expected[] =
 	    "{\"id\":\"01KB9ZZZZZZZZZZZZZZZZZZZZ1\",\"key\":42,\"kind\":\"bounce\","
 	    "\"at\":\"2026-09-05T22:01:04.118Z\",\"received\":\"2026-09-05T22:01:05.000Z\","
-	    "\"item\":\"01KB9XXXXXXXXXXXXXXXXXXXXX-1\",\"route\":\"main\","
+	    "\"item\":\"01KB9YYYYYYYYYYYYYYYYYYYYY-1\",\"route\":\"main\","
 	    "\"message_id\":\"6f0f3a52\",\"recipient\":\"bo@reader.example\","
 	    "\"stream\":\"outbound\",\"tag\":\"a \\\"tag\\\"\xc3\xbc\",\"type\":\"HardBounce\","
 	    "\"origin\":\"\",\"detail\":\"550 no\",\"suppressed\":true,\"first\":false,"
@@ -305,7 +305,7 @@ test_variables(void **state)
 	assert_int_equal(list.count, 4);
 	assert_string_equal(list.items[0], "PMRELAY_EVENT_KIND=bounce");
 	assert_string_equal(list.items[1], "PMRELAY_EVENT_ID=01KB9ZZZZZZZZZZZZZZZZZZZZ1");
-	assert_string_equal(list.items[2], "PMRELAY_EVENT_ITEM=01KB9XXXXXXXXXXXXXXXXXXXXX-1");
+	assert_string_equal(list.items[2], "PMRELAY_EVENT_ITEM=01KB9YYYYYYYYYYYYYYYYYYYYY-1");
 	assert_string_equal(list.items[3], "PMRELAY_EVENT_RECIPIENT=bo@reader.example");
 	strlist_free(&list);
 	mail_event_free(&facts.event);
