@@ -375,6 +375,15 @@ tell_keys(struct core *core, struct peer *front)
 		    log_str("why", "they are too many for the fronts to be told"));
 }
 
+/* The key of a certificate is among them. */
+static void
+forget_keys(struct core *core)
+{
+	if (core->keys.data != NULL)
+		explicit_bzero(core->keys.data, core->keys.len);
+	buf_clear(&core->keys);
+}
+
 /* Made anew, and told to all: when the settings change, or the webhooks of this instance. */
 static void
 tell_new_keys(struct core *core)
@@ -388,7 +397,7 @@ tell_new_keys(struct core *core)
 	if (core->config->webhook_listen.count == 0 ||
 	    !instanced_list(core->instanced, &list, &count))
 		return;
-	buf_clear(&core->keys);
+	forget_keys(core);
 	if (hooks_json(core->config, list, count, clock_wall_ms(), &core->keys, why, sizeof(why)) !=
 	    0)
 		log_error("webhook-certificate", log_str("why", why),
@@ -965,6 +974,7 @@ close_store:
 	instanced_free(&core.instanced);
 	suppressions_free(&core.suppressions);
 	commits_free(&core.commits);
+	forget_keys(&core);
 	buf_free(&core.keys);
 	secret_free(&core.test_token);
 	strlist_free(&core.routes);
