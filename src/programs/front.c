@@ -342,23 +342,27 @@ open_listener(struct front *f)
 	return f->listener != NULL ? 0 : -1;
 }
 
+/* A post of a mail that came in. */
 static struct mail *
-make_inbound(void *ctx, const struct json_t *post, const char *connection,
+on_inbound(void *ctx, const struct json_t *post, const char *connection,
     struct receiver_refusal *refusal_r)
 {
 	const struct front *f = ctx;
-	const struct front_settings *settings = f->settings;
-	const struct inbound_options options = { .hostname = settings->hostname,
+	const struct config *config = f->settings->config;
+	const struct inbound_options options = { .hostname = f->settings->hostname,
 		.connection = connection,
-		.recipients = &settings->config->inbound_recipients,
-		.most_hops = settings->config->inbound_hops,
+		.recipients = &config->inbound_recipients,
+		.most_hops = config->inbound_hops,
 		.most_bytes = FRAME_MOST_LINES };
 	struct mail *mail;
 
-	return inbound_make(&options, post, clock_wall_ms(), &mail, &refusal_r->status,
-		   refusal_r->why, sizeof(refusal_r->why)) == 0
-		   ? mail
-		   : NULL;
+	if (inbound_make(&options, post, clock_wall_ms(), &mail, &refusal_r->status, refusal_r->why,
+		sizeof(refusal_r->why)) != 0)
+		return NULL;
+	log_info("inbound", log_str("mail", mail->id), log_str("from", mail->reverse_path),
+	    log_num("recipients", (int64_t)mail->item_count),
+	    log_num("bytes", (int64_t)mail->content_bytes), log_str("held", mail->held_why));
+	return mail;
 }
 
 static void
@@ -377,7 +381,7 @@ open_receiver(struct front *f)
 		    .fds = fds,
 		    .names = (const char *const *)config->webhook_listen.items,
 		    .count = count,
-		    .inbound = make_inbound,
+		    .inbound = on_inbound,
 		    .inbound_ctx = f });
 	}
 	free(fds);
