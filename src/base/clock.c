@@ -3,7 +3,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/text.h"
+
 #include "base/clock.h"
+
+#define SECOND_MS INT64_C(1000)
+#define MINUTE_MS (60 * SECOND_MS)
+#define HOUR_MS   (60 * MINUTE_MS)
+#define DAY_MS    (24 * HOUR_MS)
 
 /* Atomic, because the threads that log or write ask while a test sets the hands. */
 static atomic_bool fake;
@@ -116,4 +123,88 @@ clock_text(char out[CLOCK_TEXT_SIZE], int64_t wall_ms)
 	*to++ = 'Z';
 	*to = '\0';
 	return out;
+}
+
+/* Days since 1970-01-01 of the Gregorian calendar; years from 1970 on. */
+static int64_t
+days_of(int64_t year, int64_t month, int64_t day)
+{
+	/* The year begins in March, so that the leap day is its last. */
+	int64_t from_march = (month + 9) % 12;
+	int64_t y = month <= 2 ? year - 1 : year;
+
+	return 365 * y + y / 4 - y / 100 + y / 400 + (153 * from_march + 2) / 5 + day - 1 - 719468;
+}
+
+static int64_t
+days_in(int64_t year, int64_t month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return days[month - 1] + (month == 2 && leap);
+}
+
+/* Exactly count digits at *text, which goes on behind them.  -1: they are not there. */
+static int
+take_digits(const char **text, size_t count, int64_t least, int64_t most, int64_t *number_r)
+{
+	uint64_t number;
+
+	if (strspn(*text, "0123456789") < count ||
+	    text_number(*text, count, (uint64_t)least, (uint64_t)most, &number) != 0)
+		return -1;
+	*text += count;
+	*number_r = (int64_t)number;
+	return 0;
+}
+
+static bool
+take(const char **text, const char *one_of)
+{
+	if (**text == '\0' || strchr(one_of, **text) == NULL)
+		return false;
+	(*text)++;
+	return true;
+}
+
+int
+clock_read(const char *text, int64_t *ms_r)
+{
+	int64_t year, month, day, hour, minute, second, away_hours, away_minutes;
+	int64_t ms, part = 100;
+
+	if (take_digits(&text, 4, 1970, 9999, &year) != 0 || !take(&text, "-") ||
+	    take_digits(&text, 2, 1, 12, &month) != 0 || !take(&text, "-") ||
+	    take_digits(&text, 2, 1, 31, &day) != 0 || day > days_in(year, month))
+		return -1;
+	ms = days_of(year, month, day) * DAY_MS;
+	if (*text == '\0') {
+		*ms_r = ms;
+		return 0;
+	}
+	/* A leap second is taken for the one after it. */
+	if (!take(&text, "Tt ") || take_digits(&text, 2, 0, 23, &hour) != 0 || !take(&text, ":") ||
+	    take_digits(&text, 2, 0, 59, &minute) != 0 || !take(&text, ":") ||
+	    take_digits(&text, 2, 0, 60, &second) != 0)
+		return -1;
+	ms += hour * HOUR_MS + minute * MINUTE_MS + second * SECOND_MS;
+	if (take(&text, ".")) {
+		if (*text < '0' || *text > '9')
+			return -1;
+		for (; *text >= '0' && *text <= '9'; text++, part /= 10)
+			ms += (*text - '0') * part;
+	}
+	if (!take(&text, "Zz")) {
+		int64_t sign = *text == '-' ? -1 : 1;
+
+		if (!take(&text, "+-") || take_digits(&text, 2, 0, 23, &away_hours) != 0 ||
+		    !take(&text, ":") || take_digits(&text, 2, 0, 59, &away_minutes) != 0)
+			return -1;
+		ms -= sign * (away_hours * HOUR_MS + away_minutes * MINUTE_MS);
+	}
+	if (*text != '\0' || ms < 0)
+		return -1;
+	*ms_r = ms;
+	return 0;
 }

@@ -19,5 +19,8 @@ void clock_restore(void);
 /* "2026-11-23T06:29:25.123Z" in out. */
 #define CLOCK_TEXT_SIZE 32
 char *clock_text(char out[CLOCK_TEXT_SIZE], int64_t wall_ms);
+/* RFC 3339 5.6, with as many digits of a second as there are, or the date alone, which is its
+ * beginning in UTC; from 1970 on.  0, or -1: neither. */
+int clock_read(const char *text, int64_t *wall_ms_r);
 
 #endif

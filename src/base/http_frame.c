@@ -14,7 +14,7 @@ http_frame_init(struct http_frame *f, size_t most_head, size_t most_body)
 {
 	memset(f, 0, sizeof(*f));
 	f->most_head = most_head;
-	f->most_body = most_body;
+	f->most_body = f->limit = most_body;
 	buf_init(&f->head, most_head);
 	buf_init(&f->body, most_body);
 	buf_init(&f->line, MOST_CHUNK_LINE);
@@ -41,13 +41,19 @@ http_frame_next(struct http_frame *f)
 }
 
 const char *
-http_frame_header(const struct http_frame *f, const char *name)
+http_frame_header_at(const struct http_frame *f, const char *name, size_t nth)
 {
 	for (size_t i = 0; i < f->header_count; i++) {
-		if (text_same(f->headers[i].name, name))
+		if (text_same(f->headers[i].name, name) && nth-- == 0)
 			return f->headers[i].value;
 	}
 	return NULL;
+}
+
+const char *
+http_frame_header(const struct http_frame *f, const char *name)
+{
+	return http_frame_header_at(f, name, 0);
 }
 
 static void
@@ -352,11 +358,11 @@ read_chunk_size(struct http_frame *f)
 	size_t digits = 0;
 
 	for (; text_hex_digit(line[digits]) >= 0; digits++) {
-		if (size > f->most_body)
+		if (size > f->limit)
 			break;
 		size = size * 16 + (uint64_t)text_hex_digit(line[digits]);
 	}
-	if (size > f->most_body - f->body.len) {
+	if (size > f->limit - f->body.len) {
 		refuse(f, 413, "the body is too large");
 		return;
 	}
@@ -438,6 +444,23 @@ feed_body(struct http_frame *f, const char *bytes, size_t len)
 	return used;
 }
 
+void
+http_frame_limit(struct http_frame *f, size_t most_body)
+{
+	if (most_body < f->limit)
+		f->limit = most_body;
+	if (http_frame_announced(f) > f->limit)
+		refuse(f, 413, "the body is too large");
+}
+
+size_t
+http_frame_announced(const struct http_frame *f)
+{
+	return f->state == HTTP_FRAME_BODY && f->part == HTTP_BODY_COUNTED
+		   ? f->body.len + (size_t)f->left
+		   : 0;
+}
+
 size_t
 http_frame_feed(struct http_frame *f, const char *bytes, size_t len)
 {
@@ -445,12 +468,15 @@ http_frame_feed(struct http_frame *f, const char *bytes, size_t len)
 
 	while (used < len) {
 		f->begun = true;
-		if (f->state == HTTP_FRAME_HEAD)
+		if (f->state == HTTP_FRAME_HEAD) {
 			used += feed_head(f, bytes + used, len - used);
-		else if (f->state == HTTP_FRAME_BODY)
+			if (f->state != HTTP_FRAME_HEAD)
+				break;
+		} else if (f->state == HTTP_FRAME_BODY) {
 			used += feed_body(f, bytes + used, len - used);
-		else
+		} else {
 			break;
+		}
 	}
 	return used;
 }

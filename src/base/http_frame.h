@@ -25,6 +25,7 @@ struct http_header {
 
 struct http_frame {
 	size_t most_head, most_body;
+	size_t limit; /* of this request's body: most_body or less */
 	enum http_frame_state state;
 	bool begun; /* a byte of the request has come */
 
@@ -56,11 +57,18 @@ struct http_frame {
 
 void http_frame_init(struct http_frame *, size_t most_head, size_t most_body);
 void http_frame_deinit(struct http_frame *);
-/* Takes bytes until the request is whole or refused.  Returns how many were used. */
+/* Takes bytes until the head is there, from then on until the request is whole, or until it is
+ * refused.  Returns how many were used. */
 size_t http_frame_feed(struct http_frame *, const char *bytes, size_t len);
 /* After HTTP_FRAME_WHOLE: from the start, for the next request. */
 void http_frame_next(struct http_frame *);
+/* With the head there and none of the body: this one may have so much, which may refuse it. */
+void http_frame_limit(struct http_frame *, size_t most_body);
+/* What the head says of the body's length; 0 for none and for one that comes in chunks. */
+size_t http_frame_announced(const struct http_frame *);
 /* The first of that name; NULL: none. */
 const char *http_frame_header(const struct http_frame *, const char *name);
+/* The one after nth others of that name; NULL: past the last. */
+const char *http_frame_header_at(const struct http_frame *, const char *name, size_t nth);
 
 #endif

@@ -116,6 +116,7 @@ conn_forget(struct conn *conn)
 	loop_call_free(&conn->step);
 	http_frame_deinit(&conn->frame);
 	evbuffer_free(conn->in);
+	httpd->held -= conn->held;
 	*conn->link = conn->next;
 	if (conn->next != NULL)
 		conn->next->link = conn->link;
@@ -184,7 +185,7 @@ on_written(struct bufferevent *bev, void *ctx)
 		conn->evhttp_write(bev, conn->evhttp);
 		return;
 	case CONN_REFUSED:
-		if (conn->listener->tls == NULL)
+		if (!conn->secure)
 			shutdown(bufferevent_getfd(bev), SHUT_WR);
 		return;
 	case CONN_NEW:
@@ -194,6 +195,15 @@ on_written(struct bufferevent *bev, void *ctx)
 	case CONN_PIECES:
 		return;
 	}
+}
+
+/* While nobody was admitted: head_timeout_ms, or the one that counts without it. */
+static void
+wait_for_head(struct conn *conn, int64_t otherwise_ms)
+{
+	int64_t ms = conn->httpd->limits.head_timeout_ms;
+
+	loop_timer_set(conn->timer, ms > 0 ? ms : otherwise_ms);
 }
 
 static void
@@ -215,7 +225,7 @@ on_event(struct bufferevent *bev, short what, void *ctx)
 	tls_peer_name(
 	    bufferevent_openssl_get_ssl(bev), conn->peer.subject, sizeof(conn->peer.subject));
 	conn->state = CONN_READING;
-	loop_timer_set(conn->timer, conn->httpd->limits.idle_timeout_ms);
+	wait_for_head(conn, conn->httpd->limits.idle_timeout_ms);
 }
 
 void
@@ -259,26 +269,39 @@ on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *ct
 
 /* --- refusals ----------------------------------------------------------------------------- */
 
-/* evhttp has not heard of this request, and does not of its end.  why is our own text. */
+/* evhttp has not heard of this request, and does not of its end.  why and header (a line with its
+ * end, or nothing) are our own text. */
 static void
-conn_refuse(struct conn *conn, int status, const char *why)
+conn_refuse_with(struct conn *conn, int status, const char *why, const char *header)
 {
 	const struct httpd_status *s = httpd_status_find(status);
 	struct evbuffer *out = bufferevent_get_output(conn->bev);
+	bool head_only = conn->frame.method != NULL && strcmp(conn->frame.method, "HEAD") == 0;
 	char body[512];
 	int len = snprintf(body, sizeof(body),
 	    "{\"error\":{\"status\":%d,\"code\":\"%s\",\"message\":\"%s\"}}\n", status, s->code,
 	    why);
 
 	conn->state = CONN_REFUSED;
+	conn->httpd->held -= conn->held;
+	conn->held = 0;
+	buf_free(&conn->frame.body);
+	if (conn->httpd->refused != NULL)
+		conn->httpd->refused(conn->httpd->ctx, &conn->peer, status, why);
 	evbuffer_drain(conn->in, evbuffer_get_length(conn->in));
 	evbuffer_add_printf(out,
 	    "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
-	    "Connection: close\r\n\r\n%s",
-	    status, s->reason, len, body);
+	    "%sConnection: close\r\n\r\n%s",
+	    status, s->reason, len, header, head_only ? "" : body);
 	httpd_take_callbacks(conn);
 	bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
 	loop_timer_set(conn->timer, LINGER_MS);
+}
+
+static void
+conn_refuse(struct conn *conn, int status, const char *why)
+{
+	conn_refuse_with(conn, status, why, status == 503 ? "Retry-After: 30\r\n" : "");
 }
 
 static void
@@ -339,22 +362,83 @@ hand_up(struct conn *conn)
 	httpd->request(httpd->ctx, httpd_request_new(conn));
 }
 
-/* Feeds what is there to the frame; tells whether that ended with a request or a refusal. */
-static void
+/* -1: it was refused. */
+static int
+ask_admission(struct conn *conn)
+{
+	struct httpd *httpd = conn->httpd;
+	struct httpd_head head = { .peer = &conn->peer,
+		.method = conn->frame.method,
+		.path = conn->frame.path,
+		.query = conn->frame.query,
+		.frame = &conn->frame,
+		.announced = http_frame_announced(&conn->frame),
+		.most_body = conn->frame.limit,
+		.why = "not allowed" };
+	char header[200] = "";
+	int status;
+
+	if (conn->admitted)
+		return 0;
+	conn->admitted = true;
+	if (!conn->begun || httpd->limits.head_timeout_ms > 0) {
+		conn->begun = true;
+		loop_timer_set(conn->timer, httpd->limits.request_timeout_ms);
+	}
+	if (httpd->admit == NULL)
+		return 0;
+	status = httpd->admit(httpd->ctx, &head);
+	if (status != 0) {
+		if (head.header != NULL)
+			snprintf(header, sizeof(header), "%s: %s\r\n", head.header, head.value);
+		conn_refuse_with(conn, status, head.why, header);
+		return -1;
+	}
+	http_frame_limit(&conn->frame, head.most_body);
+	return 0;
+}
+
+/* Counts what the body has or will have.  -1: it was refused. */
+static int
+hold_body(struct conn *conn)
+{
+	struct httpd *httpd = conn->httpd;
+	size_t announced = http_frame_announced(&conn->frame), came = conn->frame.body.len;
+	size_t holds = announced > came ? announced : came;
+	size_t most = httpd->limits.most_held_bytes;
+
+	httpd->held += holds - conn->held;
+	conn->held = holds;
+	if (holds == 0 || most == 0 || httpd->held <= most)
+		return 0;
+	conn_refuse(conn, 503, "too much at once, try again later");
+	return -1;
+}
+
+/* Feeds what is there to the frame.  -1: the request was refused, for what its head says or what
+ * its body takes. */
+static int
 frame_bytes(struct conn *conn)
 {
+	struct http_frame *frame = &conn->frame;
 	struct evbuffer_iovec piece;
 
-	while (conn->frame.state < HTTP_FRAME_WHOLE &&
-	       evbuffer_peek(conn->in, -1, NULL, &piece, 1) > 0 && piece.iov_len > 0)
-		evbuffer_drain(
-		    conn->in, http_frame_feed(&conn->frame, piece.iov_base, piece.iov_len));
+	while (frame->state < HTTP_FRAME_WHOLE &&
+	       evbuffer_peek(conn->in, -1, NULL, &piece, 1) > 0 && piece.iov_len > 0) {
+		evbuffer_drain(conn->in, http_frame_feed(frame, piece.iov_base, piece.iov_len));
+		if (frame->state != HTTP_FRAME_BODY && frame->state != HTTP_FRAME_WHOLE)
+			continue;
+		if (ask_admission(conn) != 0 || hold_body(conn) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 static void
 conn_read(struct conn *conn)
 {
-	frame_bytes(conn);
+	if (frame_bytes(conn) != 0)
+		return;
 	switch (conn->frame.state) {
 	case HTTP_FRAME_WHOLE:
 		hand_up(conn);
@@ -373,7 +457,7 @@ conn_read(struct conn *conn)
 	}
 	if (!conn->begun) {
 		conn->begun = true;
-		loop_timer_set(conn->timer, conn->httpd->limits.request_timeout_ms);
+		wait_for_head(conn, conn->httpd->limits.request_timeout_ms);
 	}
 	/* RFC 9110 10.1.1: not when the body is on its way already. */
 	if (conn->frame.expects && !conn->continued && conn->frame.body.len == 0) {
@@ -393,7 +477,9 @@ conn_answered(struct evhttp_request *asked, void *ctx)
 	(void)asked;
 	conn->asked = NULL;
 	conn->state = CONN_READING;
-	conn->begun = conn->continued = false;
+	conn->begun = conn->continued = conn->admitted = false;
+	conn->httpd->held -= conn->held;
+	conn->held = 0;
 	http_frame_next(&conn->frame);
 	loop_timer_set(conn->timer, conn->httpd->limits.idle_timeout_ms);
 	loop_call_ask(conn->step);
@@ -460,12 +546,12 @@ conn_begin(struct conn *conn)
 	bufferevent_set_timeouts(conn->bev, NULL, NULL);
 	learn_peer(&conn->peer, bufferevent_getfd(conn->bev));
 	httpd_take_callbacks(conn);
-	if (conn->listener->tls != NULL) {
+	if (conn->secure) {
 		conn->state = CONN_HANDSHAKE;
-		loop_timer_set(conn->timer, conn->httpd->limits.request_timeout_ms);
+		wait_for_head(conn, conn->httpd->limits.request_timeout_ms);
 	} else {
 		conn->state = CONN_READING;
-		loop_timer_set(conn->timer, conn->httpd->limits.idle_timeout_ms);
+		wait_for_head(conn, conn->httpd->limits.idle_timeout_ms);
 	}
 }
 
@@ -494,6 +580,7 @@ on_accept(struct event_base *base, void *ctx)
 		ssl = SSL_new(listener->tls);
 		if (ssl == NULL)
 			abort();
+		conn->secure = true;
 		conn->bev = bufferevent_openssl_socket_new(
 		    base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
 	} else {
@@ -556,6 +643,8 @@ httpd_new(const struct httpd_params *params)
 
 	httpd->loop = params->loop;
 	httpd->limits = params->limits;
+	httpd->admit = params->admit;
+	httpd->refused = params->refused;
 	httpd->request = params->request;
 	httpd->ctx = params->ctx;
 	httpd->bury = loop_call_new(httpd->loop, httpd_bury_one, httpd);
@@ -572,6 +661,34 @@ httpd_set_limits(struct httpd *httpd, const struct httpd_limits *limits)
 	look_at_count(httpd);
 }
 
+static struct ssl_ctx_st *
+make_context(const struct httpd_tls *tls, char *why, size_t why_size)
+{
+	if (tls->certificate != NULL)
+		return tls_server_context_of(tls->certificate, tls->key, why, why_size);
+	return tls_server_context(
+	    tls->certificate_file, tls->key_file, tls->client_ca_file, why, why_size);
+}
+
+/* context NULL: plain. */
+static void
+listener_use(struct listener *l, struct ssl_ctx_st *context)
+{
+	tls_context_free(&l->tls);
+	if (context != NULL)
+		SSL_CTX_up_ref(context);
+	l->tls = context;
+}
+
+static bool
+is_local(int fd)
+{
+	int domain = AF_UNSPEC;
+	socklen_t len = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+}
+
 int
 httpd_listen(struct httpd *httpd, int fd, const struct httpd_tls *tls, char *why, size_t why_size)
 {
@@ -580,9 +697,9 @@ httpd_listen(struct httpd *httpd, int fd, const struct httpd_tls *tls, char *why
 
 	l->httpd = httpd;
 	l->fd = fd;
+	l->local = is_local(fd);
 	if (tls != NULL) {
-		l->tls = tls_server_context(
-		    tls->certificate_file, tls->key_file, tls->client_ca_file, why, why_size);
+		l->tls = make_context(tls, why, why_size);
 		if (l->tls == NULL)
 			goto free_listener;
 	}
@@ -630,17 +747,31 @@ free_listener:
 int
 httpd_reload_tls(struct httpd *httpd, const struct httpd_tls *tls, char *why, size_t why_size)
 {
-	struct ssl_ctx_st *context = tls_server_context(
-	    tls->certificate_file, tls->key_file, tls->client_ca_file, why, why_size);
+	struct ssl_ctx_st *context = make_context(tls, why, why_size);
 
 	if (context == NULL)
 		return -1;
 	for (struct listener *l = httpd->listeners; l != NULL; l = l->next) {
-		if (l->tls == NULL)
-			continue;
-		tls_context_free(&l->tls);
-		SSL_CTX_up_ref(context);
-		l->tls = context;
+		if (l->tls != NULL)
+			listener_use(l, context);
+	}
+	tls_context_free(&context);
+	return 0;
+}
+
+int
+httpd_use_tls(struct httpd *httpd, const struct httpd_tls *tls, char *why, size_t why_size)
+{
+	struct ssl_ctx_st *context = NULL;
+
+	if (tls != NULL) {
+		context = make_context(tls, why, why_size);
+		if (context == NULL)
+			return -1;
+	}
+	for (struct listener *l = httpd->listeners; l != NULL; l = l->next) {
+		if (!l->local)
+			listener_use(l, context);
 	}
 	tls_context_free(&context);
 	return 0;
@@ -660,6 +791,12 @@ httpd_stop_listening(struct httpd *httpd)
 	}
 	for (struct conn *conn = httpd->conns; conn != NULL; conn = conn->next)
 		loop_call_ask(conn->step);
+}
+
+size_t
+httpd_held_bytes(const struct httpd *httpd)
+{
+	return httpd->held;
 }
 
 size_t

@@ -13,6 +13,7 @@ struct listener {
 	struct httpd *httpd;
 	int fd;
 	struct ssl_ctx_st *tls; /* NULL: plain */
+	bool local;             /* a Unix socket */
 	struct evhttp *http;    /* one each, since only it tells whose a new connection is */
 	struct evhttp_bound_socket *bound;
 	struct evconnlistener *accepting;
@@ -34,6 +35,9 @@ struct conn {
 	struct http_frame frame;
 	bool begun; /* the deadline of a request runs */
 	bool continued;
+	bool admitted; /* the head has been judged */
+	bool secure;   /* TLS */
+	size_t held;   /* bytes of the body, as counted in httpd->held */
 	struct loop_call *step;
 	struct loop_timer *timer;
 	struct httpd_peer peer;
@@ -65,11 +69,14 @@ struct httpd_request {
 struct httpd {
 	struct loop *loop;
 	struct httpd_limits limits;
+	int (*admit)(void *ctx, struct httpd_head *);
+	void (*refused)(void *ctx, const struct httpd_peer *, int status, const char *why);
 	void (*request)(void *ctx, struct httpd_request *);
 	void *ctx;
 	struct listener *listeners;
 	struct conn *conns;
 	unsigned conn_count;
+	size_t held;  /* bytes of bodies, come or announced */
 	bool full;    /* listeners turn away */
 	bool stopped; /* no more connections, no more requests behind those under way */
 	struct httpd_request *requests;

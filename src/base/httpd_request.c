@@ -68,14 +68,20 @@ httpd_bury_one(void *ctx)
 
 static const struct httpd_status statuses[] = {
 	{ 400, "Bad Request", "bad-request" },
+	{ 401, "Unauthorized", "unauthorized" },
+	{ 403, "Forbidden", "forbidden" },
+	{ 404, "Not Found", "not-found" },
+	{ 405, "Method Not Allowed", "no-such-method" },
 	{ 408, "Request Timeout", "too-slow" },
 	{ 413, "Content Too Large", "too-large" },
+	{ 415, "Unsupported Media Type", "no-such-type" },
 	{ 417, "Expectation Failed", "bad-expectation" },
 	{ 422, "Unprocessable Content", "unprocessable" },
 	{ 428, "Precondition Required", "precondition-required" },
 	{ 429, "Too Many Requests", "too-many" },
 	{ 431, "Request Header Fields Too Large", "too-large" },
 	{ 501, "Not Implemented", "no-such-method" },
+	{ 503, "Service Unavailable", "busy" },
 	{ 505, "HTTP Version Not Supported", "bad-version" },
 };
 
@@ -124,6 +130,18 @@ const char *
 httpd_header(const struct httpd_request *r, const char *name)
 {
 	return r->conn != NULL ? http_frame_header(&r->conn->frame, name) : NULL;
+}
+
+const struct http_frame *
+httpd_frame(const struct httpd_request *r)
+{
+	return r->conn != NULL ? &r->conn->frame : NULL;
+}
+
+const char *
+httpd_head_header(const struct httpd_head *head, const char *name, size_t nth)
+{
+	return http_frame_header_at(head->frame, name, nth);
 }
 
 const char *

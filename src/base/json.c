@@ -317,3 +317,37 @@ json_is_one_object(const char *bytes, size_t len)
 	}
 	return false;
 }
+
+bool
+json_is_within(const char *bytes, size_t len, unsigned most_depth, size_t most_values)
+{
+	size_t values = 1;
+	unsigned depth = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = bytes[i];
+
+		if (quoted) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				quoted = false;
+			continue;
+		}
+		if (c == '"') {
+			quoted = true;
+		} else if (c == '[' || c == '{') {
+			if (++depth > most_depth)
+				return false;
+			values++;
+		} else if ((c == ']' || c == '}') && depth > 0) {
+			depth--;
+		} else if (c == ',') {
+			values++;
+		}
+		if (values > most_values)
+			return false;
+	}
+	return true;
+}

@@ -16,7 +16,8 @@ void json_add_string(struct buf *, const char *bytes, size_t len);
 /* The escaped characters without the quotes, for strings that arrive in pieces. */
 void json_add_escaped(struct buf *, const char *bytes, size_t len);
 
-/* "name":"value", with a comma before it unless the buffer is empty or ends in '{' or ','.  name needs no escape. */
+/* "name":"value", with a comma before it unless the buffer is empty or ends in '{' or ','.  name
+ * needs no escape. */
 void json_add_member(struct buf *, const char *name, const char *value, size_t len);
 /* "name": with the comma, the value to be added by the caller. */
 void json_add_name(struct buf *, const char *name);
@@ -27,5 +28,11 @@ void json_add_name(struct buf *, const char *name);
  * that: the point is that joining such objects with commas gives as many array elements.
  */
 bool json_is_one_object(const char *bytes, size_t len);
+
+/*
+ * No deeper nested and with no more values than that, for whoever is to parse what a stranger
+ * says: a value of two bytes costs the parser a hundred.  It judges nothing else.
+ */
+bool json_is_within(const char *bytes, size_t len, unsigned most_depth, size_t most_values);
 
 #endif

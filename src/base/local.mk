@@ -3,6 +3,8 @@ libbase_a_SOURCES = \
 	src/base/base64.c src/base/base64.h \
 	src/base/buf.c src/base/buf.h \
 	src/base/clock.c src/base/clock.h \
+	src/base/digest.c src/base/digest.h \
+	src/base/curl_loop.c src/base/curl_loop.h \
 	src/base/http_frame.c src/base/http_frame.h \
 	src/base/httpd.c src/base/httpd.h \
 	src/base/httpd_inside.h src/base/httpd_request.c \
@@ -96,6 +98,11 @@ check_PROGRAMS += tests/unit/base/httpd_test
 TESTS += tests/unit/base/httpd_test
 tests_unit_base_httpd_test_SOURCES = tests/unit/base/httpd_test.c
 tests_unit_base_httpd_test_LDADD = $(base_test_libs) $(TLS_LIBS)
+
+check_PROGRAMS += tests/unit/base/digest_test
+TESTS += tests/unit/base/digest_test
+tests_unit_base_digest_test_SOURCES = tests/unit/base/digest_test.c
+tests_unit_base_digest_test_LDADD = $(base_test_libs) $(TLS_LIBS)
 
 check_PROGRAMS += tests/unit/base/network_test
 TESTS += tests/unit/base/network_test

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -80,6 +81,59 @@ tls_server_context(const char *certificate_file, const char *key_file, const cha
 free_context:
 	SSL_CTX_free(context);
 	return NULL;
+}
+
+/* The first certificate is the server's, those behind it lead to its authority. */
+static int
+use_chain(SSL_CTX *context, BIO *from)
+{
+	X509 *certificate = PEM_read_bio_X509_AUX(from, NULL, no_passphrase, NULL);
+	int right = certificate != NULL && SSL_CTX_use_certificate(context, certificate) == 1;
+
+	X509_free(certificate);
+	while (
+	    right && (certificate = PEM_read_bio_X509(from, NULL, no_passphrase, NULL)) != NULL) {
+		right = SSL_CTX_add0_chain_cert(context, certificate) == 1;
+		if (!right)
+			X509_free(certificate);
+	}
+	/* The end of the text is no error. */
+	if (right && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
+		ERR_clear_error();
+	return right && ERR_peek_last_error() == 0 ? 0 : -1;
+}
+
+struct ssl_ctx_st *
+tls_server_context_of(const char *certificate, const char *key, char *why, size_t why_size)
+{
+	SSL_CTX *context = tls_bare_context(why, why_size);
+	BIO *certificate_from = BIO_new_mem_buf(certificate, -1);
+	BIO *key_from = BIO_new_mem_buf(key, -1);
+	EVP_PKEY *made = NULL;
+	int result = -1;
+
+	if (context == NULL || certificate_from == NULL || key_from == NULL)
+		goto free_all;
+	ERR_clear_error();
+	if (use_chain(context, certificate_from) != 0) {
+		tell_why("certificate", "in memory", why, why_size);
+		goto free_all;
+	}
+	made = PEM_read_bio_PrivateKey(key_from, NULL, no_passphrase, NULL);
+	if (made == NULL || SSL_CTX_use_PrivateKey(context, made) != 1 ||
+	    SSL_CTX_check_private_key(context) != 1) {
+		tell_why("key", "in memory", why, why_size);
+		goto free_all;
+	}
+	result = 0;
+
+free_all:
+	EVP_PKEY_free(made);
+	BIO_free(certificate_from);
+	BIO_free(key_from);
+	if (result != 0 && context != NULL)
+		tls_context_free(&context);
+	return context;
 }
 
 void

@@ -21,6 +21,10 @@ struct ssl_ctx_st *tls_server_context(const char *certificate_file, const char *
  */
 struct ssl_ctx_st *tls_self_signed_context(
     const char *host, char **certificate_r, char *why, size_t why_size);
+/* The same from PEM in memory, both of it, and no certificates of clients: for a process that reads
+ * no files. */
+struct ssl_ctx_st *tls_server_context_of(
+    const char *certificate, const char *key, char *why, size_t why_size);
 void tls_context_free(struct ssl_ctx_st **);
 /* Without a certificate yet. */
 struct ssl_ctx_st *tls_bare_context(char *why, size_t why_size);

@@ -20,118 +20,23 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/text.h"
 #include "mail/mail.h"
 #include "mail/refusal.h"
 
 #include "channel/frame.h"
+#include "channel/frame_inside.h"
 
 enum payload_place {
 	PAYLOAD_INLINE = 1,
 	PAYLOAD_DESCRIPTOR = 2,
 };
 
-/* --- reading: a cursor that remembers its own failure ------------------------------------- */
-
-struct cursor {
-	const char *at;
-	size_t left;
-	bool bad;
-};
-
-static const char *
-take(struct cursor *c, size_t len)
-{
-	const char *at = c->at;
-
-	if (c->bad || len > c->left) {
-		c->bad = true;
-		return NULL;
-	}
-	c->at += len;
-	c->left -= len;
-	return at;
-}
-
-static uint64_t
-take_number(struct cursor *c, size_t bytes)
-{
-	const char *at = take(c, bytes);
-	uint64_t number = 0;
-
-	if (at != NULL)
-		memcpy(&number, at, bytes); /* little-endian, like the writer; see put_number() */
-	return number;
-}
-
-/* Of foreign origin: valid UTF-8 without control characters, within its limit. */
-static bool
-text_is_right(const char *text, size_t len)
-{
-	if (len > FRAME_MOST_TEXT)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			return false;
-	return text_is_utf8(text, len);
-}
+/* --- all frames ---------------------------------------------------------------------------- */
 
 bool
 frame_text_is_right(const char *text)
 {
 	return text_is_right(text, strlen(text));
-}
-
-static char *
-take_text(struct cursor *c)
-{
-	size_t len = (size_t)take_number(c, 4);
-	const char *at = take(c, len);
-
-	if (at == NULL)
-		return NULL;
-	if (!text_is_right(at, len))
-		c->bad = true;
-	return c->bad ? NULL : mem_bytes(at, len);
-}
-
-/* --- writing ------------------------------------------------------------------------------ */
-
-static void
-put_number(struct buf *out, uint64_t number, size_t bytes)
-{
-	_Static_assert(
-	    __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "frames are written little-endian");
-	buf_add(out, &number, bytes);
-}
-
-static void
-put_text(struct buf *out, const char *text)
-{
-	size_t len = text != NULL ? strlen(text) : 0;
-
-	put_number(out, len, 4);
-	buf_add(out, text, len);
-}
-
-static void
-put_head(struct buf *out, enum frame_kind kind, uint16_t descriptors, uint64_t serial)
-{
-	put_number(out, 0, 4); /* the length: close_frame() */
-	put_number(out, kind, 2);
-	put_number(out, descriptors, 2);
-	put_number(out, serial, 8);
-}
-
-static void
-close_frame(struct buf *out, size_t begin)
-{
-	uint32_t len;
-
-	if (out->over)
-		return;
-	len = (uint32_t)(out->len - begin - FRAME_HEAD_SIZE);
-	memcpy(out->data + begin, &len, sizeof(len));
 }
 
 int
@@ -211,10 +116,32 @@ totals_of(const struct mail *mail)
 	return totals;
 }
 
+/* The mail itself. */
+static bool
+kind_is_raw(unsigned kind)
+{
+	return kind == ITEM_SMTP || kind == ITEM_LOCAL;
+}
+
 static bool
 mail_is_raw(const struct mail *mail)
 {
-	return mail->item_count > 0 && mail->items[0].kind == ITEM_SMTP;
+	return mail->item_count > 0 && kind_is_raw(mail->items[0].kind);
+}
+
+/* What becomes of its items at once. */
+enum begins {
+	BEGINS_DUE,
+	BEGINS_CAPTURED,
+	BEGINS_HELD, /* and why */
+};
+
+static enum begins
+begins_as(const struct mail *mail)
+{
+	if (mail->captured)
+		return BEGINS_CAPTURED;
+	return mail->held_why != NULL ? BEGINS_HELD : BEGINS_DUE;
 }
 
 static void
@@ -232,7 +159,9 @@ put_mail(struct buf *out, const struct mail *mail, int *fds, size_t *fd_count)
 	put_text(out, mail->ledger);
 	put_number(out, (uint64_t)mail->accepted_ms, 8);
 	put_number(out, mail->content_bytes, 8);
-	put_number(out, mail->captured, 1);
+	put_number(out, (uint64_t)begins_as(mail), 1);
+	if (begins_as(mail) == BEGINS_HELD)
+		put_text(out, mail->held_why);
 	put_number(out, mail->reply, 1);
 	put_number(out, (uint64_t)mail->reply_within_ms, 8);
 	put_number(out, mail_is_raw(mail), 1);
@@ -279,7 +208,7 @@ enum payload_part {
 	PART_WHOLE,
 	PART_HEAD,
 	PART_SHARED,
-	PART_LINES, /* of ITEM_SMTP, whichever of them */
+	PART_LINES, /* of ITEM_SMTP and ITEM_LOCAL, whichever of them */
 };
 
 /*
@@ -374,7 +303,8 @@ take_payload(struct cursor *c, struct payload *payload, enum payload_part part, 
 	unsigned place = (unsigned)take_number(c, 1);
 	size_t len = (size_t)take_number(c, 4);
 
-	if (c->bad || len > FRAME_MOST_PAYLOAD || (len == 0 && !may_be_empty))
+	if (c->bad || len > (part == PART_LINES ? FRAME_MOST_LINES : FRAME_MOST_PAYLOAD) ||
+	    (len == 0 && !may_be_empty))
 		return "payload length";
 	if (place == PAYLOAD_INLINE) {
 		const char *at = take(c, len);
@@ -427,7 +357,7 @@ take_item(struct reading *in, struct item *item, enum payload_part part)
 	unsigned kind = (unsigned)take_number(c, 1);
 	size_t count = (size_t)take_number(c, 4);
 
-	if (kind >= ITEM_KINDS || (kind == ITEM_SMTP) != (part == PART_LINES))
+	if (kind >= ITEM_KINDS || kind_is_raw(kind) != (part == PART_LINES))
 		return "kind of item";
 	item->kind = (enum item_kind)kind;
 	in->totals.recipients += count;
@@ -486,14 +416,17 @@ take_id(struct cursor *c, const struct mail *others, struct mail *mail)
 static const char *
 take_reply(struct cursor *c, struct mail *mail)
 {
-	unsigned captured = (unsigned)take_number(c, 1);
-	unsigned reply = (unsigned)take_number(c, 1);
-	uint64_t within_ms = take_number(c, 8);
+	unsigned begins = (unsigned)take_number(c, 1), reply;
+	uint64_t within_ms;
 
-	if (c->bad || captured > 1 || reply > REPLY_POSTMARK_OR_REFUSE ||
+	mail->captured = begins == BEGINS_CAPTURED;
+	if (begins == BEGINS_HELD)
+		mail->held_why = take_text(c);
+	reply = (unsigned)take_number(c, 1);
+	within_ms = take_number(c, 8);
+	if (c->bad || begins > BEGINS_HELD || reply > REPLY_POSTMARK_OR_REFUSE ||
 	    within_ms > FRAME_MOST_REPLY_MS)
 		return "kind of reply";
-	mail->captured = captured != 0;
 	mail->reply = (enum reply_mode)reply;
 	mail->reply_within_ms = (int64_t)within_ms;
 	return NULL;

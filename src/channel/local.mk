@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libchannel.a
 libchannel_a_SOURCES = \
 	src/channel/frame.c src/channel/frame.h \
+	src/channel/frame_event.c src/channel/frame_inside.h \
 	src/channel/peer.c src/channel/peer.h
 
 check_PROGRAMS += tests/unit/channel/frame_test tests/unit/channel/peer_test

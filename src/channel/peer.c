@@ -415,6 +415,39 @@ peer_committed(struct peer *p, uint64_t serial, const struct refusal *answer)
 }
 
 void
+peer_event(struct peer *p, uint64_t serial, const struct event *event)
+{
+	frame_event_write(&p->out, serial, event);
+	loop_call_ask(p->flush);
+}
+
+int
+peer_tell_hooks(struct peer *p, const char *json, size_t len)
+{
+	size_t at = p->out.len;
+
+	if (frame_hooks_write(&p->out, json, len) != 0) {
+		take_back(p, at);
+		return -1;
+	}
+	loop_call_ask(p->flush);
+	return 0;
+}
+
+int
+peer_tell_suppressions(struct peer *p, int table_fd)
+{
+	size_t at = p->out.len;
+
+	if (frame_suppressions_write(&p->out) != 0 || add_passage(p, at, &table_fd, 1) != 0) {
+		take_back(p, at);
+		return -1;
+	}
+	loop_call_ask(p->flush);
+	return 0;
+}
+
+void
 peer_rest(struct peer *p, bool rests)
 {
 	if (p->broken != NULL)

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct event;
 struct frame_explain;
 struct frame_head;
 struct loop;
@@ -44,6 +45,13 @@ void peer_committed(struct peer *, uint64_t serial, const struct refusal *answer
 /* -1: it fits no frame, or no room as above.  content_fd is lent for the call. */
 int peer_explain(struct peer *, uint64_t serial, const struct frame_explain *, int content_fd);
 int peer_explained(struct peer *, uint64_t serial, const char *json, size_t len);
+void peer_event(struct peer *, uint64_t serial, const struct event *); /* answered by COMMITTED */
+/* By what posts to the webhook receiver are known: what hooks_json() made.  -1: it fits no frame.
+ */
+int peer_tell_hooks(struct peer *, const char *json, size_t len);
+/* Suppressed addresses: a sealed memfd of what suppression_table_make() made; lent for the call.
+ * -1: this process has no room for another descriptor now. */
+int peer_tell_suppressions(struct peer *, int table_fd);
 /* While it rests nothing more is read: what the other side sends waits there.  Frames that were
  * read already are still given, and the end of the channel is not noticed. */
 void peer_rest(struct peer *, bool rests);

@@ -13,6 +13,7 @@
 
 #include "config/check.h"
 #include "config/config.h"
+#include "config/inbound_value.h"
 #include "config/options.h"
 #include "config/parse.h"
 #include "config/route_value.h"
@@ -128,6 +129,100 @@ check_control(const struct check *c)
 		    config->control_listen);
 }
 
+static void
+check_webhook_listen(const struct check *c, const struct option_place *webhook)
+{
+	const struct config *config = c->config;
+
+	for (size_t i = 0; i < config->webhook_listen.count; i++) {
+		const char *listener = config->webhook_listen.items[i];
+
+		if (strlist_has(&config->listen, listener))
+			complain(c, webhook, "listen", "found %s, which smtp.listen has", listener);
+		if (strcmp(listener, config->control_listen) == 0)
+			complain(
+			    c, webhook, "listen", "found %s, which is control.listen", listener);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(listener, config->webhook_listen.items[j]) == 0)
+				complain(c, webhook, "listen", "found %s twice", listener);
+	}
+}
+
+static void
+check_webhook(const struct check *c)
+{
+	const struct config *config = c->config;
+	const struct option_place webhook = section_place(c, "webhook");
+
+	check_webhook_listen(c, &webhook);
+	if (config->webhook_certificate_file[0] != '\0' && config->webhook_key_file[0] == '\0')
+		complain(c, &webhook, "key-file", "found none, wanted that of certificate-file");
+	if (config->webhook_certificate_file[0] == '\0' && config->webhook_key_file[0] != '\0')
+		complain(c, &webhook, "certificate-file", "found none, wanted that of key-file");
+	if (config->webhook_ensure && config->webhook_public_url[0] == '\0')
+		complain(c, &webhook, "ensure",
+		    "found yes without public-url, wanted that: where are they to point to?");
+	if (config->webhook_memory_bytes < config->webhook_body_bytes ||
+	    config->webhook_memory_bytes < config->webhook_inbound_bytes)
+		complain(c, &webhook, "memory",
+		    "found less than body-size or inbound-size, wanted room for one post at least");
+	if (config_connection(config, config->webhook_connection) == NULL)
+		complain(c, &webhook, "connection", "found %s, wanted default%s",
+		    config->webhook_connection,
+		    config->connection_count > 0 ? " or the name of a connection"
+						 : ", for there are no connections");
+}
+
+/* ---- outlets and notices ----------------------------------------------------------------- */
+
+static void
+check_outlet(const struct check *c, const struct outlet *o)
+{
+	int ways = (o->file[0] != '\0') + (o->command[0] != '\0') + (o->url[0] != '\0');
+	struct option_place place;
+
+	if (!option_place_find(c->config, "outlet", o->name, &place))
+		abort();
+	if (ways != 1)
+		complain(c, &place, NULL, "found %s of file, command and url, wanted one",
+		    ways == 0 ? "none" : "several");
+	if (o->url[0] != '\0' && !value_url_is_safe(o->url))
+		complain(c, &place, "url",
+		    "found http to another host, wanted https: addresses would be sent for all to "
+		    "read");
+	if (o->retry_most_ms < o->retry_least_ms)
+		complain(c, &place, "retry-maximum",
+		    "found less than retry-minimum, wanted at least as much");
+}
+
+static bool
+notice_reaches(const struct config *config, enum notice_to to)
+{
+	bool found = config->notice_bounces == (int)to || config->notice_failures == (int)to;
+
+	for (size_t i = 0; i < config->route_count; i++)
+		found = found || config->routes[i].notice == (int)to;
+	return found;
+}
+
+static void
+check_notice(const struct check *c)
+{
+	const struct config *config = c->config;
+	const struct option_place notice = section_place(c, "notice");
+	bool postmaster = notice_reaches(config, NOTICE_POSTMASTER);
+
+	if (config_connection(config, config->notice_connection) == NULL)
+		complain(c, &notice, "connection", "found %s, wanted the name of a connection",
+		    config->notice_connection);
+	if (postmaster && config->notice_postmaster[0] == '\0')
+		complain(c, &notice, "postmaster", "found none, wanted whom notices go to");
+	if (config->notice_via == NOTICE_VIA_POSTMARK && config->notice_from[0] == '\0' &&
+	    (postmaster || notice_reaches(config, NOTICE_SENDER)))
+		complain(c, &notice, "from",
+		    "found none, wanted an address that Postmark takes for notice.via postmark");
+}
+
 /* ---- routes ------------------------------------------------------------------------------ */
 
 static bool
@@ -229,6 +324,9 @@ check_route(const struct check *c, const struct option_place *place, const struc
 {
 	const struct config *config = c->config;
 
+	if (text_same(r->name, INBOUND_ROUTE))
+		complain(c, place, NULL,
+		    "found the name of the route of mails that come in, wanted another");
 	for (size_t i = 0; i < config->connection_count; i++)
 		if (text_same(r->name, config->connections[i].name))
 			complain(c, place, NULL,
@@ -275,6 +373,23 @@ check_routes(const struct check *c)
 	}
 }
 
+static void
+check_connections(const struct check *c)
+{
+	struct option_place place;
+
+	for (size_t i = 0; i < c->config->connection_count; i++) {
+		const char *name = c->config->connections[i].name;
+
+		if (!text_same(name, INBOUND_ROUTE))
+			continue;
+		if (!option_place_find(c->config, "connection", name, &place))
+			abort();
+		complain(c, &place, NULL,
+		    "found the name of the route of mails that come in, wanted another");
+	}
+}
+
 /* ---- all --------------------------------------------------------------------------------- */
 
 void
@@ -291,5 +406,50 @@ check_all(const struct check *c)
 	if (config->user[0] == '\0' && config->group[0] != '\0')
 		complain(c, &process, "group", "found a group without process.user");
 	check_control(c);
+	check_connections(c);
+	check_webhook(c);
 	check_routes(c);
+	for (size_t i = 0; i < config->outlet_count; i++)
+		check_outlet(c, &config->outlets[i]);
+	check_notice(c);
+}
+
+int
+check_loaded(const struct config *config, struct buf *why)
+{
+	size_t before = why->len;
+	bool user = config->webhook_user[0] != '\0', header = config->webhook_header[0] != '\0';
+
+	if (user && config->webhook_password == NULL)
+		buf_adds(why, "webhook.user: found no password, wanted it or password-file\n");
+	if (!user && config->webhook_password != NULL)
+		buf_adds(why, "webhook.password: found no user, wanted it\n");
+	if (header && config->webhook_header_value == NULL)
+		buf_adds(why, "webhook.header: found no header-value, wanted it or "
+			      "header-value-file\n");
+	if (!header && config->webhook_header_value != NULL)
+		buf_adds(why, "webhook.header-value: found no header, wanted its name\n");
+	return why->len == before ? 0 : -1;
+}
+
+void
+config_warn(const struct config *config, struct buf *out)
+{
+	const char *url = config->webhook_public_url;
+
+	for (size_t i = 0; i < config->webhook_listen.count; i++) {
+		const char *listener = config->webhook_listen.items[i];
+
+		if (config->webhook_certificate_file[0] == '\0' &&
+		    !value_listener_is_local(listener))
+			buf_addf(out,
+			    "webhook.listen: %s can be reached by others, and without "
+			    "certificate-file secrets are sent there for all to read\n",
+			    listener);
+	}
+	if (url[0] != '\0' && !value_url_is_safe(url))
+		buf_addf(out,
+		    "webhook.public-url: %s is not https: Postmark sends secrets there for all "
+		    "to read\n",
+		    url);
 }

@@ -17,4 +17,8 @@ struct check {
 };
 void check_all(const struct check *);
 
+/* The same with the secrets, where there are any: a process without them has nothing to compare.
+ * 0, or -1 and a line for each rule that is broken. */
+int check_loaded(const struct config *, struct buf *why);
+
 #endif

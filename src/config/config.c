@@ -628,7 +628,7 @@ config_load_secrets(struct config *config, struct buf *why)
 		for (const struct option_row *o = place.section->rows; o->section != NULL; o++)
 			if (o->kind == OPTION_SECRET_FILE && load_secret(&place, o, why) != 0)
 				result = -1;
-	return result;
+	return check_loaded(config, why) == 0 ? result : -1;
 }
 
 /* ---- printing ---------------------------------------------------------------------------- */

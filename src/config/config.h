@@ -61,6 +61,7 @@ struct route {
 	/* Fields of the message; "" and -1: as in the section message. */
 	char *tag, *track_links;
 	int track_opens;
+	int refuse_suppressed;   /* recipients that get nothing on the stream: at RCPT */
 	struct strlist metadata; /* "key=value" */
 	struct strlist controls; /* which X-PM fields of a mail beat the route: "tag",
 				    "message-stream", "metadata", "track-opens", "track-links",
@@ -88,6 +89,37 @@ struct route {
 	struct strlist allow_recipients; /* who gets it all the same; others are captured when
 					    nobody is in redirect_to */
 	bool capture;
+
+	int notice; /* enum notice_to */
+};
+
+/* A section outlet NAME { }: where events are passed on to, and which. */
+struct outlet {
+	char *name;                /* letters, digits, '-'; starts with a letter */
+	char *file, *command, *url; /* one of them; the others "" */
+	struct strlist kinds;      /* names of events' kinds; empty lists: any */
+	struct strlist streams;    /* IDs, with '*' and '?' */
+	struct strlist tags;       /* the same */
+	bool payload;              /* Postmark's post goes along */
+	struct secret *secret;     /* url: signs */
+	char *secret_file;
+	char *ca_file;             /* url */
+	int64_t timeout_ms;        /* of one attempt */
+	unsigned parallel;
+	int64_t retry_least_ms, retry_most_ms;
+	int64_t give_up_ms; /* from the first attempt at an event */
+};
+
+/* Who is told that a mail did not arrive.  OF_DEFAULT: in routes alone. */
+enum notice_to {
+	NOTICE_OFF,
+	NOTICE_SENDER,     /* the envelope's */
+	NOTICE_POSTMASTER, /* notice.postmaster */
+	NOTICE_DEFAULT,    /* as the section notice says */
+};
+enum notice_via {
+	NOTICE_VIA_INBOUND,
+	NOTICE_VIA_POSTMARK,
 };
 
 /*
@@ -126,6 +158,7 @@ struct config {
 	char *tag;
 	char *track_links; /* "": Postmark's default */
 	int track_opens;   /* -1, 0, 1 */
+	bool refuse_suppressed;
 	unsigned mime_depth, mime_parts, mime_headers;
 
 	/* spool */
@@ -176,6 +209,7 @@ struct config {
 	char *webhook_certificate_file, *webhook_key_file;
 	char *webhook_public_url; /* what instanced webhooks point to; "": not reached */
 	bool webhook_ensure;
+	struct strlist webhook_triggers; /* that instanced webhooks have at least */
 	struct secret *webhook_secret, *webhook_password, *webhook_header_value;
 	char *webhook_secret_file, *webhook_password_file, *webhook_header_value_file;
 	char *webhook_user, *webhook_header; /* "": not asked for */
@@ -186,9 +220,28 @@ struct config {
 	unsigned webhook_connections;
 	int64_t webhook_timeout_ms;
 
+	/* inbound */
+	char *inbound_deliver; /* see inbound_value.h; "": nowhere */
+	bool inbound_starttls;
+	struct strlist inbound_recipients; /* "PATTERN=ADDRESS,ADDRESS" */
+	unsigned inbound_parallel, inbound_hops;
+	int64_t inbound_timeout_ms;
+
 	/* suppression */
 	bool suppression_sync;
 	int64_t suppression_refresh_ms;
+
+	/* outlet NAME { } */
+	struct outlet *outlets;
+	size_t outlet_count;
+
+	/* notice */
+	int notice_bounces, notice_failures; /* enum notice_to */
+	int notice_via;                      /* enum notice_via */
+	char *notice_from;                   /* "": Mail Delivery System of the host */
+	char *notice_postmaster;             /* "": none */
+	char *notice_connection, *notice_stream;
+	unsigned notice_most; /* to one address in an hour */
 };
 
 /*
@@ -206,8 +259,11 @@ const struct connection *config_connection_at(const struct config *, size_t inde
 /* By name; NULL and "" are "default".  NULL: there is none. */
 const struct connection *config_connection(const struct config *, const char *name);
 
-/* Reads the files that secrets come from.  0, or -1 and why. */
+/* Reads the files that secrets come from, and checks what is between them and other options.  0, or
+ * -1 and why. */
 int config_load_secrets(struct config *, struct buf *why);
+/* What is allowed and should be known all the same: a line each. */
+void config_warn(const struct config *, struct buf *out);
 
 /*
  * The settings as a file that config_load() reads back to the same settings.  with_secrets

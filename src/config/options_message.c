@@ -18,6 +18,13 @@ static const struct option_row rows[] = {
 	    .most = 11, .choices = option_track_links,
 	    .text = "Which links are tracked where X-PM-TrackLinks does not say.  Empty: as the "
 		    "server is set up at Postmark." },
+	{ SECTION, "refuse-suppressed", OPTION_BOOL, RELOAD_LIVE, AT(refuse_suppressed),
+	    .preset = "yes",
+	    .text = "Refuse recipients with 550 of whom it is known that Postmark sends nothing to "
+		    "them on the mail's stream (see section suppression).  At RCPT where "
+		    "the route is certain by then, for that route's own stream: switch it off "
+		    "where mails name other streams by X-PM-Message-Stream.  Else at the end of "
+		    "the mail, when there is nobody else it would go to." },
 	{ SECTION, "mime-depth", OPTION_NUMBER, RELOAD_LIVE, AT(mime_depth), .preset = "100",
 	    .least = 10, .most = 200,
 	    .text = "Deepest nesting of MIME parts.  Beyond it a mail is refused." },

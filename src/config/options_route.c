@@ -13,9 +13,10 @@
 	}
 
 static const char *const fidelity[] = FIDELITY_CHOICES;
-/* Those of enum convert_from, of template_else and of enum reply_mode. */
+/* Those of enum convert_from, of template_else, of enum notice_to and of enum reply_mode. */
 static const char *const from_rewrite[] = { "off", "if-unauthorised", "force", NULL };
 static const char *const otherwise[] = { "send", "refuse", NULL };
+static const char *const notice[] = { "off", "sender", "postmaster", "default", NULL };
 static const char *const reply[] = { "queued", "postmark", "postmark-or-refuse", NULL };
 
 static const struct option_row rows[] = {
@@ -74,6 +75,11 @@ static const struct option_row rows[] = {
 	{ SECTION, "track-links", OPTION_STRING, RELOAD_LIVE, AT(track_links), .preset = "",
 	    .most = 11, .choices = option_track_links,
 	    .text = "Which links are tracked where the mail does not say." },
+	{ SECTION, "refuse-suppressed", OPTION_TRISTATE, RELOAD_LIVE, AT(refuse_suppressed),
+	    .preset = "",
+	    .text = "Whether recipients are refused to whom Postmark sends nothing on the stream "
+		    "of this route.  Routes with a condition on the header are known at the end of "
+		    "the mail alone; then it is refused when all of its recipients are such." },
 	/* Postmark: at most 10 keys; relay-id is one of them. */
 	{ SECTION, "metadata", OPTION_LIST, RELOAD_LIVE, AT(metadata), .preset = "", .most = 9,
 	    .right = route_value_is_metadata, .by_lines = true,
@@ -167,6 +173,11 @@ static const struct option_row rows[] = {
 	    .text =
 		"Staging: make the message and keep it, but send nothing.  pmrelayctl shows it, "
 		"and sends it after all when told to." },
+
+	{ SECTION, "notice", OPTION_CHOICE, RELOAD_LIVE, AT(notice), .preset = "default",
+	    .choices = notice,
+	    .text = "Who is told by mail of a bounce or that a mail will not be sent: the "
+		    "envelope's sender, the postmaster, nobody, or whom notice { } says." },
 
 	{ .section = NULL },
 };

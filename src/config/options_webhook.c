@@ -12,8 +12,9 @@ static const struct option_row rows[] = {
 	{ SECTION, "certificate-file", OPTION_STRING, RELOAD_LIVE, AT(webhook_certificate_file),
 	    .preset = "", .most = 4000, .right = value_is_path_or_none,
 	    .wanted = "an absolute path",
-	    .text = "PEM file with the certificate of those listeners and those that lead to its "
-		    "authority.  Empty: they speak plain HTTP, to a proxy.  Unix sockets always do." },
+	    .text =
+		"PEM file with the certificate of those listeners and those that lead to its "
+		"authority.  Empty: they speak plain HTTP, to a proxy.  Unix sockets always do." },
 	{ SECTION, "key-file", OPTION_STRING, RELOAD_LIVE, AT(webhook_key_file), .preset = "",
 	    .most = 4000, .right = value_is_path_or_none, .wanted = "an absolute path",
 	    .text = "PEM file with the private key of the certificate." },
@@ -24,19 +25,29 @@ static const struct option_row rows[] = {
 		    "of this instance point to.  What a proxy puts before or takes off the path "
 		    "does not matter; the last part of it is the secret." },
 	{ SECTION, "ensure", OPTION_BOOL, RELOAD_LIVE, AT(webhook_ensure), .preset = "no",
-	    .text = "Make and repair the webhooks of this instance at the start and once an hour: as "
-		    "pmrelayctl webhook ensure does." },
-	{ SECTION, "secret", OPTION_SECRET, RELOAD_LIVE, AT(webhook_secret), .right = value_is_token,
-	    .preset = "", .most = 1000, .wanted = "16 or more letters, digits and signs",
-	    .text = "Webhooks that were made by hand: the last part of the path of their URL, as in "
-		    "https://relay.example.com/SECRET.  Whichever of secret, user and header are "
-		    "set have to be right, all of them; where none is, only webhooks of this "
-		    "instance are let in, which have secrets of their own." },
+	    .text =
+		"Make and repair the webhooks of this instance at the start and once an hour: as "
+		"pmrelayctl webhook ensure does." },
+	{ SECTION, "triggers", OPTION_LIST, RELOAD_LIVE, AT(webhook_triggers),
+	    .preset = "open click delivery", .most = 6, .right = value_is_trigger,
+	    .wanted = "open, click, delivery, bounce, complaint or subscription",
+	    .text = "What the webhooks of this instance post: these at least.  More that were "
+		    "chosen when one was made, or at Postmark, stay.  What tells of bounces, "
+		    "complaints and suppressed addresses needs bounce, complaint and subscription "
+		    "here." },
+	{ SECTION, "secret", OPTION_SECRET, RELOAD_LIVE, AT(webhook_secret),
+	    .right = value_is_path_secret, .preset = "", .most = 1000,
+	    .wanted = "16 or more letters, digits and signs but '/', '?', '#' and '%'",
+	    .text =
+		"Webhooks that were made by hand: the last part of the path of their URL, as in "
+		"https://relay.example.com/SECRET.  Whichever of secret, user and header are "
+		"set have to be right, all of them; where none is, only webhooks of this "
+		"instance are let in, which have secrets of their own." },
 	{ SECTION, "secret-file", OPTION_SECRET_FILE, RELOAD_LIVE, AT(webhook_secret_file),
 	    .preset = "", .most = 4000, .right = value_is_path_or_none,
 	    .wanted = "an absolute path", .text = "File that the secret is in." },
 	{ SECTION, "user", OPTION_STRING, RELOAD_LIVE, AT(webhook_user), .preset = "", .most = 200,
-	    .right = value_is_token, .wanted = "letters, digits and signs but ':'",
+	    .right = value_is_basic_user, .wanted = "letters, digits and signs but ':'",
 	    .text = "The same: user of HTTP Basic." },
 	{ SECTION, "password", OPTION_SECRET, RELOAD_LIVE, AT(webhook_password),
 	    .right = value_is_token, .preset = "", .most = 1000,
@@ -45,7 +56,8 @@ static const struct option_row rows[] = {
 	    .preset = "", .most = 4000, .right = value_is_path_or_none,
 	    .wanted = "an absolute path", .text = "File that the password is in." },
 	{ SECTION, "header", OPTION_STRING, RELOAD_LIVE, AT(webhook_header), .preset = "",
-	    .most = 100, .right = value_is_token, .wanted = "the name of a header, like X-Relay-Key",
+	    .most = 100, .right = value_is_header_name,
+	    .wanted = "the name of a header, like X-Relay-Key",
 	    .text = "The same: name of a header that posts have." },
 	{ SECTION, "header-value", OPTION_SECRET, RELOAD_LIVE, AT(webhook_header_value),
 	    .right = value_is_token, .preset = "", .most = 1000,
@@ -83,15 +95,15 @@ static const struct option_row rows[] = {
 	    .preset = "256", .least = 1, .most = 10000,
 	    .text = "Most connections at once, in each front.  Beyond it one is turned away." },
 	{ SECTION, "timeout", OPTION_TIME, RELOAD_LIVE, AT(webhook_timeout_ms), .preset = "60s",
-	    .least = SECOND, .most = HOUR,
-	    .text = "Longest time for a post to come in whole." },
+	    .least = SECOND, .most = HOUR, .text = "Longest time for a post to come in whole." },
 
 	{ .section = NULL },
 };
 
 const struct option_section options_webhook = {
 	.name = SECTION,
-	.text = "Where Postmark tells what became of mails: deliveries, bounces, complaints, opens, "
-		"clicks, and mails that come in.",
+	.text =
+	    "Where Postmark tells what became of mails: deliveries, bounces, complaints, opens, "
+	    "clicks, and mails that come in.",
 	OPTION_ROWS(rows),
 };

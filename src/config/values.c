@@ -101,6 +101,28 @@ value_is_token(const char *value, size_t len)
 	return true;
 }
 
+/* Who guesses has no chance, and no URL cuts it. */
+bool
+value_is_path_secret(const char *value, size_t len)
+{
+	enum { LEAST = 16 };
+
+	return len == 0 ||
+	       (len >= LEAST && value_is_token(value, len) && strpbrk(value, "/?#%") == NULL);
+}
+
+bool
+value_is_basic_user(const char *value, size_t len)
+{
+	return value_is_token(value, len) && memchr(value, ':', len) == NULL;
+}
+
+bool
+value_is_header_name(const char *value, size_t len)
+{
+	return only_words_and(value, len, "!#$%&'*+-.^_`|~");
+}
+
 /* "127.0.0.1:25", "[::1]:25" into an address.  False: it is none. */
 static bool
 read_endpoint(const char *value, size_t len, int *family_r, struct in6_addr *address_r)
@@ -180,6 +202,19 @@ bool
 value_is_network_or_postmark(const char *value, size_t len)
 {
 	return strcmp(value, "postmark") == 0 || value_is_network(value, len);
+}
+
+bool
+value_is_trigger(const char *value, size_t len)
+{
+	static const char *const names[] = { "open", "click", "delivery", "bounce", "complaint",
+		"subscription" };
+
+	(void)len;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], value) == 0)
+			return true;
+	return false;
 }
 
 bool

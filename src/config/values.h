@@ -31,12 +31,16 @@ bool value_is_path_or_none(const char *value, size_t len);
 bool value_is_stream(const char *value, size_t len);
 bool value_is_stream_or_none(const char *value, size_t len);
 bool value_is_token(const char *value, size_t len);            /* fit for an HTTP header, or none */
+bool value_is_path_secret(const char *value, size_t len);      /* 16 or more for a path, or none */
+bool value_is_basic_user(const char *value, size_t len);       /* RFC 7617, or none */
+bool value_is_header_name(const char *value, size_t len);      /* RFC 9110, or none */
 bool value_is_listener(const char *value, size_t len);         /* endpoint, or "unix:/path" */
 bool value_is_endpoint_or_none(const char *value, size_t len); /* "127.0.0.1:25", "[::1]:25" */
 bool value_is_network(const char *value, size_t len);          /* "192.0.2.0/24", "2001:db8::1" */
 bool value_is_network_or_postmark(const char *value, size_t len);
+bool value_is_trigger(const char *value, size_t len); /* of a webhook */
 bool value_is_network_or_unix(const char *value, size_t len);
-bool value_is_url(const char *value, size_t len);              /* without user, query, fragment */
+bool value_is_url(const char *value, size_t len); /* without user, query, fragment */
 bool value_is_url_or_none(const char *value, size_t len);
 bool value_is_smtp_url(const char *value, size_t len); /* "smtp://host:587" */
 

@@ -81,6 +81,17 @@ paint_hue_of(const char *state)
 		{ "captured", HUE_DIM },
 		{ "deleted", HUE_DIM },
 		{ "bounced", HUE_BAD },
+		{ "bounce", HUE_BAD },
+		{ "complaint", HUE_BAD },
+		{ "complained", HUE_BAD },
+		{ "inactive", HUE_BAD },
+		{ "suppressed", HUE_BAD },
+		{ "delayed", HUE_WAIT },
+		{ "delivery", HUE_GOOD },
+		{ "open", HUE_GOOD },
+		{ "opened", HUE_GOOD },
+		{ "click", HUE_GOOD },
+		{ "clicked", HUE_GOOD },
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

@@ -49,20 +49,27 @@ safe(struct buf *out, const char *text)
 /* --- lines --------------------------------------------------------------------------------- */
 
 static void
-add_pair(const struct paint *p, struct buf *out, const char *name, const char *value)
+add_pair_in(
+    const struct paint *p, struct buf *out, enum paint_hue hue, const char *name, const char *value)
 {
 	size_t width;
 
 	if (value[0] == '\0')
 		return;
 	buf_adds(out, "  ");
-	buf_adds(out, paint_begin(p, HUE_DIM));
+	buf_adds(out, paint_begin(p, hue));
 	width = paint_safe(out, name, strlen(name), 0);
-	buf_adds(out, paint_end(p, HUE_DIM));
+	buf_adds(out, paint_end(p, hue));
 	paint_pad(out, width < NAME_COLUMNS ? NAME_COLUMNS - width : 0);
 	buf_adds(out, "  ");
 	paint_safe_lines(out, value, strlen(value), NAME_COLUMNS + 4);
 	buf_addc(out, '\n');
+}
+
+static void
+add_pair(const struct paint *p, struct buf *out, const char *name, const char *value)
+{
+	add_pair_in(p, out, HUE_DIM, name, value);
 }
 
 static void
@@ -263,6 +270,21 @@ add_todo(const struct paint *p, struct buf *out, const json_t *item, int64_t now
 	}
 }
 
+/* What became of each recipient of whom something is known. */
+static void
+add_fates(const struct paint *p, struct buf *out, const json_t *item)
+{
+	const json_t *each;
+	size_t index;
+
+	json_array_foreach(json_object_get(item, "fates"), index, each)
+	{
+		const char *fate = text_of(each, "fate");
+
+		add_pair_in(p, out, paint_hue_of(fate), fate, text_of(each, "address"));
+	}
+}
+
 static void
 add_item(const struct paint *p, struct buf *out, const json_t *item, int64_t now_ms)
 {
@@ -285,6 +307,7 @@ add_item(const struct paint *p, struct buf *out, const json_t *item, int64_t now
 	add_pair(p, out, "route", text_of(item, "route"));
 	add_pair(p, out, "changed", text_of(item, "ledger"));
 	add_pair(p, out, "inactive", text_of(item, "inactive"));
+	add_fates(p, out, item);
 	buf_addc(out, '\n');
 	add_history(p, out, item);
 	add_todo(p, out, item, now_ms);

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "mail/hook.h"
 #include "mail/mail.h"
+#include "mail/suppression.h"
 
 #include "control/ask.h"
 
@@ -70,6 +72,21 @@ ask_free(struct ask **ask)
 		break;
 	case ASK_RELOAD:
 		free(a->reload.text);
+		break;
+	case ASK_HOOKS:
+	case ASK_HOOK_SET:
+	case ASK_HOOKS_DROP:
+		hook_list_free(a->hooks.list, a->hooks.count);
+		strlist_free(&a->hooks.paths);
+		break;
+	case ASK_SUPPRESSIONS:
+	case ASK_SUPPRESSION_CHANGE:
+	case ASK_SUPPRESSION_FIND:
+		suppression_list_free(a->suppressions.add, a->suppressions.add_count);
+		strlist_free(&a->suppressions.lift);
+		free(a->suppressions.connection);
+		free(a->suppressions.stream);
+		free(a->suppressions.address);
 		break;
 	case ASK_WAKE:
 	case ASK_LOG_LEVEL:

@@ -9,7 +9,9 @@
 #include "base/strlist.h"
 #include "store/store.h"
 
+struct hook;
 struct mail;
+struct suppression;
 
 /*
  * What the control plane asks of the rest of the core.  It runs on a thread and a loop of its own,
@@ -26,6 +28,12 @@ enum ask_kind {
 	ASK_EXPLAIN,   /* a front converts a mail and tells what became of it */
 	ASK_RELOAD,    /* read the configuration again, as SIGHUP does */
 	ASK_LOG_LEVEL, /* of all processes, until the next reload */
+	ASK_HOOKS,     /* the instanced webhooks */
+	ASK_HOOK_SET,  /* keep one: durable, and told to the fronts, when the answer comes */
+	ASK_HOOKS_DROP,
+	ASK_SUPPRESSIONS,       /* the list of one stream, as Postmark has it */
+	ASK_SUPPRESSION_CHANGE, /* addresses that somebody suppressed or lifted just now */
+	ASK_SUPPRESSION_FIND,   /* what is known of an address */
 };
 
 struct ask_route { /* see struct dispatch_route_state */
@@ -88,6 +96,20 @@ struct ask {
 		struct {
 			enum log_level level;
 		} log_level;
+		struct {
+			struct hook *list; /* answer of HOOKS; the one of HOOK_SET */
+			size_t count;
+			struct strlist paths; /* HOOKS_DROP */
+		} hooks;
+		struct {
+			char *connection, *stream;
+			char *address;           /* FIND */
+			int64_t since_ms;        /* monotonic: when SUPPRESSIONS began to be read */
+			struct suppression *add; /* SUPPRESSIONS: all.  FIND: answer */
+			size_t add_count;
+			struct strlist lift;    /* CHANGE */
+			uint64_t added, lifted; /* answers */
+		} suppressions;
 	};
 };
 

@@ -182,6 +182,11 @@ json_t *json_text(const char *text);
 struct item_facts;
 json_t *json_item(const struct item_facts *, bool whole);
 json_t *json_history(struct control *, int64_t key);
+struct event_facts;
+json_t *json_happened(const struct event_facts *); /* what a webhook told */
+/* What happened to an item after it was sent: "events", and "fates", one for each recipient of
+ * whom something is known. */
+void json_add_events(struct control *, const struct item_facts *, json_t *json);
 struct feed_event;
 json_t *json_event(const struct feed_event *);
 struct ask_route;

@@ -13,15 +13,19 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/config.h"
+#include "mail/event.h"
 #include "operations/openapi.h"
 #include "operations/operation.h"
 #include "postmark/client.h"
+#include "store/reader.h"
 
 #include "control/feed.h"
 #include "control/inside.h"
 
-#define MOST_CONFIG ((size_t)4 * 1024 * 1024)
-#define TOP_EVENTS  10
+#define MOST_CONFIG  ((size_t)4 * 1024 * 1024)
+#define TOP_EVENTS   10
+#define HISTORY_PAGE 200
+#define HISTORY_MOST 20000 /* events that are looked at for one answer */
 
 /* --- routes --------------------------------------------------------------------------------- */
 
@@ -68,7 +72,8 @@ route_change_run(struct request *r)
 /* --- events --------------------------------------------------------------------------------- */
 
 static bool
-event_is_wanted(struct request *r, const struct feed_event *event)
+is_wanted(
+    struct request *r, const char *event_kind, const char *event_route, const char *event_item)
 {
 	json_t *kinds = value_json(r, "kind"), *kind;
 	const char *route = value_string(r, "route");
@@ -77,13 +82,58 @@ event_is_wanted(struct request *r, const struct feed_event *event)
 	size_t index;
 
 	json_array_foreach(kinds, index, kind) found =
-	    found || strcmp(json_string_value(kind), event->kind) == 0;
-	if (!found || (route != NULL && strcmp(route, event->route) != 0))
+	    found || strcmp(json_string_value(kind), event_kind) == 0;
+	if (!found || (route != NULL && strcmp(route, event_route) != 0))
 		return false;
 	/* The id of a mail stands for its items. */
 	return item == NULL ||
-	       (strncmp(event->item, item, strlen(item)) == 0 &&
-		   (event->item[strlen(item)] == '\0' || event->item[strlen(item)] == '-'));
+	       (strncmp(event_item, item, strlen(item)) == 0 &&
+		   (event_item[strlen(item)] == '\0' || event_item[strlen(item)] == '-'));
+}
+
+static bool
+event_is_wanted(struct request *r, const struct feed_event *event)
+{
+	return is_wanted(r, event->kind, event->route, event->item);
+}
+
+/* Out of the spool: the newest that are wanted, among so many. */
+static void
+events_history(struct request *r)
+{
+	struct store_reader *reader = request_reader(r); /* the end of the request, perhaps */
+	size_t count = (size_t)value_integer(r, "count", 100), found = 1, index;
+	struct event_page page = { .most = HISTORY_PAGE };
+	struct event_facts *events;
+	json_t *wanted, *each;
+	int64_t last;
+
+	if (reader == NULL)
+		return;
+	if (store_reader_last_event(reader, &last) != 0) {
+		request_fail(r, 503, "spool", "try again", "the spool cannot be read: %s",
+		    store_reader_why(reader));
+		return;
+	}
+	wanted = json_array();
+	page.after_key = value_integer(r, "since", 0);
+	if (page.after_key < last - HISTORY_MOST)
+		page.after_key = last - HISTORY_MOST;
+	while (found > 0 && store_reader_events(reader, &page, &events, &found) == 0) {
+		for (size_t i = 0; i < found; i++) {
+			page.after_key = events[i].key;
+			if (is_wanted(r, event_kind_name(events[i].event->kind), events[i].route,
+				events[i].item))
+				json_array_append_new(wanted, json_happened(&events[i]));
+			if (json_array_size(wanted) > count)
+				json_array_remove(wanted, 0);
+		}
+		event_facts_free(events, found);
+	}
+	request_begin_lines(r);
+	json_array_foreach(wanted, index, each) request_line(r, json_incref(each));
+	json_decref(wanted);
+	request_end_lines(r);
 }
 
 static void
@@ -117,6 +167,10 @@ events_run(struct request *r)
 	struct feed_event *events;
 	uint64_t missed;
 
+	if (value_true(r, "history")) {
+		events_history(r);
+		return;
+	}
 	if (value_true(r, "follow")) {
 		r->gone = events_gone;
 		/* The head of the answer now: who follows wants to know that it works. */

@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "mail/event.h"
 #include "operations/operation.h"
 #include "store/reader.h"
 
@@ -44,13 +45,27 @@ states_of(const struct request *r)
 	return states;
 }
 
+static unsigned
+fates_of(const struct request *r)
+{
+	json_t *list = value_json(r, "fate"), *each;
+	unsigned fates = 0, fate;
+	size_t index;
+
+	json_array_foreach(list, index, each) if (fate_parse(json_string_value(each), &fate) == 0)
+	    fates |= fate;
+	return fates;
+}
+
 /* --- list ----------------------------------------------------------------------------------- */
 
 void
 queue_list_run(struct request *r)
 {
 	const struct item_filter filter = {
-		.states = states_of(r),
+		/* What happened after it was sent asks for those that were. */
+		.states = fates_of(r) != 0 ? 0 : states_of(r),
+		.fates = fates_of(r),
 		.route = value_string(r, "route"),
 		.recipient = value_string(r, "recipient"),
 		.sender = value_string(r, "sender"),
@@ -149,7 +164,7 @@ message_of(struct request *r, const struct item_facts *item)
 
 	buf_init(&payload, MOST_MESSAGE);
 	if (store_reader_payload(r->control->reader, item->key, &payload) == 0 && !payload.over)
-		json = item->kind == ITEM_SMTP ? mail_shown(&payload)
+		json = item->kind >= ITEM_SMTP ? mail_shown(&payload)
 					       : json_loadb(payload.data, payload.len, 0, NULL);
 	buf_free(&payload);
 	return json != NULL ? json : json_null();
@@ -180,6 +195,7 @@ queue_show_run(struct request *r)
 	}
 	json = json_item(&items[0], true);
 	json_object_set_new(json, "history", json_history(r->control, items[0].key));
+	json_add_events(r->control, &items[0], json);
 	if (value_true(r, "content"))
 		json_object_set_new(json, "message", message_of(r, &items[0]));
 	items_free(items, count);
@@ -200,6 +216,7 @@ status_run(struct request *r)
 		json_t *json = json_item(&items[i], true);
 
 		json_object_set_new(json, "history", json_history(r->control, items[i].key));
+		json_add_events(r->control, &items[i], json);
 		json_array_append_new(array, json);
 	}
 	items_free(items, count);

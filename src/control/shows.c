@@ -8,11 +8,14 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "mail/event.h"
 #include "store/reader.h"
 #include "store/store.h"
 
 #include "control/feed.h"
 #include "control/inside.h"
+
+#define MOST_EVENTS 1000 /* of one item: opens and clicks have no end */
 
 json_t *
 json_time(int64_t wall_ms)
@@ -100,6 +103,7 @@ json_item(const struct item_facts *item, bool whole)
 	add(json, "subject", json_text(item->subject));
 	add(json, "bytes", json_integer((json_int_t)item->message_bytes));
 	add(json, "postmark_id", json_text(item->postmark_id));
+	add(json, "fate", item->fates != 0 ? json_string(fate_name(item->fates)) : json_null());
 	add(json, "put_aside", json_boolean(item->put_aside));
 	if (!whole)
 		return json;
@@ -138,6 +142,78 @@ json_history(struct control *control, int64_t key)
 	}
 	attempt_facts_free(lines, count);
 	return array;
+}
+
+json_t *
+json_happened(const struct event_facts *facts)
+{
+	const struct event *event = facts->event;
+	json_t *json = json_object();
+	struct buf text;
+
+	buf_init(&text, 3 * EVENT_MOST_TEXT + 256);
+	event_describe(event, &text);
+	add(json, "number", json_integer((json_int_t)facts->key));
+	add(json, "id", json_string(event->id));
+	add(json, "at", json_time(event->at_ms));
+	add(json, "received", json_time(event->received_ms));
+	add(json, "kind", json_string(event_kind_name(event->kind)));
+	add(json, "item", facts->item[0] != '\0' ? json_string(facts->item) : json_null());
+	add(json, "route", facts->route[0] != '\0' ? json_text(facts->route) : json_null());
+	add(json, "postmark_id", json_text(event->message_id));
+	add(json, "recipient", json_text(event->recipient));
+	add(json, "stream", json_text(event->stream));
+	add(json, "tag", json_text(event->tag));
+	add(json, "type", json_text(event->type));
+	add(json, "text", json_text(text.data != NULL ? text.data : ""));
+	buf_free(&text);
+	return json;
+}
+
+/* Each recipient with what is known of it, in the order of the item's. */
+static json_t *
+fates_of(const struct item_facts *item, const struct event_facts *events, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < item->recipients.count; i++) {
+		const char *address = item->recipients.items[i];
+		unsigned fates = 0;
+		int64_t at_ms = 0;
+
+		for (size_t j = 0; j < count; j++) {
+			const struct event *event = events[j].event;
+
+			/* Postmark keeps addresses in small letters. */
+			if (!text_same(event->recipient, address))
+				continue;
+			fates |= event_fate(event);
+			if (event->at_ms > at_ms)
+				at_ms = event->at_ms;
+		}
+		if (fates != 0)
+			json_array_append_new(
+			    array, json_pack("{s:o,s:s,s:o}", "address", json_text(address), "fate",
+				       fate_name(fates), "at", json_time(at_ms)));
+	}
+	return array;
+}
+
+void
+json_add_events(struct control *control, const struct item_facts *item, json_t *json)
+{
+	const struct event_page page = { .item = item->key, .most = MOST_EVENTS };
+	json_t *array = json_array();
+	struct event_facts *events;
+	size_t count;
+
+	if (store_reader_events(control->reader, &page, &events, &count) == 0) {
+		for (size_t i = 0; i < count; i++)
+			json_array_append_new(array, json_happened(&events[i]));
+		add(json, "fates", fates_of(item, events, count));
+		event_facts_free(events, count);
+	}
+	add(json, "events", array);
 }
 
 json_t *

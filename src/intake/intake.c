@@ -24,6 +24,7 @@
 #include "mail/envelope.h"
 #include "mail/mail.h"
 #include "mail/refusal.h"
+#include "mail/suppression.h"
 #include "channel/frame.h"
 #include "channel/peer.h"
 #include "convert/convert.h"
@@ -34,6 +35,7 @@
 #include "intake/intake.h"
 #include "intake/plan.h"
 #include "intake/rules.h"
+#include "intake/suppressed.h"
 
 #define TABLE_SLOTS    1024U /* a power of two */
 #define SWEEP_MS       1000
@@ -69,6 +71,8 @@ struct intake {
 	uint64_t memory; /* of contents and payloads */
 	struct loop_timer *sweep;
 	struct log_gate memory_gate;
+	struct suppressed suppressed;
+	uint64_t refused_suppressed;
 };
 
 static void sweep(void *);
@@ -92,6 +96,25 @@ void
 intake_reload(struct intake *in, const struct rules *rules)
 {
 	in->rules = rules;
+}
+
+void
+intake_suppressions(struct intake *in, const void *table, size_t len)
+{
+	in->suppressed = (struct suppressed){ 0 };
+	if (table == NULL)
+		return;
+	if (suppression_table_check(table, len) == 0)
+		in->suppressed = (struct suppressed){ .table = table, .len = len };
+	else
+		log_error("suppressions-broken", log_num("bytes", (int64_t)len),
+		    log_str("why", "the core's table is none: no recipient is refused for it"));
+}
+
+uint64_t
+intake_refused_suppressed(const struct intake *in)
+{
+	return in->refused_suppressed;
 }
 
 size_t
@@ -171,7 +194,6 @@ intake_free(struct intake **intake)
 	*intake = NULL;
 	while (in->oldest != NULL)
 		pending_remove(in, in->oldest);
-	peer_free(&in->peer);
 	loop_timer_free(&in->sweep);
 	free(in);
 }
@@ -416,43 +438,31 @@ on_explain(struct intake *in, const struct frame_head *head, const char *body, i
 	return 0;
 }
 
-static int
-on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
+int
+intake_frame(struct intake *in, const struct frame_head *head, const char *body, int *fds)
 {
 	switch ((enum frame_kind)head->kind) {
 	case FRAME_COMMITTED:
-		return on_committed(ctx, head, body);
+		return on_committed(in, head, body);
 	case FRAME_EXPLAIN:
-		return on_explain(ctx, head, body, fds[0]);
+		return on_explain(in, head, body, fds[0]);
 	case FRAME_COMMIT:
 	case FRAME_EXPLAINED:
 	case FRAME_EVENT:
 	case FRAME_HOOKS:
 	case FRAME_SUPPRESSIONS:
-		break; /* what a front says, not hears */
+		break; /* what a front says, or others hear */
 	}
 	return -1;
 }
 
-static void
-on_lost(void *ctx, const char *why)
-{
-	struct intake *in = ctx;
-
-	log_warning("core-lost", log_str("why", why), log_num("waiting", (int64_t)in->waiting));
-	peer_free(&in->peer);
-}
-
-static const struct peer_hooks peer_hooks = { .frame = on_frame, .lost = on_lost };
-
 void
-intake_connect(struct intake *in, int channel_fd)
+intake_connect(struct intake *in, struct peer *peer)
 {
 	struct pending *next;
 	struct refusal refusal;
 
-	peer_free(&in->peer);
-	in->peer = peer_new(in->loop, channel_fd, &peer_hooks, in);
+	in->peer = peer;
 	for (struct pending *p = in->oldest; p != NULL; p = next) {
 		next = p->newer;
 		if (ask(in, p, &refusal) != 0)
@@ -501,16 +511,35 @@ on_sender(void *ctx, struct smtp_session *session, const struct envelope *envelo
 	return SMTP_YES;
 }
 
+/* recipient NULL: all of them. */
+static void
+count_suppressed(struct intake *in, const struct origin *origin, const struct envelope *envelope,
+    const char *route, const char *recipient, const struct refusal *refusal)
+{
+	in->refused_suppressed++;
+	log_info("suppressed", log_str("client", origin->client),
+	    log_str("from", envelope->reverse_path), log_str("to", recipient),
+	    log_str("route", route), log_str("why", refusal->text));
+}
+
 static enum smtp_now
 on_recipient(void *ctx, struct smtp_session *session, const struct envelope *envelope,
     const char *address, struct smtp_reply *reply)
 {
-	(void)ctx;
-	(void)session;
-	(void)envelope;
-	(void)address;
-	(void)reply;
-	return SMTP_YES;
+	struct intake *in = ctx;
+	const struct origin *origin = smtp_session_origin(session);
+	/* Lives as long as *reply: until the session has printed it. */
+	static struct refusal refusal;
+	const char *route;
+
+	if (!suppressed_recipient(&in->suppressed, in->rules, origin, envelope->reverse_path,
+		address, &refusal, &route))
+		return SMTP_YES;
+	count_suppressed(in, origin, envelope, route, address, &refusal);
+	*reply = (struct smtp_reply){
+		.code = refusal.code, .enhanced = refusal.enhanced, .text = refusal.text
+	};
+	return SMTP_ANSWER;
 }
 
 /* What would not fit if there were nothing else need not come again. */
@@ -547,11 +576,15 @@ mail_of(struct intake *in, struct smtp_session *session, const struct envelope *
 		.content_len = content->len };
 	const struct plan_room room = { .take = on_memory, .ctx = in };
 	struct mail *mail = NULL;
+	const char *route;
 	struct plan plan;
+	bool planned = plan_make(&plan, in->rules, &input, refusal_r) == 0;
 
-	if (plan_make(&plan, in->rules, &input, refusal_r) == 0 &&
-	    room_check(in, &plan, content->len, refusal_r) == 0 &&
-	    plan_convert(&plan, &input, clock_wall_ms(), ulid_make, &room, &mail, refusal_r) != 0)
+	if (planned && suppressed_mail(&in->suppressed, in->rules, &plan, refusal_r, &route))
+		count_suppressed(in, input.origin, envelope, route, NULL, refusal_r);
+	else if (planned && room_check(in, &plan, content->len, refusal_r) == 0 &&
+		 plan_convert(&plan, &input, clock_wall_ms(), ulid_make, &room, &mail, refusal_r) !=
+		     0)
 		mail = NULL;
 	log_patterns(&plan);
 	plan_free(&plan);

@@ -6,7 +6,9 @@
 
 #include "smtp/session.h"
 
+struct frame_head;
 struct loop;
+struct peer;
 struct rules;
 
 /*
@@ -31,8 +33,18 @@ void intake_reload(struct intake *, const struct rules *);
 /* For struct smtp_listener_params; ctx is the intake. */
 extern const struct smtp_hooks intake_smtp_hooks;
 
-/* A channel to a core, taken: the one before it is given up. */
-void intake_connect(struct intake *, int channel_fd);
+/*
+ * Whom Postmark sends nothing to (suppression_table_make()); lent until the next one, or NULL.  They
+ * are refused where their route asks for it.
+ */
+void intake_suppressions(struct intake *, const void *table, size_t len);
+uint64_t intake_refused_suppressed(const struct intake *); /* recipients, and mails as a whole */
+
+/* The channel to a core, lent until the next call: every mail that waits is asked for there.  NULL:
+ * there is none now. */
+void intake_connect(struct intake *, struct peer *);
+/* A frame for the intake has come over it: COMMITTED, EXPLAIN.  As the hook frame of a peer. */
+int intake_frame(struct intake *, const struct frame_head *, const char *body, int *fds);
 /* Mails that wait for the core. */
 size_t intake_waiting(const struct intake *);
 

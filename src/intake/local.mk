@@ -4,7 +4,8 @@ libintake_a_SOURCES = \
 	src/intake/explain_hints.c src/intake/explain_inside.h src/intake/explain_tell.c \
 	src/intake/intake.c src/intake/intake.h \
 	src/intake/plan.c src/intake/plan.h \
-	src/intake/rules.c src/intake/rules.h
+	src/intake/rules.c src/intake/rules.h \
+	src/intake/suppressed.c src/intake/suppressed.h
 
 INTAKE_TEST_LIBS = libintake.a libsmtp.a librouting.a libconvert.a libchannel.a libmail.a \
 	libconfig.a libbase.a $(CMOCKA_LIBS) $(GMIME_LIBS) $(JANSSON_LIBS) $(CONFUSE_LIBS) \

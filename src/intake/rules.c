@@ -177,3 +177,26 @@ rules_options(const struct rules *rules, size_t route)
 {
 	return &rules->options[route == ROUTING_DEFAULT ? rules->config->route_count : route];
 }
+
+struct rules_target
+rules_target(const struct rules *rules, size_t index)
+{
+	const struct config *config = rules->config;
+	struct rules_target target = { .refuses = config->refuse_suppressed,
+		.connection = config->postmark.name,
+		.stream = rules_options(rules, index)->message_stream };
+
+	if (index != ROUTING_DEFAULT) {
+		const struct route *route = &config->routes[index];
+		const struct connection *connection = config_connection(config, route->connection);
+
+		if (connection != NULL)
+			target.connection = connection->name;
+		if (route->refuse_suppressed >= 0)
+			target.refuses = route->refuse_suppressed > 0;
+		/* Postmark's test token delivers nothing to anybody. */
+		if (route->sandbox)
+			target.refuses = false;
+	}
+	return target;
+}

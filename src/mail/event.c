@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -37,7 +38,7 @@ event_kind_parse(const char *name, enum event_kind *kind_r)
 }
 
 struct event *
-event_new(void)
+mail_event_new(void)
 {
 	struct event *event = mem_new(sizeof(*event));
 	char **const texts[] = { &event->connection, &event->relay_id, &event->message_id,
@@ -50,7 +51,7 @@ event_new(void)
 }
 
 void
-event_free(struct event **event_p)
+mail_event_free(struct event **event_p)
 {
 	struct event *event = *event_p;
 
@@ -168,26 +169,93 @@ event_suppression(const struct event *event, struct suppression *out)
 	return says;
 }
 
+static const struct {
+	unsigned fate;
+	const char *name;
+} fate_names[] = {
+	{ FATE_COMPLAINED, "complained" },
+	{ FATE_BOUNCED, "bounced" },
+	{ FATE_CLICKED, "clicked" },
+	{ FATE_OPENED, "opened" },
+	{ FATE_DELIVERED, "delivered" },
+	{ FATE_UNSUBSCRIBED, "unsubscribed" },
+	{ FATE_SUPPRESSED, "suppressed" },
+	{ FATE_DELAYED, "delayed" },
+	{ FATE_ANSWERED, "answered" },
+};
+#define FATE_NAMES (sizeof(fate_names) / sizeof(fate_names[0]))
+
 const char *
 fate_name(unsigned fates)
 {
-	static const struct {
-		unsigned fate;
-		const char *name;
-	} names[] = {
-		{ FATE_COMPLAINED, "complained" },
-		{ FATE_BOUNCED, "bounced" },
-		{ FATE_CLICKED, "clicked" },
-		{ FATE_OPENED, "opened" },
-		{ FATE_DELIVERED, "delivered" },
-		{ FATE_UNSUBSCRIBED, "unsubscribed" },
-		{ FATE_SUPPRESSED, "suppressed" },
-		{ FATE_DELAYED, "delayed" },
-		{ FATE_ANSWERED, "answered" },
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (fates & names[i].fate)
-			return names[i].name;
+	for (size_t i = 0; i < FATE_NAMES; i++)
+		if (fates & fate_names[i].fate)
+			return fate_names[i].name;
 	return "";
+}
+
+int
+fate_parse(const char *name, unsigned *fate_r)
+{
+	for (size_t i = 0; i < FATE_NAMES; i++)
+		if (text_same(fate_names[i].name, name)) {
+			*fate_r = fate_names[i].fate;
+			return 0;
+		}
+	return -1;
+}
+
+static void
+describe_bounce(const struct event *event, struct buf *out)
+{
+	buf_adds(out, event->type[0] != '\0' ? event->type : "bounce");
+	if (event->detail[0] != '\0')
+		buf_addf(out, ": %s", event->detail);
+	if (event->suppressed)
+		buf_adds(out, " (gets no more mail)");
+}
+
+static void
+describe_subscription(const struct event *event, struct buf *out)
+{
+	buf_addf(out, "gets %s%s%s", event->suppressed ? "no more mail" : "mail again",
+	    event->stream[0] != '\0' ? " from " : "", event->stream);
+	if (event->type[0] != '\0')
+		buf_addf(out, ": %s", event->type);
+	if (event->origin[0] != '\0')
+		buf_addf(out, " by %s", event->origin);
+}
+
+void
+event_describe(const struct event *event, struct buf *out)
+{
+	if (event->recipient[0] != '\0')
+		buf_addf(out, "%s: ", event->recipient);
+	switch (event->kind) {
+	case EVENT_BOUNCE:
+	case EVENT_COMPLAINT:
+		describe_bounce(event, out);
+		break;
+	case EVENT_SUBSCRIPTION:
+		describe_subscription(event, out);
+		break;
+	case EVENT_OPEN:
+		buf_adds(out, event->first ? "for the first time" : "again");
+		if (event->type[0] != '\0')
+			buf_addf(out, ", %s", event->type);
+		if (event->detail[0] != '\0')
+			buf_addf(out, ", %s", event->detail);
+		break;
+	case EVENT_OTHER:
+		buf_adds(out, event->type);
+		break;
+	case EVENT_INACTIVE:
+		buf_adds(out, "Postmark sends nothing there: inactive");
+		break;
+	case EVENT_DELIVERY:
+	case EVENT_CLICK:
+	case EVENT_FAILED:
+		buf_adds(out, event->detail);
+		break;
+	}
 }

@@ -43,10 +43,10 @@ struct event {
 	enum event_kind kind;
 	unsigned char mark[EVENT_MARK_BYTES];
 	int64_t received_ms; /* wall clock */
-	int64_t at_ms;       /* when it happened, by its own word; received_ms where it says nothing */
-	char *connection;    /* whose server: of the webhook that it came by; "" not known */
-	char *relay_id;      /* the item, by Metadata; not checked to be one of ours */
-	char *message_id;    /* Postmark's */
+	int64_t at_ms;    /* when it happened, by its own word; received_ms where it says nothing */
+	char *connection; /* whose server: of the webhook that it came by; "" not known */
+	char *relay_id;   /* the item, by Metadata; not checked to be one of ours */
+	char *message_id; /* Postmark's */
 	char *stream, *tag;
 	char *recipient; /* whom it is about, bare; of INACTIVE and FAILED: ", " between several */
 	/*
@@ -55,21 +55,22 @@ struct event {
 	 */
 	char *type;
 	char *origin; /* SUBSCRIPTION: "Recipient", "Customer", "Admin" */
-	/* For people: Details of DELIVERY and BOUNCE, the link of CLICK, the UserAgent of OPEN, what
-	 * Postmark said of FAILED. */
+	/* For people: Details of DELIVERY and BOUNCE, the link of CLICK, the UserAgent of OPEN,
+	 * what Postmark said of FAILED. */
 	char *detail;
 	int type_code;   /* BOUNCE, COMPLAINT */
 	int64_t number;  /* BOUNCE, COMPLAINT: Postmark's ID; 0: none */
 	bool suppressed; /* BOUNCE, COMPLAINT: Inactive.  SUBSCRIPTION: SuppressSending */
 	bool first;      /* OPEN: FirstOpen */
-	/* The post itself: one JSON object, at most EVENT_MOST_JSON, without "Content" where that is
-	 * what makes it too large. */
+	/* The post itself: one JSON object, at most EVENT_MOST_JSON, without "Content" where that
+	 * is what makes it too large. */
 	char *json;
 	size_t json_len;
 };
 
-struct event *event_new(void); /* all texts "" */
-void event_free(struct event **);
+/* event_new() and event_free() are libevent's, which would call ours. */
+struct event *mail_event_new(void); /* all texts "" */
+void mail_event_free(struct event **);
 
 /*
  * What it says of an address: that Postmark sends it nothing more on that stream, or that it does
@@ -92,15 +93,20 @@ enum fate {
 	FATE_COMPLAINED = 1 << 3,
 	FATE_OPENED = 1 << 4,
 	FATE_CLICKED = 1 << 5,
-	FATE_SUPPRESSED = 1 << 6,  /* gets no more mail from this stream */
-	FATE_UNSUBSCRIBED = 1 << 7, /* by the recipient's own wish: SUBSCRIPTION, ManualSuppression */
-	FATE_ANSWERED = 1 << 8,    /* AutoResponder, AddressChange and such: for information */
+	FATE_SUPPRESSED = 1 << 6, /* gets no more mail from this stream */
+	FATE_UNSUBSCRIBED =
+	    1 << 7,             /* by the recipient's own wish: SUBSCRIPTION, ManualSuppression */
+	FATE_ANSWERED = 1 << 8, /* AutoResponder, AddressChange and such: for information */
 };
+/* For people, one line: whom it is about and what happened. */
+struct buf;
+void event_describe(const struct event *, struct buf *out);
 /* What one event adds; 0: nothing (SUBSCRIPTION that lifts). */
 unsigned event_fate(const struct event *);
 /* The word that says most: "complained", "bounced", "clicked", "opened", "delivered", "delayed",
  * ...; "" for 0. */
 const char *fate_name(unsigned fates);
+int fate_parse(const char *name, unsigned *fate_r); /* one bit; 0, or -1 */
 /* Whether a bounce of this type means that the mail will not arrive (postmark-api, 14.2): the type
  * as Postmark spells it; unknown ones do.  suppressed: the post's Inactive. */
 bool event_bounce_is_final(const char *type, bool suppressed);

@@ -19,6 +19,13 @@ struct suppression {
 	int64_t at_ms; /* wall clock; 0: not known */
 };
 
+/* What it holds is copied, the address in small letters; NULL for reason and origin is "". */
+void suppression_copy(struct suppression *to, const struct suppression *from);
+void suppression_deinit(struct suppression *);
+void suppression_list_free(struct suppression *list, size_t count); /* with the array */
+/* The order of a table: by connection, stream and address. */
+int suppression_compare(const struct suppression *, const struct suppression *);
+
 /* What an address must look like to be found: a copy in small letters; caller frees. */
 char *suppression_address(const char *address);
 

@@ -22,6 +22,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/curl_loop.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -29,7 +30,6 @@
 #include "base/text.h"
 
 #include "postmark/client.h"
-#include "postmark/curl_loop.h"
 #include "postmark/header.h"
 #include "postmark/pieces.h"
 #include "postmark/retry_after.h"

@@ -2,7 +2,7 @@ noinst_LIBRARIES += libpostmark.a
 libpostmark_a_SOURCES = \
 	src/postmark/batch.c src/postmark/batch.h \
 	src/postmark/client.c src/postmark/client.h \
-	src/postmark/curl_loop.c src/postmark/curl_loop.h \
+	src/postmark/event.c src/postmark/event.h \
 	src/postmark/header.c src/postmark/header.h \
 	src/postmark/mail_head.c src/postmark/mail_head.h \
 	src/postmark/message_id.c src/postmark/message_id.h \
@@ -27,6 +27,12 @@ TESTS += tests/unit/postmark/client_test
 tests_unit_postmark_client_test_SOURCES = tests/unit/postmark/client_test.c \
 	tests/unit/postmark/server.c tests/unit/postmark/server.h
 tests_unit_postmark_client_test_LDADD = $(postmark_test_libs)
+
+check_PROGRAMS += tests/unit/postmark/event_test
+TESTS += tests/unit/postmark/event_test
+tests_unit_postmark_event_test_SOURCES = tests/unit/postmark/event_test.c
+tests_unit_postmark_event_test_LDADD = libpostmark.a libchannel.a libmail.a libbase.a \
+	$(JANSSON_LIBS) $(GMIME_LIBS) $(TLS_LIBS) $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
 
 check_PROGRAMS += tests/unit/postmark/header_test
 TESTS += tests/unit/postmark/header_test

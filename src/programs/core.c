@@ -13,6 +13,7 @@
 
 #include "config.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -21,6 +22,7 @@
 #include "base/secret.h"
 #include "base/strlist.h"
 #include "config/config.h"
+#include "mail/event.h"
 #include "mail/mail.h"
 #include "mail/refusal.h"
 #include "channel/frame.h"
@@ -28,19 +30,26 @@
 #include "store/store.h"
 #include "postmark/client.h"
 #include "dispatch/dispatch.h"
+#include "webhook/hooks.h"
 
 #include "programs/commits.h"
 #include "programs/core.h"
 #include "programs/desk.h"
+#include "programs/events.h"
 #include "programs/handover.h"
+#include "programs/passing.h"
+#include "programs/instanced.h"
+#include "programs/suppressions.h"
 #include "programs/routes.h"
 
+#define BACKEND        "sqlite"
 #define MOST_FRONTS    256
 #define FIRST_PURGE_MS (60 * 1000) /* not in the way of a start */
 #define PURGE_MS       (60 * 60 * 1000)
 #define STRAYS_MS      (30 * 1000) /* until a spool that did not answer is asked again */
 /* Of one front's mails that the disk has not taken yet: beyond it they wait in the front. */
 #define MOST_OPEN_BYTES (64U * 1024U * 1024U)
+#define MOST_KEYS       (8U * 1024U * 1024U)
 #define TEST_TOKEN      "POSTMARK_API_TEST" /* Postmark's own: checks, and delivers nothing */
 
 struct core;
@@ -65,8 +74,14 @@ struct core {
 	struct handover *supervisor;
 	struct store *store;
 	struct postmark_client *client;
+	struct dispatch_local local; /* for mails that come in */
 	struct dispatch *dispatch; /* NULL: not yet */
 	struct commits *commits;
+	struct events *events;
+	struct passing *passing; /* NULL: not to be had */
+	struct buf keys;         /* by which posts of webhooks are known, as fronts are told */
+	struct instanced *instanced;
+	struct suppressions *suppressions;
 	struct secret *test_token;
 	struct strlist routes; /* of the dispatcher */
 	bool asks_strays;      /* the dispatcher begins with the answer */
@@ -110,6 +125,23 @@ channel_of(const struct commit_from *from)
 	return channel->peer != NULL && channel->generation == from->generation ? channel : NULL;
 }
 
+/* What a front has asked for takes memory here until the disk has it. */
+static void
+channel_opens(struct channel *channel, uint64_t bytes)
+{
+	channel->open_bytes += bytes;
+	if (channel->open_bytes > MOST_OPEN_BYTES)
+		peer_rest(channel->peer, true);
+}
+
+static void
+channel_closes(struct channel *channel, uint64_t bytes)
+{
+	channel->open_bytes -= bytes;
+	if (channel->open_bytes + bytes > MOST_OPEN_BYTES && channel->open_bytes <= MOST_OPEN_BYTES)
+		peer_rest(channel->peer, false);
+}
+
 static void
 on_stored(void *ctx, const struct commit_from *from, const struct commit_mail *mails, size_t count,
     enum store_result result)
@@ -121,12 +153,8 @@ on_stored(void *ctx, const struct commit_from *from, const struct commit_mail *m
 		desk_mail(core->desk, mails[i].id, mails[i].route, result == STORE_OK);
 	if (result != STORE_OK)
 		log_full(core, result);
-	if (channel == NULL)
-		return;
-	channel->open_bytes -= from->bytes;
-	if (channel->open_bytes + from->bytes > MOST_OPEN_BYTES &&
-	    channel->open_bytes <= MOST_OPEN_BYTES)
-		peer_rest(channel->peer, false);
+	if (channel != NULL)
+		channel_closes(channel, from->bytes);
 }
 
 static bool
@@ -181,6 +209,67 @@ mails_wrong(const struct core *core, const struct mail *mail)
 	return NULL;
 }
 
+/* --- events ------------------------------------------------------------------------------- */
+
+static void
+on_event_stored(void *ctx, const struct event *event, const struct store_event_done *done)
+{
+	struct core *core = ctx;
+
+	desk_event(core->desk, event, done);
+	passing_wake(core->passing);
+	suppressions_event(core->suppressions, event);
+	if (done->settled) {
+		/* Whoever still waits to hear what Postmark said. */
+		const struct store_outcome outcome = { .to = ITEM_SENT,
+			.at_ms = event->received_ms,
+			.postmark_id = event->message_id[0] != '\0' ? event->message_id : NULL,
+			.http_status = 200 };
+
+		commits_outcome(core->commits, done->item, &outcome);
+	}
+}
+
+static void
+on_event_failed(void *ctx, enum store_result result)
+{
+	log_full(ctx, result);
+}
+
+static void
+on_event_answer(void *ctx, const struct commit_from *from, const struct refusal *answer)
+{
+	struct channel *channel = channel_of(from);
+
+	(void)ctx;
+	if (channel == NULL)
+		return;
+	channel_closes(channel, from->bytes);
+	peer_committed(channel->peer, from->serial, answer);
+}
+
+/* --- what fronts have to know -------------------------------------------------------------- */
+
+static void tell_new_keys(struct core *);
+
+static void
+tell_hooks(void *ctx)
+{
+	tell_new_keys(ctx);
+}
+
+static void
+tell_suppressions(void *ctx, int table_fd)
+{
+	struct core *core = ctx;
+
+	for (size_t i = 0; i < MOST_FRONTS; i++)
+		if (core->channels[i].peer != NULL)
+			peer_tell_suppressions(core->channels[i].peer, table_fd);
+}
+
+/* --- frames ------------------------------------------------------------------------------- */
+
 static int
 on_explained(const struct channel *channel, const struct frame_head *head, const char *body)
 {
@@ -190,6 +279,24 @@ on_explained(const struct channel *channel, const struct frame_head *head, const
 	if (frame_explained_read(body, head->body_bytes, &json, &len) != 0)
 		return -1;
 	desk_explained(channel->core->desk, (int)channel->front, head->serial, json, len);
+	return 0;
+}
+
+static int
+on_event(struct channel *channel, const struct commit_from *asks, const struct frame_head *head,
+    const char *body)
+{
+	struct event *event = frame_event_read(body, head->body_bytes);
+	struct commit_from from = *asks;
+
+	if (event == NULL)
+		return -1;
+	/* A front's clock is ours. */
+	if (event->received_ms > clock_wall_ms())
+		event->received_ms = clock_wall_ms();
+	from.bytes = head->body_bytes;
+	channel_opens(channel, from.bytes);
+	events_ask(channel->core->events, event, &from);
 	return 0;
 }
 
@@ -206,6 +313,8 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 
 	if (head->kind == FRAME_EXPLAINED)
 		return on_explained(channel, head, body);
+	if (head->kind == FRAME_EVENT)
+		return on_event(channel, &from, head, body);
 	if (head->kind != FRAME_COMMIT)
 		return -1;
 	mail = frame_commit_read(body, head->body_bytes, fds, head->descriptors, &why);
@@ -229,9 +338,7 @@ on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
 		if (m->accepted_ms > clock_wall_ms())
 			m->accepted_ms = clock_wall_ms();
 	from.bytes = head->body_bytes + mail_payload_bytes(mail);
-	channel->open_bytes += from.bytes;
-	if (channel->open_bytes > MOST_OPEN_BYTES)
-		peer_rest(channel->peer, true);
+	channel_opens(channel, from.bytes);
 	commits_ask(core->commits, mail, &from, core->config->retry_unsure == UNSURE_RETRY);
 	return 0;
 }
@@ -256,6 +363,49 @@ on_lost(void *ctx, const char *why)
 
 static const struct peer_hooks peer_hooks = { .frame = on_frame, .lost = on_lost };
 
+/* --- what fronts are told ------------------------------------------------------------------ */
+
+/* NULL: there is no such front now. */
+static void
+tell_keys(struct core *core, struct peer *front)
+{
+	if (front != NULL && core->keys.len > 0 &&
+	    peer_tell_hooks(front, core->keys.data, core->keys.len) != 0)
+		log_error("webhook-keys", log_num("bytes", (int64_t)core->keys.len),
+		    log_str("why", "they are too many for the fronts to be told"));
+}
+
+/* The key of a certificate is among them. */
+static void
+forget_keys(struct core *core)
+{
+	if (core->keys.data != NULL)
+		explicit_bzero(core->keys.data, core->keys.len);
+	buf_clear(&core->keys);
+}
+
+/* Made anew, and told to all: when the settings change, or the webhooks of this instance. */
+static void
+tell_new_keys(struct core *core)
+{
+	char why[512] = "";
+	const struct hook *list;
+	size_t count;
+
+	/* A front that was told nothing answers 503, and Postmark comes again: 401 ends its tries.
+	 */
+	if (core->config->webhook_listen.count == 0 ||
+	    !instanced_list(core->instanced, &list, &count))
+		return;
+	forget_keys(core);
+	if (hooks_json(core->config, list, count, clock_wall_ms(), &core->keys, why, sizeof(why)) !=
+	    0)
+		log_error("webhook-certificate", log_str("why", why),
+		    log_str("todo", "mend it and reload; until then nobody is let in by TLS"));
+	for (size_t i = 0; i < MOST_FRONTS; i++)
+		tell_keys(core, core->channels[i].peer);
+}
+
 static void
 connect_front(struct core *core, int number, int fd)
 {
@@ -274,6 +424,9 @@ connect_front(struct core *core, int number, int fd)
 	channel->generation++;
 	channel->open_bytes = 0;
 	channel->peer = peer_new(core->loop, fd, &peer_hooks, channel);
+	tell_keys(core, channel->peer);
+	if (suppressions_table(core->suppressions) >= 0)
+		peer_tell_suppressions(channel->peer, suppressions_table(core->suppressions));
 }
 
 /* --- dispatching -------------------------------------------------------------------------- */
@@ -292,8 +445,12 @@ on_report(void *ctx, const struct dispatch_event *event)
 {
 	struct core *core = ctx;
 
-	if (event->item != NULL)
+	if (event->item != NULL) {
 		commits_outcome(core->commits, event->item->id, event->outcome);
+		/* The store has made an event of it. */
+		if (event->outcome->to == ITEM_FAILED || event->outcome->inactive != NULL)
+			passing_wake(core->passing);
+	}
 	desk_report(core->desk, event);
 }
 
@@ -330,7 +487,7 @@ dispatch_with(struct core *core, const struct store_stray *strays, size_t stray_
 		.unsure = (enum dispatch_unsure)c->retry_unsure,
 	};
 	size_t count;
-	struct dispatch_route *routes = routes_of(c, core->test_token, &count);
+	struct dispatch_route *routes = routes_of(c, core->test_token, &core->local, &count);
 	uint64_t seed;
 
 	routes = mem_resize(routes, count + stray_count, sizeof(*routes));
@@ -399,6 +556,12 @@ start_dispatching(struct core *core)
 		strlist_free(&known);
 		return -1;
 	}
+	if (routes_local_start(c, core->loop, &core->local, why, sizeof(why)) != 0) {
+		log_error("inbound-deliver", log_str("why", why));
+		postmark_client_free(&core->client);
+		strlist_free(&known);
+		return -1;
+	}
 	core->asks_strays = true;
 	store_strays(core->store, &known, on_strays, core);
 	strlist_free(&known);
@@ -409,6 +572,7 @@ static void
 stop_dispatching(struct core *core)
 {
 	dispatch_free(&core->dispatch);
+	routes_local_stop(&core->local);
 	postmark_client_free(&core->client);
 }
 
@@ -498,6 +662,8 @@ on_drained_for_reload(void *ctx)
 	core->next_config = NULL;
 	log_set_level(core->config->log_level);
 	desk_reload(core->desk, core->config);
+	tell_new_keys(core);
+	passing_reload(core->passing, core->config);
 	if (start_dispatching(core) != 0) {
 		core->status = EX_CONFIG;
 		loop_stop(core->loop);
@@ -669,6 +835,8 @@ open_desk(struct core *core)
 		.unix_fd = has_unix ? HANDOVER_FD_LISTEN : -1,
 		.tcp_fd = has_tcp ? HANDOVER_FD_LISTEN + has_unix : -1,
 		.store = core->store,
+		.instanced = core->instanced,
+		.suppressions = core->suppressions,
 		.dispatch = desk_dispatch,
 		.fronts = desk_fronts,
 		.explain = desk_explain,
@@ -677,12 +845,38 @@ open_desk(struct core *core)
 		.ctx = core };
 	char why[256] = "";
 
-	if (!has_unix && !has_tcp)
-		return;
 	core->desk = desk_open(&params, why, sizeof(why));
 	if (core->desk == NULL)
 		log_error("control", log_str("why", why),
 		    log_str("todo", "mend it and restart; mail flows without the control socket"));
+}
+
+/* --- outlets ------------------------------------------------------------------------------ */
+
+static void
+on_notice(void *ctx, const char *mail_id, const char *route, bool durable)
+{
+	struct core *core = ctx;
+
+	desk_mail(core->desk, mail_id, route, durable);
+}
+
+/* As with the desk: mail flows without. */
+static void
+open_passing(struct core *core)
+{
+	char why[256] = "";
+
+	core->passing = passing_open(&(struct passing_params){ .loop = core->loop,
+					 .store = core->store,
+					 .config = core->config,
+					 .backend = BACKEND,
+					 .stored = on_notice,
+					 .ctx = core },
+	    why, sizeof(why));
+	if (core->passing == NULL)
+		log_error("outlets", log_str("why", why),
+		    log_str("todo", "mend it and restart; events are kept until then"));
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -692,7 +886,7 @@ open_store(struct core *core)
 {
 	const struct config *c = core->config;
 	const struct store_params params = { .loop = core->loop,
-		.backend = "sqlite",
+		.backend = BACKEND,
 		.folder = c->spool_folder,
 		.min_free_bytes = c->spool_min_free_bytes,
 		.sync_delay_ms = c->spool_sync_delay_ms,
@@ -727,6 +921,7 @@ core_main(void)
 		core.status = EX_UNAVAILABLE;
 		goto free_loop;
 	}
+	buf_init(&core.keys, MOST_KEYS);
 	core.test_token = secret_new(TEST_TOKEN, strlen(TEST_TOKEN));
 	core.commits = commits_new(&(struct commits_params){ .loop = core.loop,
 	    .store = core.store,
@@ -735,6 +930,15 @@ core_main(void)
 	    .taken_back = on_taken_back,
 	    .stands = route_stands,
 	    .ctx = &core });
+	core.events = events_new(&(struct events_params){ .store = core.store,
+	    .stored = on_event_stored,
+	    .failed = on_event_failed,
+	    .answer = on_event_answer,
+	    .ctx = &core });
+	core.instanced = instanced_new(&(struct instanced_params){
+	    .loop = core.loop, .store = core.store, .changed = tell_hooks, .ctx = &core });
+	core.suppressions = suppressions_new(&(struct suppressions_params){
+	    .loop = core.loop, .store = core.store, .publish = tell_suppressions, .ctx = &core });
 	core.purge = loop_timer_new(core.loop, on_purge, &core);
 	core.strays = loop_timer_new(core.loop, check_strays, &core);
 	core.drain_end = loop_timer_new(core.loop, on_drain_end, &core);
@@ -743,16 +947,19 @@ core_main(void)
 		core.status = EX_CONFIG;
 		goto close_store;
 	}
+	tell_new_keys(&core);
 	loop_timer_set(core.purge, FIRST_PURGE_MS);
 	core.supervisor =
 	    handover_new(core.loop, HANDOVER_FD_CONTROL, on_handover, on_supervisor_gone, &core);
 	open_desk(&core);
+	open_passing(&core);
 	handover_send(HANDOVER_FD_CONTROL, HANDOVER_READY, 0, -1);
 
 	loop_run(core.loop);
 
 	stop_dispatching(&core); /* answers who waits at the desk */
 	desk_close(&core.desk);
+	passing_stop(core.passing);
 	handover_free(&core.supervisor);
 	for (size_t i = 0; i < MOST_FRONTS; i++)
 		peer_free(&core.channels[i].peer);
@@ -762,7 +969,13 @@ close_store:
 	loop_timer_free(&core.strays);
 	loop_timer_free(&core.purge);
 	store_close(&core.store);
+	passing_free(&core.passing);
+	events_free(&core.events);
+	instanced_free(&core.instanced);
+	suppressions_free(&core.suppressions);
 	commits_free(&core.commits);
+	forget_keys(&core);
+	buf_free(&core.keys);
 	secret_free(&core.test_token);
 	strlist_free(&core.routes);
 free_loop:

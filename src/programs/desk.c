@@ -14,7 +14,10 @@
 #include "base/mem.h"
 #include "base/strlist.h"
 #include "base/text.h"
+#include "mail/event.h"
+#include "mail/hook.h"
 #include "mail/mail.h"
+#include "mail/suppression.h"
 #include "channel/frame.h"
 #include "store/store.h"
 #include "dispatch/dispatch.h"
@@ -24,6 +27,8 @@
 
 #include "programs/desk.h"
 #include "programs/handover.h"
+#include "programs/instanced.h"
+#include "programs/suppressions.h"
 
 #define EXPLAIN_MS   (30 * 1000)
 #define MOST_TEXT    8192
@@ -95,7 +100,7 @@ fail_for_store(struct errand *errand, enum store_result result)
 /* --- what happened -------------------------------------------------------------------------- */
 
 static struct feed_event
-event_new(const char *kind, const char *item, const char *route)
+told_new(const char *kind, const char *item, const char *route)
 {
 	struct feed_event event = { .kind = kind, .at_ms = clock_wall_ms() };
 
@@ -105,7 +110,7 @@ event_new(const char *kind, const char *item, const char *route)
 }
 
 static void
-event_text(struct feed_event *event, const char *text)
+told_text(struct feed_event *event, const char *text)
 {
 	if (text != NULL)
 		text_safe(event->text, sizeof(event->text), text, strlen(text));
@@ -124,7 +129,7 @@ desk_mail(struct desk *desk, const char *mail_id, const char *route, bool durabl
 		return;
 	}
 	desk->accepted++;
-	event = event_new("accepted", mail_id, route);
+	event = told_new("accepted", mail_id, route);
 	feed_add(desk->feed, &event);
 }
 
@@ -135,8 +140,8 @@ desk_taken_back(struct desk *desk, const char *mail_id, const char *route)
 
 	if (desk == NULL)
 		return;
-	event = event_new("deleted", mail_id, route);
-	event_text(&event, "taken back: Postmark did not take it in time, and its client knows");
+	event = told_new("deleted", mail_id, route);
+	told_text(&event, "taken back: Postmark did not take it in time, and its client knows");
 	feed_add(desk->feed, &event);
 }
 
@@ -148,7 +153,7 @@ join_recipients(struct feed_event *event, const struct strlist *recipients)
 	buf_init(&text, sizeof(event->text) * 2);
 	for (size_t i = 0; i < recipients->count && !text.over; i++)
 		buf_addf(&text, "%s%s", i > 0 ? ", " : "to ", recipients->items[i]);
-	event_text(event, text.data);
+	told_text(event, text.data);
 	buf_free(&text);
 }
 
@@ -162,14 +167,14 @@ desk_report(struct desk *desk, const struct dispatch_event *report)
 		return;
 	if (report->item == NULL) {
 		event =
-		    event_new(report->stands ? "route-stands" : "route-goes", NULL, report->route);
-		event_text(&event, report->why);
+		    told_new(report->stands ? "route-stands" : "route-goes", NULL, report->route);
+		told_text(&event, report->why);
 		feed_add(desk->feed, &event);
 		return;
 	}
 	if (outcome->to == ITEM_SPOOLED) /* given back untried: nothing happened */
 		return;
-	event = event_new(item_state_name(outcome->to), report->item->id, report->route);
+	event = told_new(item_state_name(outcome->to), report->item->id, report->route);
 	event.attempt = report->item->attempt;
 	event.http_status = outcome->http_status;
 	event.error_code = outcome->error_code;
@@ -178,8 +183,26 @@ desk_report(struct desk *desk, const struct dispatch_event *report)
 	if (outcome->to == ITEM_SENT)
 		join_recipients(&event, &report->item->recipients);
 	else
-		event_text(&event, outcome->answer);
+		told_text(&event, outcome->answer);
 	feed_add(desk->feed, &event);
+}
+
+void
+desk_event(struct desk *desk, const struct event *event, const struct store_event_done *done)
+{
+	struct feed_event told;
+	struct buf text;
+
+	if (desk == NULL)
+		return;
+	told = told_new(event_kind_name(event->kind), done->item, done->route);
+	told.at_ms = event->at_ms;
+	snprintf(told.postmark_id, sizeof(told.postmark_id), "%s", event->message_id);
+	buf_init(&text, 4 * EVENT_MOST_TEXT);
+	event_describe(event, &text);
+	told_text(&told, text.data);
+	buf_free(&text);
+	feed_add(desk->feed, &told);
 }
 
 /* --- commits -------------------------------------------------------------------------------- */
@@ -266,13 +289,13 @@ tell_change(struct desk *desk, const struct ask *ask)
 	    log_str("route", ask->change.route), log_str("by", ask->change.by));
 	if (all && ask->change.ids.count > 0 && ask->change.ids.count <= MOST_TOLD) {
 		for (size_t i = 0; i < ask->change.ids.count; i++) {
-			event = event_new(kind, ask->change.ids.items[i], ask->change.route);
-			event_text(&event, ask->change.by);
+			event = told_new(kind, ask->change.ids.items[i], ask->change.route);
+			told_text(&event, ask->change.by);
 			feed_add(desk->feed, &event);
 		}
 		return;
 	}
-	event = event_new(kind, NULL, ask->change.route);
+	event = told_new(kind, NULL, ask->change.route);
 	snprintf(event.text, sizeof(event.text), "%llu items, %s",
 	    (unsigned long long)ask->change.changed.changed, ask->change.by);
 	feed_add(desk->feed, &event);
@@ -532,6 +555,68 @@ desk_reload(struct desk *desk, const struct config *config)
 		control_reload(desk->control, config);
 }
 
+/* --- webhooks of this instance, and suppressions --------------------------------------------- */
+
+static void
+on_hooks_changed(void *ctx, int result)
+{
+	struct errand *errand = ctx;
+
+	if (result != STORE_OK)
+		fail_for_store(errand, (enum store_result)result);
+	else
+		errand_done(errand);
+}
+
+static void
+do_hooks(struct errand *errand)
+{
+	struct instanced *instanced = errand->desk->params.instanced;
+	struct ask *ask = errand->ask;
+	const struct hook *list;
+	size_t count;
+
+	if (!instanced_list(instanced, &list, &count)) {
+		ask_fail(ask, 503, "the spool was not read yet: try again");
+		errand_done(errand);
+	} else if (ask->kind == ASK_HOOK_SET) {
+		instanced_set(instanced, ask->hooks.list, on_hooks_changed, errand);
+	} else if (ask->kind == ASK_HOOKS_DROP) {
+		instanced_drop(instanced, (const char *const *)ask->hooks.paths.items,
+		    ask->hooks.paths.count, on_hooks_changed, errand);
+	} else {
+		ask->hooks.list = mem_array(count + 1, sizeof(*ask->hooks.list));
+		ask->hooks.count = count;
+		for (size_t i = 0; i < count; i++)
+			hook_copy(&ask->hooks.list[i], &list[i]);
+		errand_done(errand);
+	}
+}
+
+static void
+do_suppressions(struct errand *errand)
+{
+	struct suppressions *all = errand->desk->params.suppressions;
+	struct ask *ask = errand->ask;
+
+	if (ask->kind == ASK_SUPPRESSIONS) {
+		const struct suppressions_synced synced = suppressions_sync(all,
+		    ask->suppressions.connection, ask->suppressions.stream,
+		    ask->suppressions.add, ask->suppressions.add_count,
+		    ask->suppressions.since_ms);
+
+		ask->suppressions.added = synced.added;
+		ask->suppressions.lifted = synced.lifted;
+	} else if (ask->kind == ASK_SUPPRESSION_CHANGE) {
+		suppressions_change(all, ask->suppressions.connection, ask->suppressions.stream,
+		    ask->suppressions.add, ask->suppressions.add_count, &ask->suppressions.lift);
+	} else {
+		ask->suppressions.add = suppressions_find(
+		    all, ask->suppressions.address, &ask->suppressions.add_count);
+	}
+	errand_done(errand);
+}
+
 /* --- carrying ------------------------------------------------------------------------------- */
 
 static void
@@ -560,6 +645,16 @@ do_errand(struct errand *errand)
 		break;
 	case ASK_RELOAD:
 		to_supervisor(errand, HANDOVER_RELOAD, 0, true);
+		break;
+	case ASK_HOOKS:
+	case ASK_HOOK_SET:
+	case ASK_HOOKS_DROP:
+		do_hooks(errand);
+		break;
+	case ASK_SUPPRESSIONS:
+	case ASK_SUPPRESSION_CHANGE:
+	case ASK_SUPPRESSION_FIND:
+		do_suppressions(errand);
 		break;
 	case ASK_LOG_LEVEL:
 		to_supervisor(errand, HANDOVER_LOG_LEVEL, (int)errand->ask->log_level.level, false);

@@ -9,9 +9,11 @@ struct config;
 struct dispatch;
 struct dispatch_event;
 struct frame_explain;
+struct instanced;
 struct loop;
 struct mail;
 struct store;
+struct suppressions;
 
 /*
  * The core's desk for the control plane: starts its thread, carries what it asks over to the
@@ -25,6 +27,8 @@ struct desk_params {
 	const struct config *config;
 	int unix_fd, tcp_fd; /* taken; -1: none */
 	struct store *store;
+	struct instanced *instanced;
+	struct suppressions *suppressions;
 	/* What changes in the life of a core. */
 	struct dispatch *(*dispatch)(void *ctx); /* NULL: it is starting anew */
 	unsigned (*fronts)(void *ctx);
@@ -50,5 +54,9 @@ void desk_mail(struct desk *, const char *mail_id, const char *route, bool durab
 /* Its client was told to come again, and nothing of it was sent. */
 void desk_taken_back(struct desk *, const char *mail_id, const char *route);
 void desk_report(struct desk *, const struct dispatch_event *);
+/* What a webhook told, durable. */
+struct event;
+struct store_event_done;
+void desk_event(struct desk *, const struct event *, const struct store_event_done *);
 
 #endif

@@ -1,23 +1,33 @@
 /*
- * smtp > intake > convert, and the channel to the core.
+ * smtp > intake > convert, the receiver of webhooks, and the channel to the core, whose frames go
+ * to whom they are for.
  */
 
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/privs.h"
 #include "config/config.h"
+#include "channel/frame.h"
+#include "channel/peer.h"
 #include "smtp/listener.h"
 #include "smtp/session.h"
 #include "convert/convert.h"
+#include "convert/inbound.h"
 #include "intake/intake.h"
 #include "intake/rules.h"
+#include "webhook/receiver.h"
 
 #include "programs/front.h"
 #include "programs/handover.h"
@@ -39,6 +49,12 @@ struct front {
 	struct handover *supervisor;
 	struct smtp_listener *listener;
 	struct intake *intake;
+	struct receiver *receiver; /* NULL: webhook.listen has nothing */
+	struct peer *core;         /* NULL: there is none at the moment */
+	struct {
+		void *table; /* as the core made it; NULL: none yet */
+		size_t len;
+	} suppressions;
 	struct loop_timer *drain_look; /* set while draining */
 	struct loop_timer *drain_end;
 	char name[32];
@@ -88,12 +104,19 @@ settings_new(struct config *config, char *why, size_t why_size)
 
 /* --- the end ------------------------------------------------------------------------------ */
 
+static size_t
+posts_waiting(const struct front *f)
+{
+	return f->receiver != NULL ? receiver_waiting(f->receiver) : 0;
+}
+
 static void
 drain_look(void *ctx)
 {
 	struct front *f = ctx;
 
-	if (smtp_listener_sessions(f->listener) == 0 && intake_waiting(f->intake) == 0)
+	if (smtp_listener_sessions(f->listener) == 0 && intake_waiting(f->intake) == 0 &&
+	    posts_waiting(f) == 0)
 		loop_stop(f->loop);
 	else
 		loop_timer_set(f->drain_look, DRAIN_LOOK_MS);
@@ -105,7 +128,8 @@ drain_end(void *ctx)
 	struct front *f = ctx;
 
 	log_warning("drain-cut", log_num("sessions", (int64_t)smtp_listener_sessions(f->listener)),
-	    log_num("waiting", (int64_t)intake_waiting(f->intake)));
+	    log_num("waiting", (int64_t)intake_waiting(f->intake)),
+	    log_num("posts", (int64_t)posts_waiting(f)));
 	loop_stop(f->loop);
 }
 
@@ -118,8 +142,108 @@ drain(struct front *f)
 	log_info("draining", log_num("sessions", (int64_t)smtp_listener_sessions(f->listener)));
 	smtp_listener_stop(f->listener);
 	smtp_listener_drain(f->listener);
+	if (f->receiver != NULL)
+		receiver_stop(f->receiver);
 	loop_timer_set(f->drain_look, 0);
 	loop_timer_set(f->drain_end, f->settings->config->drain_timeout_ms);
+}
+
+/* --- the channel to the core --------------------------------------------------------------- */
+
+static void
+drop_suppressions(struct front *f)
+{
+	if (f->suppressions.table != NULL)
+		munmap(f->suppressions.table, f->suppressions.len);
+	f->suppressions.table = NULL;
+	f->suppressions.len = 0;
+}
+
+/* The table stays the core's pages: all fronts share them.  fd is lent.  -1: it could change. */
+static int
+take_suppressions(struct front *f, int fd)
+{
+	const int wanted = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat facts;
+	void *table = NULL;
+	size_t len;
+
+	if (seals < 0 || (seals & wanted) != wanted || fstat(fd, &facts) != 0)
+		return -1;
+	len = (size_t)facts.st_size;
+	if (len > 0)
+		table = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+	if (table == MAP_FAILED) {
+		log_warning("suppressions", log_str("why", strerror(errno)));
+		return 0;
+	}
+	intake_suppressions(f->intake, table, len);
+	drop_suppressions(f);
+	f->suppressions.table = table;
+	f->suppressions.len = len;
+	return 0;
+}
+
+/* Whose question the core answers. */
+static int
+on_committed(struct front *f, const struct frame_head *head, const char *body, int *fds)
+{
+	if ((head->serial & RECEIVER_SERIAL) == 0)
+		return intake_frame(f->intake, head, body, fds);
+	return f->receiver != NULL ? receiver_frame(f->receiver, head, body) : -1;
+}
+
+static int
+on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
+{
+	struct front *f = ctx;
+
+	switch ((enum frame_kind)head->kind) {
+	case FRAME_COMMITTED:
+		return on_committed(f, head, body, fds);
+	case FRAME_EXPLAIN:
+		return intake_frame(f->intake, head, body, fds);
+	case FRAME_HOOKS:
+		return f->receiver != NULL ? receiver_frame(f->receiver, head, body) : 0;
+	case FRAME_SUPPRESSIONS:
+		return take_suppressions(f, fds[0]);
+	case FRAME_COMMIT:
+	case FRAME_EXPLAINED:
+	case FRAME_EVENT:
+		break; /* what a front says, not hears */
+	}
+	return -1;
+}
+
+static void
+lend_core(struct front *f, struct peer *core)
+{
+	intake_connect(f->intake, core);
+	if (f->receiver != NULL)
+		receiver_connect(f->receiver, core);
+}
+
+static void
+on_core_lost(void *ctx, const char *why)
+{
+	struct front *f = ctx;
+
+	log_warning("core-lost", log_str("why", why),
+	    log_num("waiting", (int64_t)intake_waiting(f->intake)),
+	    log_num("posts", (int64_t)posts_waiting(f)));
+	lend_core(f, NULL);
+	peer_free(&f->core);
+}
+
+static const struct peer_hooks core_hooks = { .frame = on_frame, .lost = on_core_lost };
+
+static void
+connect_core(struct front *f, int fd)
+{
+	peer_free(&f->core);
+	f->core = peer_new(f->loop, fd, &core_hooks, f);
+	lend_core(f, f->core);
 }
 
 /* --- from the supervisor ------------------------------------------------------------------ */
@@ -145,6 +269,8 @@ reload(struct front *f, int fd)
 		return;
 	}
 	intake_reload(f->intake, settings->rules);
+	if (f->receiver != NULL)
+		receiver_reload(f->receiver, config);
 	log_set_level(config->log_level);
 	settings_free(f->settings); /* nobody reads it any more */
 	f->settings = settings;
@@ -157,7 +283,7 @@ on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 
 	switch (kind) {
 	case HANDOVER_CHANNEL:
-		intake_connect(f->intake, fd);
+		connect_core(f, fd);
 		return;
 	case HANDOVER_SETTINGS:
 		reload(f, fd);
@@ -216,6 +342,51 @@ open_listener(struct front *f)
 	return f->listener != NULL ? 0 : -1;
 }
 
+/* A post of a mail that came in. */
+static struct mail *
+on_inbound(void *ctx, const struct json_t *post, const char *connection,
+    struct receiver_refusal *refusal_r)
+{
+	const struct front *f = ctx;
+	const struct config *config = f->settings->config;
+	const struct inbound_options options = { .hostname = f->settings->hostname,
+		.connection = connection,
+		.recipients = &config->inbound_recipients,
+		.most_hops = config->inbound_hops,
+		.most_bytes = FRAME_MOST_LINES };
+	struct mail *mail;
+
+	if (inbound_make(&options, post, clock_wall_ms(), &mail, &refusal_r->status, refusal_r->why,
+		sizeof(refusal_r->why)) != 0)
+		return NULL;
+	log_info("inbound", log_str("mail", mail->id), log_str("from", mail->reverse_path),
+	    log_num("recipients", (int64_t)mail->item_count),
+	    log_num("bytes", (int64_t)mail->content_bytes), log_str("held", mail->held_why));
+	return mail;
+}
+
+static void
+open_receiver(struct front *f)
+{
+	const struct config *config = f->settings->config;
+	size_t count = config->webhook_listen.count;
+	int *fds = mem_array(count + 1, sizeof(*fds));
+
+	for (size_t i = 0; i < count; i++)
+		fds[i] = HANDOVER_FD_LISTEN + (int)(config->listen.count + i);
+	if (count > 0) {
+		receiver_prepare();
+		f->receiver = receiver_new(&(struct receiver_params){ .loop = f->loop,
+		    .config = config,
+		    .fds = fds,
+		    .names = (const char *const *)config->webhook_listen.items,
+		    .count = count,
+		    .inbound = on_inbound,
+		    .inbound_ctx = f });
+	}
+	free(fds);
+}
+
 static void
 raise_fence(const struct config *config)
 {
@@ -267,6 +438,7 @@ front_main(unsigned number)
 	    handover_new(f.loop, HANDOVER_FD_CONTROL, on_handover, on_supervisor_gone, &f);
 	if (open_listener(&f) != 0)
 		goto free_intake;
+	open_receiver(&f);
 	raise_fence(config);
 	handover_send(HANDOVER_FD_CONTROL, HANDOVER_READY, (int)number, -1);
 
@@ -278,7 +450,10 @@ free_intake:
 	handover_free(&f.supervisor);
 	loop_timer_free(&f.drain_end);
 	loop_timer_free(&f.drain_look);
+	receiver_free(&f.receiver);
 	intake_free(&f.intake);
+	peer_free(&f.core);
+	drop_suppressions(&f);
 	loop_free(&f.loop);
 free_settings:
 	settings_free(f.settings);

@@ -45,7 +45,8 @@ enum handover_fd {
 	HANDOVER_FD_CONTROL = 3,
 	HANDOVER_FD_SETTINGS = 4,
 	/*
-	 * And on.  A front: one for each smtp.listen, in its order.  The core: the Unix socket when
+	 * And on.  A front: one for each smtp.listen, in its order, then one for each
+	 * webhook.listen.  The core: the Unix socket when
 	 * control.socket in its settings is set, then the one of control.listen when that is.
 	 */
 	HANDOVER_FD_LISTEN = 5,

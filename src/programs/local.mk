@@ -8,10 +8,15 @@ pmrelayd_SOURCES = \
 	src/programs/commits.c src/programs/commits.h \
 	src/programs/core.c src/programs/core.h \
 	src/programs/desk.c src/programs/desk.h \
+	src/programs/events.c src/programs/events.h \
+	src/programs/instanced.c src/programs/instanced.h \
+	src/programs/suppressions.c src/programs/suppressions.h \
 	src/programs/handover.c src/programs/handover.h \
+	src/programs/passing.c src/programs/passing.h \
 	src/programs/replies.c src/programs/replies.h \
 	src/programs/routes.c src/programs/routes.h
-pmrelayd_LDADD = libcontrol.a libconsole.a libintake.a libdispatch.a libsmtp.a librouting.a \
+pmrelayd_LDADD = libcontrol.a libconsole.a libintake.a libwebhook.a liboutlet.a libdispatch.a \
+	libdeliver.a libsmtp.a librouting.a \
 	libconvert.a libchannel.a libstore.a libpostmark.a libmail.a libconfig.a liboperations.a \
 	libbase.a \
 	$(GMIME_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) \
@@ -26,7 +31,7 @@ bin_PROGRAMS += pmrelay-sandbox
 pmrelay_sandbox_SOURCES = src/programs/sandbox.c \
 	src/programs/sandbox_smtp.c src/programs/sandbox_smtp.h
 pmrelay_sandbox_LDADD = libsandbox.a libsmtp.a libmail.a libbase.a \
-	$(GMIME_LIBS) $(JANSSON_LIBS) $(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+	$(GMIME_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(TLS_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
 
 check_PROGRAMS += tests/unit/programs/handover_test
 TESTS += tests/unit/programs/handover_test
@@ -56,5 +61,4 @@ check_PROGRAMS += tests/unit/programs/routes_test
 TESTS += tests/unit/programs/routes_test
 tests_unit_programs_routes_test_SOURCES = tests/unit/programs/routes_test.c \
 	src/programs/routes.c src/programs/routes.h
-tests_unit_programs_routes_test_LDADD = libconfig.a libbase.a \
-	$(CMOCKA_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+tests_unit_programs_routes_test_LDADD = $(dispatch_test_libs)

@@ -236,6 +236,19 @@ load(const struct arguments *a)
 	return config;
 }
 
+static void
+warn(const struct config *config)
+{
+	struct buf text;
+
+	buf_init(&text, TEXT_MOST);
+	config_warn(config, &text);
+	for (char *line = text.len > 0 ? strtok(text.data, "\n") : NULL; line != NULL;
+	     line = strtok(NULL, "\n"))
+		fprintf(stderr, "warning: %s\n", line);
+	buf_free(&text);
+}
+
 static int
 serve(const struct arguments *a, struct config *config)
 {
@@ -289,6 +302,7 @@ main(int argc, char **argv)
 		print_and_free(&text);
 		break;
 	case TASK_CHECK:
+		warn(config);
 		printf("pmrelayd: the settings are fine\n");
 		break;
 	case TASK_EXPLAIN:

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/strlist.h"
 #include "base/text.h"
+#include "mail/mime.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/state.h"
 
@@ -38,6 +39,9 @@ struct settings {
 	uint64_t most_bytes;
 	uint64_t search_lag_ms;
 	bool to_optional;
+	uint64_t webhook_speed;   /* 0: not given */
+	int64_t webhook_delay_ms; /* -1: not given */
+	const char *webhook_ca_file;
 	int smtp_port; /* -1: not given */
 	const char *smtp_certificate_file;
 	const char *smtp_key_file;
@@ -69,6 +73,9 @@ static const char help[] =
     "  --smtp-ca-file FILE    where to write what the certificate of SMTP is verified by\n"
     "  --smtp-certificate FILE, --smtp-key FILE\n"
     "                         a certificate for SMTP, instead of one that is made\n"
+    "  --webhook-speed N      retries of events come N times as fast as Postmark's\n"
+    "  --webhook-delay MS     milliseconds from what happens to its event, default 100\n"
+    "  --webhook-ca-file FILE what the certificates of webhooks are verified by\n"
     "  --log-level LEVEL      error, warning, info (default) or debug, on stderr\n"
     "  --log-format FORMAT    text (default) or json\n"
     "  --help, --version\n"
@@ -132,6 +139,9 @@ read_options(int argc, char **argv, struct settings *settings)
 		OPTION_SMTP_CERTIFICATE,
 		OPTION_SMTP_KEY,
 		OPTION_SMTP_CA_FILE,
+		OPTION_WEBHOOK_SPEED,
+		OPTION_WEBHOOK_DELAY,
+		OPTION_WEBHOOK_CA_FILE,
 		OPTION_LOG_LEVEL,
 		OPTION_LOG_FORMAT,
 		OPTION_HELP,
@@ -154,6 +164,9 @@ read_options(int argc, char **argv, struct settings *settings)
 		{ "smtp-certificate", required_argument, NULL, OPTION_SMTP_CERTIFICATE },
 		{ "smtp-key", required_argument, NULL, OPTION_SMTP_KEY },
 		{ "smtp-ca-file", required_argument, NULL, OPTION_SMTP_CA_FILE },
+		{ "webhook-speed", required_argument, NULL, OPTION_WEBHOOK_SPEED },
+		{ "webhook-delay", required_argument, NULL, OPTION_WEBHOOK_DELAY },
+		{ "webhook-ca-file", required_argument, NULL, OPTION_WEBHOOK_CA_FILE },
 		{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 		{ "log-format", required_argument, NULL, OPTION_LOG_FORMAT },
 		{ "help", no_argument, NULL, OPTION_HELP },
@@ -214,6 +227,16 @@ read_options(int argc, char **argv, struct settings *settings)
 			break;
 		case OPTION_SMTP_CA_FILE:
 			settings->smtp_ca_file = optarg;
+			break;
+		case OPTION_WEBHOOK_SPEED:
+			settings->webhook_speed = number_option("webhook-speed", 1, 1000000);
+			break;
+		case OPTION_WEBHOOK_DELAY:
+			settings->webhook_delay_ms =
+			    (int64_t)number_option("webhook-delay", 0, 86400000);
+			break;
+		case OPTION_WEBHOOK_CA_FILE:
+			settings->webhook_ca_file = optarg;
 			break;
 		case OPTION_LOG_LEVEL:
 			if (log_level_parse(optarg, &settings->log_level) != 0)
@@ -327,6 +350,9 @@ run(const struct settings *settings)
 		.base_path = settings->base_path,
 		.search_lag_ms = (int64_t)settings->search_lag_ms,
 		.to_optional = settings->to_optional,
+		.webhook_speed = (int64_t)settings->webhook_speed,
+		.webhook_delay_ms = settings->webhook_delay_ms,
+		.webhook_ca_file = settings->webhook_ca_file,
 	};
 	struct sandbox *sandbox = NULL;
 	struct sandbox_smtp *smtp = NULL;
@@ -375,6 +401,7 @@ main(int argc, char **argv)
 	struct settings settings = {
 		.address = "127.0.0.1",
 		.smtp_port = -1,
+		.webhook_delay_ms = -1,
 		.most_messages = 100000,
 		.most_bytes = 256ULL << 20,
 		.log_level = LOG_LEVEL_INFO,
@@ -385,6 +412,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	log_setup("sandbox", LOG_LEVEL_INFO, LOG_FORMAT_TEXT, STDERR_FILENO);
 	read_options(argc, argv, &settings);
+	mime_setup();
 	log_setup("sandbox", settings.log_level, settings.log_format, STDERR_FILENO);
 	status = run(&settings);
 	strlist_free(&settings.tokens);

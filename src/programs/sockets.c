@@ -180,10 +180,27 @@ is_absent_ipv6(const char *name)
 	return name[0] == '[' && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
 }
 
-static int
-bind_all(struct sockets *s, struct strlist *listen)
+static void
+tell_listen(const char *section, const char *name, const char *todo)
 {
-	size_t bound = 0;
+	char *where = NULL;
+
+	if (todo == NULL && errno == EACCES)
+		todo = "a port below 1024 needs root or CAP_NET_BIND_SERVICE";
+	else if (todo == NULL)
+		where = mem_format("another program may hold it; see %s listen in the "
+				   "configuration",
+		    section);
+	log_error("listen", log_str("section", section), log_str("address", name),
+	    log_str("why", name != NULL ? strerror(errno) : "nothing to listen on"),
+	    log_str("todo", where != NULL ? where : todo));
+	free(where);
+}
+
+static int
+bind_all(struct sockets *s, struct strlist *listen, const char *section)
+{
+	size_t bound = 0, wanted = listen->count;
 
 	for (size_t i = 0; i < listen->count; i++) {
 		char *name = listen->items[i];
@@ -196,32 +213,25 @@ bind_all(struct sockets *s, struct strlist *listen)
 			continue;
 		}
 		if (result != 0) {
-			log_error("listen", log_str("address", name),
-			    log_str("why", strerror(errno)),
-			    log_str(
-				"todo", errno == EACCES
-					    ? "a port below 1024 needs root or CAP_NET_BIND_SERVICE"
-					    : "another program may hold it; see smtp listen in the "
-					      "configuration"));
+			tell_listen(section, name, NULL);
 			return -1;
 		}
 		listen->items[bound++] = name;
 	}
 	listen->count = s->count = bound;
-	if (bound == 0)
-		log_error("listen", log_str("why", "nothing to listen on"),
-		    log_str("todo", "set smtp listen in the configuration"));
-	return bound > 0 ? 0 : -1;
+	if (bound == 0 && wanted > 0)
+		tell_listen(section, NULL, "set listen to what this machine has");
+	return bound > 0 || wanted == 0 ? 0 : -1;
 }
 
 struct sockets *
-sockets_open(struct strlist *listen, unsigned front_count)
+sockets_open(struct strlist *listen, unsigned front_count, const char *section)
 {
 	struct sockets *s = mem_new(sizeof(*s));
 
 	s->front_count = front_count;
 	s->fds = mem_array((listen->count + 1) * front_count, sizeof(*s->fds));
-	if (bind_all(s, listen) != 0)
+	if (bind_all(s, listen, section) != 0)
 		sockets_free(&s);
 	return s;
 }

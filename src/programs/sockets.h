@@ -13,8 +13,10 @@ struct strlist;
  */
 struct sockets;
 
-/* NULL: one of them cannot be had.  Names that this machine cannot have (IPv6) leave the list. */
-struct sockets *sockets_open(struct strlist *listen, unsigned front_count);
+/* section: whose option listen it is, for the log.  NULL: one of them cannot be had.  Names that
+ * this machine cannot have (IPv6) leave the list; one at least has to be left of those there were.
+ */
+struct sockets *sockets_open(struct strlist *listen, unsigned front_count, const char *section);
 size_t sockets_count(const struct sockets *);                            /* of listeners */
 int sockets_fd(const struct sockets *, size_t listener, unsigned front); /* fronts from 1; lent */
 void sockets_close(struct sockets *);

@@ -42,7 +42,7 @@
 
 #define SETTINGS_MOST (1024U * 1024U)
 #define MOST_FRONTS   64U
-#define HIGH_FD       64 /* where descriptors are parked on their way to a child's fixed numbers */
+#define HIGH_FD       128 /* where descriptors are parked on their way to a child's fixed numbers */
 #define SHORT_LIFE_MS 2000 /* a child that lives shorter is started again with a pause */
 #define MOST_PAUSE_MS 30000
 
@@ -68,7 +68,7 @@ struct supervisor {
 	char *const *environment;
 	bool foreground;
 	char program[4096];
-	struct sockets *sockets;
+	struct sockets *sockets, *webhook_sockets;
 	struct control_sockets *control;
 	bool level_set; /* the log's level was changed since the last reload */
 	enum log_level level;
@@ -161,15 +161,18 @@ settings_for(const struct supervisor *s, const struct child *child)
 static int *
 listeners_for(const struct supervisor *s, const struct child *child, size_t *count_r)
 {
-	size_t count = is_core(child) ? CONTROL_SOCKETS : sockets_count(s->sockets);
+	size_t mails = sockets_count(s->sockets), posts = sockets_count(s->webhook_sockets);
+	size_t count = is_core(child) ? CONTROL_SOCKETS : mails + posts;
 	int *fds = mem_array(count + 1, sizeof(*fds));
 
 	if (is_core(child)) {
 		*count_r = control_sockets_fds(s->control, fds);
 		return fds;
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < mails; i++)
 		fds[i] = sockets_fd(s->sockets, i, child->number);
+	for (size_t i = 0; i < posts; i++)
+		fds[mails + i] = sockets_fd(s->webhook_sockets, i, child->number);
 	*count_r = count;
 	return fds;
 }
@@ -250,10 +253,21 @@ tell_waiting(struct supervisor *s, int status)
 	s->waiting_fd = -1;
 }
 
+/* Made in here, with blanks between them. */
+static void
+add_words(struct buf *out, const struct strlist *words)
+{
+	buf_init(out, 8192);
+	for (size_t i = 0; i < words->count; i++) {
+		buf_adds(out, i > 0 ? " " : "");
+		buf_adds(out, words->items[i]);
+	}
+}
+
 static void
 tell_ready(struct supervisor *s)
 {
-	struct buf listen;
+	struct buf listen, webhooks;
 
 	if (s->told_ready || !s->core.ready)
 		return;
@@ -262,14 +276,13 @@ tell_ready(struct supervisor *s)
 			return;
 	}
 	s->told_ready = true;
-	buf_init(&listen, 4096);
-	for (size_t i = 0; i < s->config->listen.count; i++) {
-		buf_adds(&listen, i > 0 ? " " : "");
-		buf_adds(&listen, s->config->listen.items[i]);
-	}
-	log_info("ready", log_str("listen", listen.data), log_num("fronts", s->front_count),
-	    log_str("version", PACKAGE_VERSION));
+	add_words(&listen, &s->config->listen);
+	add_words(&webhooks, &s->config->webhook_listen);
+	log_info("ready", log_str("listen", listen.data),
+	    log_str("webhooks", webhooks.len > 0 ? webhooks.data : NULL),
+	    log_num("fronts", s->front_count), log_str("version", PACKAGE_VERSION));
 	buf_free(&listen);
+	buf_free(&webhooks);
 	tell_waiting(s, EX_OK);
 #ifdef HAVE_SYSTEMD
 	sd_notify(0, "READY=1");
@@ -420,6 +433,7 @@ drain_fronts(struct supervisor *s)
 		handover_send(handover_fd(s->core.control), HANDOVER_HURRY, 0, -1);
 	/* Whoever comes now is refused by the kernel, and need not wait for nobody. */
 	sockets_close(s->sockets);
+	sockets_close(s->webhook_sockets);
 	for (unsigned i = 0; i < s->front_count; i++) {
 		struct child *front = &s->fronts[i];
 
@@ -589,6 +603,19 @@ reopen_log(const struct supervisor *s, int *fd_r)
 		    log_str("why", strerror(errno)));
 }
 
+static void
+tell_warnings(const struct config *config)
+{
+	struct buf text;
+
+	buf_init(&text, SETTINGS_MOST);
+	config_warn(config, &text);
+	for (char *line = text.len > 0 ? strtok(text.data, "\n") : NULL; line != NULL;
+	     line = strtok(NULL, "\n"))
+		log_warning("settings", log_str("why", line));
+	buf_free(&text);
+}
+
 /* 0, and the options that wait for a restart; or -1, and what is wrong. */
 static int
 reload(struct supervisor *s, struct buf *text)
@@ -617,6 +644,7 @@ reload(struct supervisor *s, struct buf *text)
 	reopen_log(s, &log_fd);
 	log_set_level(next->log_level);
 	log_info("reloading");
+	tell_warnings(next);
 	tell_child(s, &s->core, log_fd);
 	for (unsigned i = 0; i < s->front_count; i++)
 		tell_child(s, &s->fronts[i], log_fd);
@@ -819,11 +847,17 @@ supervisor_main(const struct supervisor_params *params)
 		s.status = EX_OSFILE;
 		goto free_config;
 	}
+	tell_warnings(s.config);
 	count_fronts(&s);
-	s.sockets = sockets_open(&s.config->listen, s.front_count);
+	s.sockets = sockets_open(&s.config->listen, s.front_count, "smtp");
 	if (s.sockets == NULL) {
 		s.status = EX_UNAVAILABLE;
 		goto free_config;
+	}
+	s.webhook_sockets = sockets_open(&s.config->webhook_listen, s.front_count, "webhook");
+	if (s.webhook_sockets == NULL) {
+		s.status = EX_UNAVAILABLE;
+		goto remove_sockets;
 	}
 	s.control = control_sockets_open(s.config);
 	if (s.control == NULL) {
@@ -867,9 +901,11 @@ free_loop:
 remove_sockets:
 	control_sockets_free(&s.control);
 	sockets_unlink(&s.config->listen);
+	sockets_unlink(&s.config->webhook_listen);
 free_config:
 	tell_waiting(&s, s.status);
 	sockets_free(&s.sockets);
+	sockets_free(&s.webhook_sockets);
 	config_free(&s.config);
 	return s.status;
 }

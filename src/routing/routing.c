@@ -398,16 +398,18 @@ tell_header(struct routing_choice *choice, const struct rule *rule, struct buf *
 /* In the order in which they are asked: what is cheap stands first. */
 static const struct condition {
 	const char *name;
-	size_t at; /* in struct route: its list */
+	bool of_header; /* asks the content */
+	size_t at;      /* in struct route: its list */
 	bool (*holds)(struct routing_choice *, const struct rule *);
 	void (*tell)(struct routing_choice *, const struct rule *, struct buf *out);
 } conditions[] = {
-	{ "listener", offsetof(struct route, listener), holds_listener, tell_listener },
-	{ "client", offsetof(struct route, client), holds_client, tell_client },
-	{ "user", offsetof(struct route, user), holds_user, tell_user },
-	{ "envelope-from", offsetof(struct route, envelope_from), holds_sender, tell_sender },
-	{ "header-from", offsetof(struct route, header_from), holds_author, tell_author },
-	{ "header", offsetof(struct route, header), holds_headers, tell_header },
+	{ "listener", false, offsetof(struct route, listener), holds_listener, tell_listener },
+	{ "client", false, offsetof(struct route, client), holds_client, tell_client },
+	{ "user", false, offsetof(struct route, user), holds_user, tell_user },
+	{ "envelope-from", false, offsetof(struct route, envelope_from), holds_sender,
+	    tell_sender },
+	{ "header-from", true, offsetof(struct route, header_from), holds_author, tell_author },
+	{ "header", true, offsetof(struct route, header), holds_headers, tell_header },
 };
 
 /* ---- choosing ---------------------------------------------------------------------------- */
@@ -487,6 +489,47 @@ routing_choose(struct routing_choice *choice, const char *recipient)
 			return i;
 	}
 	return ROUTING_DEFAULT;
+}
+
+/* Of a route and a mail without content.  true: one does not hold; *header_r: others are left. */
+static bool
+fails_before(struct routing_choice *choice, const struct rule *rule, bool *header_r)
+{
+	*header_r = false;
+	for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
+		const struct condition *condition = &conditions[i];
+		const struct strlist *list =
+		    (const void *)((const char *)rule->route + condition->at);
+
+		if (list->count == 0)
+			continue;
+		if (condition->of_header)
+			*header_r = true;
+		else if (!condition->holds(choice, rule))
+			return true;
+	}
+	return false;
+}
+
+bool
+routing_foretell(struct routing *routing, const struct routing_mail *mail, const char *recipient,
+    size_t *route_r)
+{
+	struct routing_choice choice = { .routing = routing, .mail = *mail };
+
+	for (size_t i = 0; i < routing->config->route_count; i++) {
+		const struct rule *rule = &routing->rules[i];
+		bool header;
+
+		if (!holds_recipient(rule, recipient) || fails_before(&choice, rule, &header))
+			continue;
+		if (header)
+			return false;
+		*route_r = i;
+		return true;
+	}
+	*route_r = ROUTING_DEFAULT;
+	return true;
 }
 
 const char *

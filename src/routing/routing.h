@@ -39,6 +39,12 @@ void routing_choice_free(struct routing_choice **);
 
 /* Index into config->routes, or ROUTING_DEFAULT.  recipient: canonical. */
 size_t routing_choose(struct routing_choice *, const char *recipient);
+/*
+ * The same before there is a content: mail->mime is NULL.  true and *route_r: listener, client,
+ * user and envelope alone decide it.  false: what the header says may.
+ */
+bool routing_foretell(
+    struct routing *, const struct routing_mail *mail, const char *recipient, size_t *route_r);
 /* A pattern ran into its limit somewhere: its name for the log, "route NAME: header 3".  NULL:
  * none. */
 const char *routing_gave_up(const struct routing_choice *);

@@ -8,6 +8,7 @@
 
 #include "sandbox/bounce_type.h"
 #include "sandbox/messages.h"
+#include "sandbox/notify.h"
 #include "sandbox/query.h"
 #include "sandbox/records.h"
 #include "sandbox/server.h"
@@ -42,25 +43,15 @@ source_of(const struct bounce_type *type, const char *email, const char *details
 	    message != NULL ? message->id : "", type->description, email, details);
 }
 
-static json_t *
-metadata_of(const struct message *message)
+static const char *
+origin_of(const struct bounce_type *type)
 {
-	json_t *request, *metadata;
-
-	if (message == NULL)
-		return json_object();
-	request = json_loadb(message->json, message->json_len, 0, NULL);
-	metadata = json_incref(json_object_get(request, "Metadata"));
-	json_decref(request);
-	if (json_is_object(metadata))
-		return metadata;
-	json_decref(metadata);
-	return json_object();
+	return strcmp(type->reason, "ManualSuppression") == 0 ? "Customer" : "Recipient";
 }
 
-struct record *
-bounces_add(struct state *state, struct server *server, const struct message *message,
-    const char *email, const char *name, const char *details)
+static struct record *
+add(struct state *state, struct server *server, const struct message *message, const char *email,
+    const char *name, const char *details)
 {
 	const struct bounce_type *type = bounce_type_find(name);
 	const char *stream_id = message != NULL ? message->stream : STATE_DEFAULT_STREAM;
@@ -77,18 +68,35 @@ bounces_add(struct state *state, struct server *server, const struct message *me
 	    "RecordType", type->code == 100001 ? "SpamComplaint" : "Bounce", "MessageStream",
 	    stream_id, "Type", type->name, "TypeCode", type->code, "Name", type->title, "Tag",
 	    message != NULL ? message->tag : "", "MessageID", message != NULL ? message->id : "",
-	    "Metadata", metadata_of(message), "ServerID", (json_int_t)server->id, "Description",
+	    "Metadata", notify_metadata(message), "ServerID", (json_int_t)server->id, "Description",
 	    type->description, "Details", details, "Email", email, "From",
-	    message != NULL ? message->from : "", "BouncedAt",
-	    state_time_eastern(time, clock_wall_ms()), "DumpAvailable", 1, "Inactive",
+	    message != NULL ? message->from : "", "BouncedAt", "", "DumpAvailable", 1, "Inactive",
 	    type->reason != NULL, "CanActivate", type->can_activate, "Subject",
 	    message != NULL ? message->subject : "");
 	record = records_add(state->bounces, server->id, message != NULL ? message->id : NULL, json,
 	    source_of(type, email, details, message));
 	json_object_set_new(json, "ID", json_integer((json_int_t)record->number));
+	/* Here and in what webhooks are told it is one time. */
+	json_object_set_new(
+	    json, "BouncedAt", json_string(state_time_eastern(time, record->wall_ms)));
 	if (type->reason != NULL && stream != NULL)
-		message_stream_suppress(stream, email, type->reason,
-		    strcmp(type->reason, "ManualSuppression") == 0 ? "Customer" : "Recipient");
+		message_stream_suppress(stream, email, type->reason, origin_of(type));
+	return record;
+}
+
+struct record *
+bounces_add(struct state *state, struct server *server, const struct message *message,
+    const char *email, const char *name, const char *details)
+{
+	struct record *record = add(state, server, message, email, name, details);
+	const struct bounce_type *type = bounce_type_find(name);
+	const struct message_stream *stream =
+	    server_stream(server, text_of(record, "MessageStream"));
+
+	notify_bounce(state, server, record);
+	if (type->reason != NULL && stream != NULL)
+		notify_suppression(
+		    state, server, stream, message, email, type->reason, origin_of(type));
 	return record;
 }
 
@@ -97,10 +105,10 @@ bounces_add_error(struct state *state, struct server *server, const struct messa
     const char *email, int code, const char *text)
 {
 	char *details = mem_format("ErrorCode %d: %s", code, text);
-	const struct record *record =
-	    bounces_add(state, server, message, email, "SMTPApiError", details);
+	const struct record *record = add(state, server, message, email, "SMTPApiError", details);
 
 	json_object_set_new(record->json, "Description", json_string(text));
+	notify_bounce(state, server, record);
 	free(details);
 }
 
@@ -274,8 +282,10 @@ reactivate(struct state *state, struct server *server, const char *stream_id, co
 {
 	struct message_stream *stream = server_stream(server, stream_id);
 
-	if (stream != NULL)
+	if (stream != NULL && message_stream_suppression(stream, email) != NULL) {
 		message_stream_unsuppress(stream, email);
+		notify_suppression(state, server, stream, NULL, email, NULL, "Customer");
+	}
 	for (size_t i = 0; i < records_count(state->bounces); i++) {
 		struct record *record = records_at(state->bounces, i);
 

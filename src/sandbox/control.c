@@ -14,6 +14,7 @@
 #include "sandbox/api.h"
 #include "sandbox/control_account.h"
 #include "sandbox/control_events.h"
+#include "sandbox/control_firing.h"
 #include "sandbox/faults.h"
 #include "sandbox/messages.h"
 #include "sandbox/query.h"
@@ -38,7 +39,7 @@ control_wants(const char *path)
 void
 control_json(struct api_answer *answer, json_t *json)
 {
-	char *text = json_dumps(json, JSON_INDENT(2));
+	char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 
 	buf_adds(&answer->body, text);
 	buf_addc(&answer->body, '\n');
@@ -420,6 +421,15 @@ static const struct {
 	{ "POST", "/sandbox/click", control_post_click },
 	{ "POST", "/sandbox/bounce", control_post_bounce },
 	{ "POST", "/sandbox/inbound", control_post_inbound },
+	{ "PUT", "/sandbox/webhooks/*", control_put_webhook },
+	{ "GET", "/sandbox/events", control_get_events },
+	{ "DELETE", "/sandbox/events", control_delete_events },
+	{ "GET", "/sandbox/events/settings", control_get_event_settings },
+	{ "PUT", "/sandbox/events/settings", control_put_event_settings },
+	{ "DELETE", "/sandbox/events/settings", control_delete_event_settings },
+	{ "POST", "/sandbox/events/fire", control_post_fire },
+	{ "GET", "/sandbox/events/flood", control_get_flood },
+	{ "POST", "/sandbox/events/flood", control_post_flood },
 };
 
 void

@@ -12,7 +12,9 @@
 #include "sandbox/control.h"
 #include "sandbox/fields.h"
 #include "sandbox/inbound.h"
+#include "sandbox/inbound_mail.h"
 #include "sandbox/messages.h"
+#include "sandbox/query.h"
 #include "sandbox/records.h"
 #include "sandbox/state.h"
 #include "sandbox/suppressions.h"
@@ -169,21 +171,51 @@ free_json:
 	json_decref(json);
 }
 
+/* What the envelope and the query say of a mail that comes as it is. */
+static json_t *
+read_mail(const struct api_request *request)
+{
+	const char *sender = query_text(request, "sender");
+	json_t *given = inbound_mail_read(request->body, request->body_len);
+
+	if (json_object_get(given, "From") == NULL && sender != NULL)
+		json_object_set_new(given, "From", json_string(sender));
+	return given;
+}
+
 void
 control_post_inbound(
     struct state *state, const struct api_request *request, struct api_answer *answer)
 {
-	json_t *json = body_of(request, answer, false);
-	const struct server *server = control_server(state, request);
+	const char *recipient = query_text(request, "recipient"), *why;
+	bool raw =
+	    request->content_type != NULL && text_starts(request->content_type, "message/rfc822");
+	const struct server *server = NULL;
 	const struct record *record;
-	const char *why;
+	json_t *json;
 
+	if (recipient != NULL && !suppressions_address_ok(recipient)) {
+		control_wrong(answer, 422, "recipient: wanted an address");
+		return;
+	}
+	json = raw ? read_mail(request) : body_of(request, answer, false);
 	if (json == NULL)
 		return;
+	if (recipient != NULL && query_text(request, "server") == NULL)
+		server = inbound_mail_server(&state->account, recipient);
+	if (server == NULL)
+		server = control_server(state, request);
 	if (server == NULL) {
 		control_wrong(answer, 404, "there is no such server");
 	} else {
-		record = inbound_add(state, server, json, &why);
+		record = inbound_add(state, server,
+		    &(struct inbound_mail){
+			.given = json,
+			.recipient = recipient,
+			.raw = raw ? request->body : NULL,
+			.raw_len = raw ? request->body_len : 0,
+		    },
+		    &why);
 		if (record != NULL)
 			answer_record(answer, record);
 		else

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#include "sandbox/chance.h"
 #include "sandbox/faults.h"
 
 #define MOST_RULES 1000
@@ -303,18 +304,6 @@ glob(const char *pattern, const char *text)
 	return *pattern == '\0';
 }
 
-/* splitmix64, as a number in 0 <= x < 1 */
-static double
-chance(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	z ^= z >> 31;
-	return (double)(z >> 11) / 9007199254740992.0;
-}
-
 static bool
 rule_fires(struct rule *rule)
 {
@@ -322,7 +311,7 @@ rule_fires(struct rule *rule)
 		return false;
 	if (rule->times >= 0 && (int64_t)rule->fired >= rule->times)
 		return false;
-	if (rule->probability < 1 && chance(&rule->random) >= rule->probability)
+	if (rule->probability < 1 && chance_next(&rule->random) >= rule->probability)
 		return false;
 	rule->fired++;
 	return true;

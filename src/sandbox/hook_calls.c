@@ -170,6 +170,7 @@ change(struct state *state, struct server *server, const struct webhook *old,
     const struct api_request *request, struct api_answer *answer)
 {
 	struct verify_params params = {
+		.poster = state->poster,
 		.server = server->id,
 		.webhook = old != NULL ? old->id : 0,
 		.finish = on_verified,
@@ -188,7 +189,7 @@ change(struct state *state, struct server *server, const struct webhook *old,
 		api_refuse(state, answer, code, why);
 		return;
 	}
-	if (verify && state->switches.verify_webhooks) {
+	if (verify && state->switches.verify_webhooks && state->poster != NULL) {
 		params.shown = shown;
 		answer->wait = verify_new(&params);
 	} else {
@@ -290,14 +291,18 @@ hook_calls_verify(struct state *state, struct server *server, const struct api_r
     struct api_answer *answer)
 {
 	const struct webhook *webhook = wanted(state, server, request, answer);
-	struct verify_params params = { .server = server->id, .finish = on_tried };
+	struct verify_params params = {
+		.poster = state->poster,
+		.server = server->id,
+		.finish = on_tried,
+	};
 	json_t *result;
 
 	if (webhook == NULL)
 		return;
 	params.webhook = webhook->id;
 	params.shown = webhook->shown;
-	if (state->switches.verify_webhooks) {
+	if (state->switches.verify_webhooks && state->poster != NULL) {
 		answer->wait = verify_new(&params);
 		return;
 	}

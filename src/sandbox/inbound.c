@@ -6,11 +6,16 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#include "sandbox/compose.h"
 #include "sandbox/fields.h"
+#include "sandbox/inbound_mail.h"
+#include "sandbox/messages.h"
+#include "sandbox/notify.h"
 #include "sandbox/query.h"
 #include "sandbox/records.h"
 #include "sandbox/rules.h"
 #include "sandbox/server.h"
+#include "sandbox/source.h"
 #include "sandbox/state.h"
 #include "sandbox/inbound.h"
 
@@ -44,6 +49,7 @@ static const struct fields fields[] = {
 	{ "Date", FIELDS_STRING },
 	{ "TextBody", FIELDS_STRING },
 	{ "HtmlBody", FIELDS_STRING },
+	{ "StrippedTextReply", FIELDS_STRING },
 	{ "Status", FIELDS_STRING },
 	{ "Headers", FIELDS_ARRAY },
 	{ "Attachments", FIELDS_ARRAY },
@@ -124,20 +130,39 @@ list_or_empty(const json_t *given, const char *key)
 	return list != NULL ? json_deep_copy(list) : json_array();
 }
 
+/* The source as it is passed on; the caller frees. */
+static char *
+raw_of(const struct inbound_mail *mail)
+{
+	const struct message *message = mail->message;
+	char id[UUID_SIZE];
+	size_t len;
+
+	if (mail->raw != NULL)
+		return source_clean(mail->raw, mail->raw_len);
+	if (message != NULL && message->source != NULL)
+		return source_delivered(message->source, message->source_len, message->id, &len);
+	uuid_make(id);
+	return compose_mail(mail->given, id);
+}
+
 struct record *
-inbound_add(
-    struct state *state, const struct server *server, const json_t *given, const char **why_r)
+inbound_add(struct state *state, const struct server *server, const struct inbound_mail *mail,
+    const char **why_r)
 {
 	static const struct {
 		const char *name;
 		const char *full;
 	} lists[] = { { "To", "ToFull" }, { "Cc", "CcFull" }, { "Bcc", "BccFull" } };
+	const json_t *given = mail->given;
+	const char *recipient = mail->recipient;
 	char *wrong = fields_wrong(given, fields, COUNT(fields));
 	const char *status = fields_text(given, "Status");
 	char date[64], id[UUID_SIZE], *hash;
 	time_t now = (time_t)(clock_wall_ms() / 1000);
 	bool blocked;
 	json_t *json, *from, *full, *one;
+	struct record *record;
 	size_t i;
 
 	*why_r =
@@ -173,8 +198,13 @@ inbound_add(
 	for (i = 0; i < COUNT(lists); i++) {
 		const char *text = fields_text(given, lists[i].name);
 
-		if (text == NULL)
-			text = i == 0 ? server_text(server, "InboundAddress") : "";
+		if (text == NULL && i == 0 && recipient == NULL)
+			text = server_text(server, "InboundAddress");
+		/* Bcc is told of only where it is how the mail came. */
+		if (text == NULL && i == 2 && recipient != NULL &&
+		    !inbound_mail_shows(given, recipient))
+			text = recipient;
+		text = text != NULL ? text : "";
 		full = mailboxes_json(text);
 		if (full == NULL) {
 			json_decref(json);
@@ -184,18 +214,25 @@ inbound_add(
 		json_object_set_new(json, lists[i].full, full);
 	}
 	one = json_array_get(json_object_get(json, "ToFull"), 0);
-	hash = mem_string(or_empty(one, "MailboxHash"));
+	if (recipient == NULL)
+		recipient = or_empty(one, "Email");
+	hash = hash_of(recipient);
 	json_object_update_new(json,
 	    json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s?}",
-		"OriginalRecipient", or_empty(one, "Email"), "Subject", or_empty(given, "Subject"),
-		"MessageID", id, "ReplyTo", or_empty(given, "ReplyTo"), "MailboxHash", hash, "Date",
+		"OriginalRecipient", recipient, "Subject", or_empty(given, "Subject"), "MessageID",
+		id, "ReplyTo", or_empty(given, "ReplyTo"), "MailboxHash", hash, "Date",
 		fields_text(given, "Date") != NULL ? fields_text(given, "Date") : date, "TextBody",
 		or_empty(given, "TextBody"), "HtmlBody", or_empty(given, "HtmlBody"),
-		"StrippedTextReply", "", "Tag", or_empty(given, "Tag"), "Headers",
-		list_or_empty(given, "Headers"), "Attachments", list_or_empty(given, "Attachments"),
-		"Status", status_of(status), "BlockedReason", blocked ? "An inbound rule" : NULL));
+		"StrippedTextReply", or_empty(given, "StrippedTextReply"), "Tag",
+		or_empty(given, "Tag"), "Headers", list_or_empty(given, "Headers"), "Attachments",
+		list_or_empty(given, "Attachments"), "Status", status_of(status), "BlockedReason",
+		blocked ? "An inbound rule" : NULL));
 	free(hash);
-	return records_add(state->inbound, server->id, id, json, NULL);
+	record = records_add(state->inbound, server->id, id, json,
+	    server_flag(server, "RawEmailEnabled") ? raw_of(mail) : NULL);
+	if (!blocked && fields_text(given, "Status") == NULL)
+		(void)notify_inbound(state, server, record);
+	return record;
 }
 
 /* ---- calls ---- */
@@ -345,6 +382,7 @@ go_on(struct state *state, const struct server *server, const struct api_request
 	}
 	json_object_set_new(record->json, "Status", json_string("Processed"));
 	json_object_set_new(record->json, "BlockedReason", json_null());
+	(void)notify_inbound(state, server, record);
 	return record;
 }
 

@@ -5,6 +5,18 @@ libsandbox_a_SOURCES = \
 	src/sandbox/bounce_type.c src/sandbox/bounce_type.h \
 	src/sandbox/bounces.c src/sandbox/bounces.h \
 	src/sandbox/control.c src/sandbox/control.h \
+	src/sandbox/chance.c src/sandbox/chance.h \
+	src/sandbox/compose.c src/sandbox/compose.h \
+	src/sandbox/control_firing.c src/sandbox/control_firing.h \
+	src/sandbox/event_settings.c src/sandbox/event_settings.h \
+	src/sandbox/events.c src/sandbox/events.h \
+	src/sandbox/firing.c src/sandbox/firing.h \
+	src/sandbox/flood.c src/sandbox/flood.h \
+	src/sandbox/inbound_mail.c src/sandbox/inbound_mail.h \
+	src/sandbox/link.c src/sandbox/link.h \
+	src/sandbox/mail_json.c src/sandbox/mail_json.h \
+	src/sandbox/notify.c src/sandbox/notify.h \
+	src/sandbox/reaction.c src/sandbox/reaction.h \
 	src/sandbox/control_events.c src/sandbox/control_events.h \
 	src/sandbox/domains.c src/sandbox/domains.h \
 	src/sandbox/faults.c src/sandbox/faults.h \
@@ -42,8 +54,8 @@ libsandbox_a_SOURCES = \
 	src/sandbox/uuid.c src/sandbox/uuid.h \
 	src/sandbox/webhooks.c src/sandbox/webhooks.h
 
-sandbox_test_libs = libsandbox.a libbase.a $(CMOCKA_LIBS) $(JANSSON_LIBS) $(EVENT_LIBS) \
-	$(SECCOMP_LIBS)
+sandbox_test_libs = libsandbox.a libmail.a libbase.a $(CMOCKA_LIBS) $(GMIME_LIBS) $(CURL_LIBS) \
+	$(JANSSON_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
 
 check_PROGRAMS += tests/unit/sandbox/rules_test
 TESTS += tests/unit/sandbox/rules_test
@@ -107,7 +119,20 @@ tests_unit_sandbox_domains_test_LDADD = $(sandbox_test_libs)
 TESTS += tests/scenario/sandbox_smtp.py
 dist_check_SCRIPTS += tests/scenario/sandbox_smtp.py
 
+TESTS += tests/scenario/sandbox_webhooks.py
+dist_check_SCRIPTS += tests/scenario/sandbox_webhooks.py
+
 check_PROGRAMS += tests/unit/sandbox/source_test
 TESTS += tests/unit/sandbox/source_test
 tests_unit_sandbox_source_test_SOURCES = tests/unit/sandbox/source_test.c
 tests_unit_sandbox_source_test_LDADD = $(sandbox_test_libs)
+
+check_PROGRAMS += tests/unit/sandbox/events_test
+TESTS += tests/unit/sandbox/events_test
+tests_unit_sandbox_events_test_SOURCES = tests/unit/sandbox/events_test.c
+tests_unit_sandbox_events_test_LDADD = $(sandbox_test_libs)
+
+check_PROGRAMS += tests/unit/sandbox/firing_test
+TESTS += tests/unit/sandbox/firing_test
+tests_unit_sandbox_firing_test_SOURCES = tests/unit/sandbox/firing_test.c
+tests_unit_sandbox_firing_test_LDADD = $(sandbox_test_libs)

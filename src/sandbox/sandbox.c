@@ -29,6 +29,9 @@
 #include "sandbox/api.h"
 #include "sandbox/control.h"
 #include "sandbox/faults.h"
+#include "sandbox/firing.h"
+#include "sandbox/flood.h"
+#include "sandbox/post.h"
 #include "sandbox/setup.h"
 #include "sandbox/state.h"
 #include "sandbox/uuid.h"
@@ -188,10 +191,11 @@ reason_of(int status)
 		const char *text;
 	} reasons[] = { { 200, "OK" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
 		{ 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
-		{ 413, "Content Too Large" }, { 415, "Unsupported Media Type" },
-		{ 422, "Unprocessable Entity" }, { 429, "Too Many Requests" },
-		{ 500, "Internal Server Error" }, { 502, "Bad Gateway" },
-		{ 503, "Service Unavailable" }, { 504, "Gateway Timeout" } };
+		{ 409, "Conflict" }, { 413, "Content Too Large" },
+		{ 415, "Unsupported Media Type" }, { 422, "Unprocessable Entity" },
+		{ 429, "Too Many Requests" }, { 500, "Internal Server Error" },
+		{ 502, "Bad Gateway" }, { 503, "Service Unavailable" },
+		{ 504, "Gateway Timeout" } };
 
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
 		if (reasons[i].status == status)
@@ -501,6 +505,15 @@ sandbox_new(const struct sandbox_params *params, char *why, size_t why_size)
 	if (setup_apply(state, params, why, why_size) != 0)
 		goto free_sandbox;
 
+	state->poster = poster_new(params->loop);
+	if (state->poster == NULL) {
+		snprintf(why, why_size, "libcurl does not start");
+		goto free_sandbox;
+	}
+	poster_set_ca_file(state->poster,
+	    params->webhook_ca_file != NULL ? params->webhook_ca_file : state->webhook_ca_file);
+	state->firing = firing_new(params->loop, state, state->poster);
+
 	sandbox->http = evhttp_new(loop_base(params->loop));
 	if (sandbox->http == NULL) {
 		snprintf(why, why_size, "cannot serve HTTP");
@@ -550,6 +563,9 @@ sandbox_free(struct sandbox **sandbox_p)
 	}
 	if (sandbox->http != NULL)
 		evhttp_free(sandbox->http);
+	firing_free(&sandbox->state.firing);
+	flood_free(&sandbox->state.flood);
+	poster_free(&sandbox->state.poster);
 	state_deinit(&sandbox->state);
 	free(sandbox->base_path);
 	free(sandbox);

@@ -31,6 +31,9 @@ struct sandbox_params {
 	const char *base_path; /* "/postmark": may stand before the paths of the API; or NULL */
 	int64_t search_lag_ms; /* how long after acceptance a search finds a message */
 	bool to_optional;      /* a message may have Cc or Bcc only */
+	int64_t webhook_speed; /* 0: as the config says, as the next two: -1, NULL */
+	int64_t webhook_delay_ms;
+	const char *webhook_ca_file; /* PEM */
 };
 
 /* Params and what they point at are lent for the sandbox's life, the struct itself for the call.

@@ -18,6 +18,7 @@
 #include "sandbox/bounces.h"
 #include "sandbox/faults.h"
 #include "sandbox/messages.h"
+#include "sandbox/notify.h"
 #include "sandbox/rules.h"
 #include "sandbox/server.h"
 #include "sandbox/state.h"
@@ -117,9 +118,6 @@ keep_message(const struct submission *submission, const struct rules_message *ju
 	struct state *state = submission->state;
 	struct server *server = submission->server;
 
-	drop_large_contents(json);
-	message->json = json_dumps(json, JSON_COMPACT);
-	message->json_len = strlen(message->json);
 	message->bytes = judged->bytes;
 	message->from = mem_string(judged->from);
 	message->tag = mem_string(judged->tag);
@@ -131,6 +129,11 @@ keep_message(const struct submission *submission, const struct rules_message *ju
 	message->server = server->id;
 	message->token = submission->token;
 	note_tracking(server, json, message);
+	/* What is kept is shorter than what is delivered. */
+	notify_accepted(state, server, message, json);
+	drop_large_contents(json);
+	message->json = json_dumps(json, JSON_COMPACT);
+	message->json_len = strlen(message->json);
 	for (size_t i = 0; i < message->recipients.count; i++) {
 		const char *address = message->recipients.items[i];
 		const struct bounce_type *bounce = bounce_type_wanted(address, judged->bounce_type);

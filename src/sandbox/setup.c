@@ -326,7 +326,7 @@ add_server(struct setup *setup, struct server *none, const json_t *value)
 /* ---- the file ---- */
 
 static int
-smtp_file(struct setup *setup, const json_t *smtp, const char *name, char **file_r)
+file_name(struct setup *setup, const json_t *smtp, const char *name, char **file_r)
 {
 	const json_t *value = fields_get(smtp, name);
 	size_t used = enter_member(setup, name);
@@ -361,10 +361,26 @@ smtp_setup(struct setup *setup, const json_t *value)
 		return wrong(setup, "wanted a number from 0 to 65535");
 	}
 	smtp->port = (int)json_integer_value(port);
-	if (smtp_file(setup, value, "certificate_file", &smtp->certificate_file) != 0 ||
-	    smtp_file(setup, value, "key_file", &smtp->key_file) != 0 ||
-	    smtp_file(setup, value, "ca_file", &smtp->ca_file) != 0)
+	if (file_name(setup, value, "certificate_file", &smtp->certificate_file) != 0 ||
+	    file_name(setup, value, "key_file", &smtp->key_file) != 0 ||
+	    file_name(setup, value, "ca_file", &smtp->ca_file) != 0)
 		return -1;
+	leave(setup, used);
+	return 0;
+}
+
+/* How events are fired; NULL: nothing is said of it. */
+static int
+events_setup(struct setup *setup, const json_t *value)
+{
+	char why[128];
+	size_t used;
+
+	if (value == NULL)
+		return 0;
+	used = enter_member(setup, "events");
+	if (event_settings_set(&setup->state->event_settings, value, why, sizeof(why)) != 0)
+		return wrong(setup, "%s", why);
 	leave(setup, used);
 	return 0;
 }
@@ -373,7 +389,7 @@ static int
 read_file(struct setup *setup)
 {
 	static const char *const others[] = { "account_tokens", "servers", "sender_domains",
-		"senders", "switches", "smtp", NULL };
+		"senders", "switches", "smtp", "events", "webhook_ca_file", NULL };
 	struct switches *switches = &setup->state->switches;
 	json_error_t error;
 	json_t *json = json_load_file(setup->file, JSON_REJECT_DUPLICATES, &error);
@@ -398,7 +414,9 @@ read_file(struct setup *setup)
 		(void)wrong(setup, "%s", why);
 		goto free_json;
 	}
-	if (smtp_setup(setup, fields_get(json, "smtp")) != 0 ||
+	if (file_name(setup, json, "webhook_ca_file", &setup->state->webhook_ca_file) != 0 ||
+	    events_setup(setup, fields_get(json, "events")) != 0 ||
+	    smtp_setup(setup, fields_get(json, "smtp")) != 0 ||
 	    member(setup, NULL, json, "servers", add_server) != 0)
 		goto free_json;
 	rc = 0;
@@ -462,6 +480,10 @@ setup_apply(struct state *state, const struct sandbox_params *params, char *why,
 		return -1;
 	if (account->servers.count == 0)
 		(void)add_server_with_smtp(account, "sandbox");
+	if (params->webhook_speed > 0)
+		state->event_settings.webhook_speed = params->webhook_speed;
+	if (params->webhook_delay_ms >= 0)
+		state->event_settings.delay_ms = params->webhook_delay_ms;
 	first = account->servers.list[0];
 	templates_add_usual(first->templates);
 	return add_tokens(account, params, why, why_size);

@@ -70,7 +70,8 @@ add_clean(struct buf *out, const char *bytes, size_t len)
 	while (len > 0) {
 		size_t n = 0, one;
 
-		while (n < len && (one = text_utf8_len(bytes + n, len - n)) > 0)
+		/* A NUL would end what is kept as a string. */
+		while (n < len && bytes[n] != '\0' && (one = text_utf8_len(bytes + n, len - n)) > 0)
 			n += one;
 		buf_add(out, bytes, n);
 		if (n < len) {
@@ -80,6 +81,16 @@ add_clean(struct buf *out, const char *bytes, size_t len)
 		bytes += n;
 		len -= n;
 	}
+}
+
+char *
+source_clean(const char *source, size_t len)
+{
+	struct buf out;
+
+	buf_init(&out, MOST_BYTES);
+	add_clean(&out, source, len);
+	return buf_take(&out, &len);
 }
 
 char *

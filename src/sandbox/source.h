@@ -10,4 +10,7 @@
  */
 char *source_delivered(const char *source, size_t len, const char *id, size_t *len_r);
 
+/* A mail as it came, but for those bytes; the same.  NULL: it is empty. */
+char *source_clean(const char *source, size_t len);
+
 #endif

@@ -42,6 +42,7 @@ state_init(struct state *state, size_t most_messages, uint64_t most_bytes)
 	state->switches.delete_servers = true;
 	state->switches.smtp_starttls = true;
 	state->smtp.port = -1;
+	event_settings_init(&state->event_settings);
 	state->messages = messages_new(most_messages, most_bytes);
 	state->bounces = records_new(MOST_EVENTS, MOST_EVENT_BYTES, FIRST_BOUNCE);
 	state->opens = records_new(MOST_EVENTS, MOST_EVENT_BYTES, 1);
@@ -65,6 +66,7 @@ state_deinit(struct state *state)
 	free(state->smtp.certificate_file);
 	free(state->smtp.key_file);
 	free(state->smtp.ca_file);
+	free(state->webhook_ca_file);
 }
 
 void

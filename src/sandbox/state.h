@@ -6,9 +6,13 @@
 #include <stdint.h>
 
 #include "sandbox/account.h"
+#include "sandbox/event_settings.h"
 
 struct messages;
 struct faults;
+struct firing;
+struct flood;
+struct poster;
 struct records;
 
 /* What the two sides of the sandbox, Postmark's API and its own control, both work on. */
@@ -65,6 +69,12 @@ struct state {
 	struct faults *faults;
 	struct counts counts;
 	struct smtp_setup smtp;
+	struct event_settings event_settings;
+	char *webhook_ca_file; /* what the config says; owned.  NULL: not said */
+	/* Of the sandbox's loop, and lent; NULL without one: then no event is fired. */
+	struct poster *poster;
+	struct firing *firing;
+	struct flood *flood; /* the last one; NULL: there was none */
 };
 
 void state_init(struct state *, size_t most_messages, uint64_t most_bytes);

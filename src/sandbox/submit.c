@@ -8,7 +8,6 @@
 
 #include <jansson.h>
 
-#include "base/base64.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -20,6 +19,7 @@
 #include "sandbox/account.h"
 #include "sandbox/api.h"
 #include "sandbox/faults.h"
+#include "sandbox/mail_json.h"
 #include "sandbox/rules.h"
 #include "sandbox/send.h"
 #include "sandbox/server.h"
@@ -62,15 +62,6 @@ submit_fault(struct state *state, const char *command, struct fault *fault_r)
 
 /* ---- the header ---- */
 
-/* Text of a mail as JSON; what is no UTF-8 was made good before. */
-static json_t *
-text_json(const char *text)
-{
-	json_t *json = json_string(text);
-
-	return json != NULL ? json : json_string("");
-}
-
 /* Whole names only: "X-PM-Tagged" is not "X-PM-Tag". */
 static bool
 named(const char *name, const char *one, const char *other)
@@ -103,7 +94,7 @@ add_metadata(json_t *message, const char *key, const char *value)
 		free(name);
 		name = mem_format("%s%d", key, i);
 	}
-	json_object_set_new(metadata, name, text_json(value));
+	json_object_set_new(metadata, name, mail_json_text(value));
 	free(name);
 }
 
@@ -116,7 +107,7 @@ set_track_links(json_t *message, const char *value)
 		if (text_same(value, known[i]))
 			value = known[i];
 	}
-	set_once(message, "TrackLinks", text_json(value));
+	set_once(message, "TrackLinks", mail_json_text(value));
 }
 
 static void
@@ -133,7 +124,7 @@ add_header(json_t *message, const char *name, const char *value)
 		json_object_set_new(message, "Headers", headers);
 	}
 	json_array_append_new(
-	    headers, json_pack("{s:s, s:o}", "Name", name, "Value", text_json(value)));
+	    headers, json_pack("{s:s, s:o}", "Name", name, "Value", mail_json_text(value)));
 }
 
 /* A field that steers Postmark.  false: it does not. */
@@ -143,16 +134,16 @@ take_control(json_t *message, const char *name, const char *value, bool *keep_id
 	static const char metadata[] = "X-PM-Metadata-";
 
 	if (named(name, "X-PM-Tag", NULL)) {
-		set_once(message, "Tag", text_json(value));
+		set_once(message, "Tag", mail_json_text(value));
 	} else if (named(name, "X-PM-TrackOpens", "X-PM-Track-Opens")) {
 		set_once(message, "TrackOpens",
 		    text_same(value, "true")    ? json_true()
 		    : text_same(value, "false") ? json_false()
-						: text_json(value));
+						: mail_json_text(value));
 	} else if (named(name, "X-PM-TrackLinks", "X-PM-Track-Links")) {
 		set_track_links(message, value);
 	} else if (named(name, "X-PM-Message-Stream", "X-PM-MessageStream")) {
-		set_once(message, "MessageStream", text_json(value));
+		set_once(message, "MessageStream", mail_json_text(value));
 	} else if (text_starts(name, metadata)) {
 		add_metadata(message, name + strlen(metadata), value);
 	} else if (named(name, "X-PM-KeepID", NULL)) {
@@ -162,25 +153,6 @@ take_control(json_t *message, const char *name, const char *value, bool *keep_id
 		return false;
 	}
 	return true;
-}
-
-static void
-set_mailboxes(json_t *message, const char *key, const struct mime_field *field)
-{
-	const char *before = json_string_value(json_object_get(message, key));
-	struct mailbox_list list;
-	struct buf out;
-
-	mailbox_list_parse(&list, field->value, field->value_len);
-	buf_init(&out, MOST_TEXT);
-	if (before != NULL)
-		buf_adds(&out, before);
-	for (size_t i = 0; i < list.count; i++)
-		mailbox_print(&out, &list.boxes[i]);
-	if (out.len > 0)
-		json_object_set_new(message, key, text_json(out.data));
-	buf_free(&out);
-	mailbox_list_free(&list);
 }
 
 /* Those of which the message has no field, and nothing else to say. */
@@ -201,13 +173,13 @@ take_field(json_t *message, const struct mime_field *field, bool *keep_id)
 
 	for (size_t i = 0; i < sizeof(mailboxes) / sizeof(mailboxes[0]); i++) {
 		if (text_same(name, mailboxes[i][0])) {
-			set_mailboxes(message, mailboxes[i][1], field);
+			mail_json_mailboxes(message, mailboxes[i][1], field);
 			goto free_name;
 		}
 	}
 	value = mime_decode_value(field->value, field->value_len);
 	if (text_same(name, "Subject"))
-		set_once(message, "Subject", text_json(value));
+		set_once(message, "Subject", mail_json_text(value));
 	else if (!take_control(message, name, value, keep_id) && !is_dropped(name))
 		add_header(message, name, value);
 	free(value);
@@ -270,101 +242,8 @@ set_blind(json_t *message, const struct strlist *recipients)
 		buf_adds(&out, address);
 	}
 	if (out.len > 0)
-		json_object_set_new(message, "Bcc", text_json(out.data));
+		json_object_set_new(message, "Bcc", mail_json_text(out.data));
 	buf_free(&out);
-}
-
-/* ---- the body ---- */
-
-/* Several texts of one type, as Postmark shows them: one after the other. */
-static void
-add_body(json_t *message, const char *key, const struct mime_part *part)
-{
-	const char *before = json_string_value(json_object_get(message, key));
-	struct buf out;
-
-	buf_init(&out, MOST_TEXT);
-	if (before != NULL) {
-		buf_adds(&out, before);
-		buf_addc(&out, '\n');
-	}
-	(void)mime_part_text(part, &out);
-	json_object_set_new(message, key, json_stringn(out.data != NULL ? out.data : "", out.len));
-	buf_free(&out);
-}
-
-static char *
-attachment_name(const struct mime_part *part, size_t number)
-{
-	char *name = mime_part_file_name(part);
-
-	if (name != NULL && name[0] != '\0')
-		return name;
-	free(name);
-	if (strcmp(part->type, "text/calendar") == 0)
-		return mem_string("invite.ics");
-	if (part->kind == MIME_MESSAGE)
-		return mem_format("message-%zu.eml", number);
-	return mem_format("attachment-%zu", number);
-}
-
-static void
-add_attachment(json_t *message, const struct mime_part *part)
-{
-	json_t *list = json_object_get(message, "Attachments"), *one;
-	struct buf bytes;
-	char *name, *content, *id;
-
-	if (list == NULL) {
-		list = json_array();
-		json_object_set_new(message, "Attachments", list);
-	}
-	buf_init(&bytes, MOST_TEXT);
-	mime_part_decode(part, &bytes);
-	content = base64_encode(bytes.data != NULL ? bytes.data : "", bytes.len);
-	name = attachment_name(part, json_array_size(list) + 1);
-	one = json_pack("{s:o, s:s, s:s}", "Name", text_json(name), "Content", content,
-	    "ContentType", part->type);
-	if (part->content_id != NULL && part->content_id[0] != '\0') {
-		id = mem_format("cid:%s", part->content_id);
-		json_object_set_new(one, "ContentID", text_json(id));
-		free(id);
-	}
-	json_array_append_new(list, one);
-	free(name);
-	free(content);
-	buf_free(&bytes);
-}
-
-static bool
-is_body(const struct mime_part *part)
-{
-	char *name;
-	bool has_name;
-
-	if (part->kind != MIME_LEAF || mime_part_is_attachment(part))
-		return false;
-	name = mime_part_file_name(part);
-	has_name = name != NULL && name[0] != '\0';
-	free(name);
-	return !has_name &&
-	       (strcmp(part->type, "text/plain") == 0 || strcmp(part->type, "text/html") == 0);
-}
-
-static void
-take_parts(json_t *message, const struct mime *mime)
-{
-	for (size_t i = 0; i < mime->part_count; i++) {
-		const struct mime_part *part = &mime->parts[i];
-
-		if (part->kind == MIME_MULTIPART)
-			continue;
-		if (is_body(part))
-			add_body(message,
-			    strcmp(part->type, "text/html") == 0 ? "HtmlBody" : "TextBody", part);
-		else
-			add_attachment(message, part);
-	}
 }
 
 void
@@ -392,7 +271,7 @@ submit_mail(struct state *state, const struct submit_mail *mail)
 		take_fields(sent.json, &mime);
 	set_blind(sent.json, mail->recipients);
 	if (end == MIME_DONE) {
-		take_parts(sent.json, &mime);
+		mail_json_parts(sent.json, &mime);
 		send_mail(state, server, &sent);
 	} else {
 		send_bad_mail(

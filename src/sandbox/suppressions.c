@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include "sandbox/fields.h"
+#include "sandbox/notify.h"
 #include "sandbox/query.h"
 #include "sandbox/rules.h"
 #include "sandbox/state.h"
@@ -170,16 +171,20 @@ entries(struct state *state, const struct api_request *request, struct api_answe
 
 /* NULL: done; else why not. */
 static const char *
-suppress(struct message_stream *stream, const char *address)
+suppress(struct state *state, const struct server *server, struct message_stream *stream,
+    const char *address)
 {
 	/* What is suppressed for another reason stays so. */
-	if (message_stream_suppression(stream, address) == NULL)
-		message_stream_suppress(stream, address, "ManualSuppression", "Customer");
+	if (message_stream_suppression(stream, address) != NULL)
+		return NULL;
+	message_stream_suppress(stream, address, "ManualSuppression", "Customer");
+	notify_suppression(state, server, stream, NULL, address, "ManualSuppression", "Customer");
 	return NULL;
 }
 
 static const char *
-unsuppress(struct message_stream *stream, const char *address)
+unsuppress(struct state *state, const struct server *server, struct message_stream *stream,
+    const char *address)
 {
 	const json_t *one = message_stream_suppression(stream, address);
 	bool hard, manual;
@@ -193,13 +198,16 @@ unsuppress(struct message_stream *stream, const char *address)
 	if (!hard && !manual)
 		return "You do not have the required authority to change this suppression.";
 	message_stream_unsuppress(stream, address);
+	notify_suppression(state, server, stream, NULL, address, NULL, "Customer");
 	return NULL;
 }
 
+typedef const char *change_fn(
+    struct state *, const struct server *, struct message_stream *, const char *address);
+
 static void
 change(struct state *state, struct server *server, const struct api_request *request,
-    struct api_answer *answer, const char *status,
-    const char *(*run)(struct message_stream *, const char *))
+    struct api_answer *answer, const char *status, change_fn *run)
 {
 	struct message_stream *stream = streams_wanted(state, server, request, answer);
 	const json_t *list, *one;
@@ -220,7 +228,7 @@ change(struct state *state, struct server *server, const struct api_request *req
 	{
 		const char *address = fields_text(one, "EmailAddress");
 		const char *why = suppressions_address_ok(address)
-				      ? run(stream, address)
+				      ? run(state, server, stream, address)
 				      : "An invalid email address was provided.";
 
 		json_array_append_new(

@@ -1,10 +1,10 @@
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/text.h"
 
 #include "sandbox/fields.h"
 #include "sandbox/messages.h"
+#include "sandbox/notify.h"
 #include "sandbox/query.h"
 #include "sandbox/records.h"
 #include "sandbox/server.h"
@@ -33,11 +33,10 @@ track_new(
 {
 	const char *platform = fields_text(given, "Platform");
 	const char *agent = fields_text(given, "UserAgent");
-	char time[STATE_TIME_SIZE];
 	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "RecordType", type,
 	    "MessageStream", message->stream, "MessageID", message->id, "Recipient", recipient,
-	    "Tag", message->tag, "ReceivedAt", state_time_eastern(time, clock_wall_ms()),
-	    "Platform", platform != NULL ? platform : "WebMail", "UserAgent",
+	    "Tag", message->tag, "ReceivedAt", "", "Platform",
+	    platform != NULL ? platform : "WebMail", "UserAgent",
 	    agent != NULL ? agent : "Mozilla/5.0 (X11; Linux x86_64)");
 
 	json_object_set_new(json, "Client",
@@ -55,11 +54,22 @@ track_new(
 	return json;
 }
 
+/* Here and in what webhooks are told it is one time. */
+static void
+note_time(const struct record *record)
+{
+	char time[STATE_TIME_SIZE];
+
+	json_object_set_new(
+	    record->json, "ReceivedAt", json_string(state_time_eastern(time, record->wall_ms)));
+}
+
 struct record *
 tracks_add_open(
     struct state *state, const struct message *message, const char *recipient, const json_t *given)
 {
 	json_t *json = track_new("Open", message, recipient, given);
+	struct record *record;
 	const json_t *seconds = fields_get(given, "ReadSeconds");
 	bool first = true;
 
@@ -72,7 +82,10 @@ tracks_add_open(
 	json_object_set_new(json, "FirstOpen", json_boolean(first));
 	json_object_set_new(
 	    json, "ReadSeconds", json_integer(seconds != NULL ? json_integer_value(seconds) : 0));
-	return records_add(state->opens, message->server, message->id, json, NULL);
+	record = records_add(state->opens, message->server, message->id, json, NULL);
+	note_time(record);
+	notify_open(state, message, record);
+	return record;
 }
 
 struct record *
@@ -81,11 +94,24 @@ tracks_add_click(
 {
 	json_t *json = track_new("Click", message, recipient, given);
 	const char *location = fields_text(given, "ClickLocation");
+	const char *link = fields_text(given, "OriginalLink");
+	struct record *record;
+	bool first = true;
 
+	for (size_t i = 0; first && i < records_count(state->clicks); i++) {
+		const struct record *other = records_at(state->clicks, i);
+
+		first = strcmp(other->message, message->id) != 0 ||
+			!text_same(fields_text(other->json, "Recipient"), recipient) ||
+			strcmp(fields_text(other->json, "OriginalLink"), link) != 0;
+	}
 	json_object_set_new(
 	    json, "ClickLocation", json_string(location != NULL ? location : "HTML"));
-	json_object_set_new(json, "OriginalLink", json_string(fields_text(given, "OriginalLink")));
-	return records_add(state->clicks, message->server, message->id, json, NULL);
+	json_object_set_new(json, "OriginalLink", json_string(link));
+	record = records_add(state->clicks, message->server, message->id, json, NULL);
+	note_time(record);
+	notify_click(state, message, record, first);
+	return record;
 }
 
 /* ---- calls ---- */

@@ -5,6 +5,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 
+#include "sandbox/events.h"
 #include "sandbox/post.h"
 #include "sandbox/webhooks.h"
 #include "sandbox/verify.h"
@@ -16,6 +17,7 @@ struct verify;
 struct probe {
 	struct verify *verify;
 	struct post *post; /* NULL: the trigger is not enabled */
+	char *body;
 	int status;
 	char *why; /* NULL: it answered 200 */
 };
@@ -31,17 +33,17 @@ struct verify {
 };
 
 static void
-on_posted(void *ctx, int status, const char *why)
+on_posted(void *ctx, const struct post_end *end)
 {
 	struct probe *probe = ctx;
 	struct verify *verify = probe->verify;
 
-	probe->status = status;
-	if (status == 0)
-		probe->why = mem_string(why);
-	else if (status != 200)
+	probe->status = end->status;
+	if (end->status == 0)
+		probe->why = mem_string(end->why);
+	else if (end->status != 200)
 		probe->why =
-		    mem_format("Remote server returned an HTTP status code of %d.", status);
+		    mem_format("Remote server returned an HTTP status code of %d.", end->status);
 	if (--verify->waiting == 0)
 		verify->ready(verify->ctx);
 }
@@ -57,11 +59,9 @@ on_nothing(void *ctx)
 static char *
 body_of(const struct verify *verify, enum webhook_trigger trigger)
 {
-	json_t *body =
-	    json_pack("{s:s, s:O, s:I, s:s, s:{}}", "RecordType", webhook_trigger_name(trigger),
-		"MessageStream", json_object_get(verify->params.shown, "MessageStream"), "ServerID",
-		(json_int_t)verify->params.server, "MessageID",
-		"00000000-0000-0000-0000-000000000000", "Metadata");
+	json_t *body = event_probe(webhook_trigger_name(trigger),
+	    json_string_value(json_object_get(verify->params.shown, "MessageStream")),
+	    verify->params.server);
 	char *text = json_dumps(body, JSON_COMPACT);
 
 	json_decref(body);
@@ -79,24 +79,24 @@ verify_start(struct api_wait *wait, struct loop *loop, void (*ready)(void *ctx),
 	for (int i = 0; i < WEBHOOKS_TRIGGERS; i++) {
 		struct probe *probe = &verify->probes[i];
 		struct post_params params = {
-			.loop = loop,
+			.poster = verify->params.poster,
 			.url = json_string_value(json_object_get(shown, "Url")),
 			.auth = json_object_get(shown, "HttpAuth"),
 			.headers = json_object_get(shown, "HttpHeaders"),
 			.timeout_ms = TIMEOUT_MS,
+			.retries_remaining = -1,
 			.done = on_posted,
 			.ctx = probe,
 		};
-		char *body;
 
 		if (!webhook_enabled(shown, (enum webhook_trigger)i))
 			continue;
-		body = body_of(verify, (enum webhook_trigger)i);
-		params.body = body;
+		probe->body = body_of(verify, (enum webhook_trigger)i);
+		params.body = probe->body;
+		params.len = strlen(probe->body);
 		probe->verify = verify;
 		probe->post = post_new(&params);
 		verify->waiting++;
-		free(body);
 	}
 	if (verify->waiting == 0) {
 		verify->call = loop_call_new(loop, on_nothing, verify);
@@ -167,6 +167,7 @@ verify_free(struct api_wait *wait)
 
 	for (int i = 0; i < WEBHOOKS_TRIGGERS; i++) {
 		post_free(&verify->probes[i].post);
+		free(verify->probes[i].body);
 		free(verify->probes[i].why);
 	}
 	loop_call_free(&verify->call);

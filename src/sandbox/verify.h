@@ -7,11 +7,14 @@
 
 #include "sandbox/api.h"
 
+struct poster;
+
 /*
  * The verification of a webhook: each enabled trigger is posted once, all at the same time, and
  * wants 200 exactly.
  */
 struct verify_params {
+	struct poster *poster;
 	int64_t server;
 	int64_t webhook;     /* 0: it is not kept yet */
 	const json_t *shown; /* of the webhook; shared */

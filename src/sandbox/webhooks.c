@@ -129,6 +129,16 @@ webhook_enabled(const json_t *shown, enum webhook_trigger trigger)
 }
 
 bool
+webhook_flag(const json_t *shown, enum webhook_trigger trigger)
+{
+	const json_t *all = json_object_get(shown, "Triggers");
+
+	return triggers[trigger].flag != NULL &&
+	       fields_flag(
+		   json_object_get(all, triggers[trigger].name), triggers[trigger].flag, false);
+}
+
+bool
 webhook_verified(const json_t *shown)
 {
 	const char *status = fields_text(shown, "Status");

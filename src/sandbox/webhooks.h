@@ -30,6 +30,7 @@ struct webhook {
 	/* Posts by trigger, and how many of them were answered as they should be. */
 	uint64_t posts[WEBHOOKS_TRIGGERS];
 	uint64_t successes[WEBHOOKS_TRIGGERS];
+	uint64_t failures; /* events that were dropped, since one was not */
 };
 
 struct webhooks;
@@ -46,6 +47,8 @@ void webhooks_remove(struct webhooks *, struct webhook *);
 
 const char *webhook_trigger_name(enum webhook_trigger);
 bool webhook_enabled(const json_t *shown, enum webhook_trigger);
+/* What the trigger has besides Enabled: PostFirstOpenOnly, IncludeContent. */
+bool webhook_flag(const json_t *shown, enum webhook_trigger);
 bool webhook_verified(const json_t *shown); /* else it gets nothing */
 
 /*

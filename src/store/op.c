@@ -156,7 +156,7 @@ op_free(struct op **op)
 		free(o->route_set.route.why);
 		break;
 	case OP_EVENT:
-		event_free(&o->event.event);
+		mail_event_free(&o->event.event);
 		break;
 	case OP_OUTLET_SET:
 		free(o->outlet_set.name);

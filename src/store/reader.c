@@ -111,7 +111,7 @@ void
 event_facts_free(struct event_facts *events, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		event_free(&events[i].event);
+		mail_event_free(&events[i].event);
 	free(events);
 }
 

@@ -496,7 +496,7 @@ static struct event *
 own_event(const struct subject *subject, enum event_kind kind, int64_t line,
     const struct store_outcome *outcome)
 {
-	struct event *event = event_new();
+	struct event *event = mail_event_new();
 	char at[CLOCK_TEXT_SIZE];
 	struct buf json, array;
 
@@ -554,7 +554,7 @@ sqlite_event_own(
 	result = event_add(b, event, subject.key, &key);
 	if (result == STORE_OK)
 		result = fates_add(b, &subject, event);
-	event_free(&event);
+	mail_event_free(&event);
 	subject_clear(&subject);
 	return result;
 }

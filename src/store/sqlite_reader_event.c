@@ -61,7 +61,7 @@ text_take(char **text, sqlite3_stmt *s, int column)
 static struct event *
 event_read(sqlite3_stmt *s)
 {
-	struct event *event = event_new();
+	struct event *event = mail_event_new();
 	int kind = sqlite3_column_int(s, COLUMN_KIND);
 
 	if (kind >= 0 && kind < EVENT_KINDS)

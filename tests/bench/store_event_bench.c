@@ -182,7 +182,7 @@ static void
 event_ask(struct bench *b)
 {
 	struct bench_event *e = mem_new(sizeof(*e));
-	struct event *event = event_new();
+	struct event *event = mail_event_new();
 	unsigned long newest = b->mails < NEWEST ? b->mails : NEWEST;
 	unsigned long whose = b->mails - 1 - b->asked * 7 % newest;
 	char message_id[40];

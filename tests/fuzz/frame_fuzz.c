@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "mail/event.h"
 #include "mail/mail.h"
 #include "mail/refusal.h"
 #include "channel/frame.h"
@@ -63,6 +64,24 @@ explained_once(const char *body, size_t len)
 		must(json == body && json_len == len && body[0] == '{' && body[len - 1] == '}');
 }
 
+/* What is an event is written as it came, and within its limits. */
+static void
+event_once(const char *body, size_t len)
+{
+	struct event *event = frame_event_read(body, len);
+	struct buf again;
+
+	if (event == NULL)
+		return;
+	must(event->kind <= EVENT_SUBSCRIPTION && event->json_len <= EVENT_MOST_JSON);
+	buf_init(&again, FRAME_MOST_BODY + FRAME_HEAD_SIZE);
+	frame_event_write(&again, 0, event);
+	must(again.len == len + FRAME_HEAD_SIZE);
+	must(memcmp(again.data + FRAME_HEAD_SIZE, body, len) == 0);
+	buf_free(&again);
+	mail_event_free(&event);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -82,6 +101,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	(void)frame_committed_read((const char *)data, len, &stored, &refusal);
 	explain_once((const char *)data, len);
 	explained_once((const char *)data, len);
+	event_once((const char *)data, len);
 	for (size_t i = 0; i < fd_count; i++)
 		fds[i] = sealed();
 	mail = frame_commit_read((const char *)data, len, fds, fd_count, &why);

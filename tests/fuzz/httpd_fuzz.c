@@ -29,7 +29,7 @@ static struct {
 	struct httpd *httpd;
 	struct sockaddr_un address;
 	socklen_t address_len;
-	unsigned requests, settled;
+	unsigned admitted, requests, settled;
 } bench;
 
 struct late {
@@ -86,6 +86,7 @@ on_request(void *ctx, struct httpd_request *r)
 
 	(void)ctx;
 	bench.requests++;
+	must(bench.requests <= bench.admitted);
 	while (known < sizeof(methods) / sizeof(*methods) &&
 	       strcmp(methods[known], httpd_method(r)) != 0)
 		known++;
@@ -111,6 +112,18 @@ on_request(void *ctx, struct httpd_request *r)
 	loop_timer_set(late->timer, 0);
 }
 
+static int
+on_admit(void *ctx, struct httpd_head *head)
+{
+	(void)ctx;
+	if (httpd_head_header(head, "X-No", 1) != NULL)
+		return 401;
+	if (httpd_head_header(head, "X-No", 0) != NULL)
+		head->most_body = 3;
+	bench.admitted++;
+	return 0;
+}
+
 static void
 on_tick(void *ctx)
 {
@@ -133,6 +146,7 @@ bench_open(void)
 					   .most_connections = 8,
 					   .request_timeout_ms = 60000,
 					   .idle_timeout_ms = 60000 },
+		.admit = on_admit,
 		.request = on_request };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char why[200];
@@ -194,7 +208,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	if (bench.loop == NULL)
 		bench_open();
-	bench.requests = bench.settled = 0;
+	bench.admitted = bench.requests = bench.settled = 0;
 	/* The first byte says how the others are cut. */
 	(void)talk(data + 1, len - 1, (size_t)data[0] * data[0] + 1, out, sizeof(out));
 	for (int i = 0; i < 10 && bench.settled < bench.requests; i++)

@@ -14,8 +14,10 @@ include tests/fuzz/smtp_reply.mk
 include tests/fuzz/smtp_session.mk
 include tests/fuzz/address.mk
 include tests/fuzz/convert.mk
+include tests/fuzz/dsn.mk
 include tests/fuzz/explain.mk
 include tests/fuzz/frame.mk
+include tests/fuzz/inbound.mk
 include tests/fuzz/mime.mk
 include tests/fuzz/answer.mk
 include tests/fuzz/config.mk
@@ -29,6 +31,7 @@ include tests/fuzz/sandbox_api.mk
 include tests/fuzz/sandbox_mail.mk
 include tests/fuzz/template.mk
 include tests/fuzz/values.mk
+include tests/fuzz/webhook_event.mk
 
 if !FUZZERS
 TESTS += tests/fuzz/replay.sh

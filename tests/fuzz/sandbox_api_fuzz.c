@@ -16,11 +16,16 @@
 #include <jansson.h>
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "base/strlist.h"
 #include "base/text.h"
+#include "mail/mime.h"
 #include "sandbox/api.h"
 #include "sandbox/control.h"
+#include "sandbox/firing.h"
+#include "sandbox/flood.h"
+#include "sandbox/post.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/setup.h"
 #include "sandbox/state.h"
@@ -72,7 +77,10 @@ ask(struct state *state, char *line, const char *body, size_t body_len)
 		.segments = &segments,
 		.server_token = SERVER_TOKEN,
 		.account_token = ACCOUNT_TOKEN,
-		.content_type = "application/json",
+		/* A mail for /sandbox/inbound is known by not being JSON. */
+		.content_type = body_len > 0 && body[0] != '{' && body[0] != '['
+				    ? "message/rfc822"
+				    : "application/json",
 		.body = body,
 		.body_len = body_len,
 	};
@@ -119,9 +127,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct state state;
 	const char *at = (const char *)data, *end = at + len;
 	char why[256], last[] = "GET /servers?count=500&offset=0";
+	char events[] = "GET /sandbox/events?limit=100000";
+	static struct loop *loop;
+	static struct poster *poster;
 
 	log_setup("fuzz", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, 2);
+	if (loop == NULL) {
+		mime_setup();
+		loop = loop_new();
+		poster = poster_new(loop);
+		must(poster != NULL);
+	}
 	state_init(&state, 100, 1 << 20);
+	/* Events are made and wait: the loop never runs. */
+	state.firing = firing_new(loop, &state, poster);
 	must(setup_apply(&state, &params, why, sizeof(why)) == 0);
 	while (at < end) {
 		const char *stop = memmem(at, (size_t)(end - at), "\n.\n", 3);
@@ -141,6 +160,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		at = next;
 	}
 	ask(&state, last, "", 0);
+	ask(&state, events, "", 0);
+	firing_free(&state.firing);
+	flood_free(&state.flood);
 	state_deinit(&state);
 	return 0;
 }

@@ -2,7 +2,8 @@
  * A mail that came to the sandbox by SMTP, to two recipients of which the second is suppressed.
  * Properties: each recipient gets it or has a bounce for it, and never both; the message that it
  * became is JSON with one line in each field, and none of it is from Bcc; and what is shown as
- * passed on is UTF-8, with the body as it came and without what only Postmark is to see.
+ * passed on is UTF-8, with the body as it came and without what only Postmark is to see.  The same
+ * mail coming in keeps its attachments when its source is made again.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,6 +15,9 @@
 #include "base/strlist.h"
 #include "base/text.h"
 #include "mail/mime.h"
+#include "sandbox/compose.h"
+#include "sandbox/events.h"
+#include "sandbox/inbound_mail.h"
 #include "sandbox/messages.h"
 #include "sandbox/records.h"
 #include "sandbox/sandbox.h"
@@ -84,6 +88,42 @@ check_delivered(const char *content, size_t len)
 	free(out);
 }
 
+/* The same mail as one that comes in: what is made of it can be composed, and read again with the
+ * same attachments. */
+static void
+check_inbound(const char *content, size_t len)
+{
+	static const char *const lines[] = { "From", "To", "Cc", "ReplyTo", "Subject", "Tag",
+		"Date" };
+	json_t *given = inbound_mail_read(content, len), *again, *one, *payload;
+	char *mail, *raw = source_clean(content, len);
+	size_t i;
+
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		check_line(json_object_get(given, lines[i]));
+	mail = compose_mail(given, "b");
+	must(text_is_utf8(mail, strlen(mail)));
+	for (const char *at = strchr(mail, '\n'); at != NULL; at = strchr(at + 1, '\n'))
+		must(at > mail && at[-1] == '\r');
+	again = inbound_mail_read(mail, strlen(mail));
+	must(json_array_size(json_object_get(again, "Attachments")) ==
+	     json_array_size(json_object_get(given, "Attachments")));
+	json_array_foreach(json_object_get(given, "Attachments"), i, one)
+	{
+		const json_t *other = json_array_get(json_object_get(again, "Attachments"), i);
+
+		must(
+		    json_equal(json_object_get(one, "Content"), json_object_get(other, "Content")));
+	}
+	payload = event_inbound(given, raw);
+	must(raw == NULL || strlen(json_string_value(json_object_get(payload, "RawEmail"))) >= len);
+	json_decref(payload);
+	json_decref(again);
+	json_decref(given);
+	free(mail);
+	free(raw);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -135,6 +175,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		     strcmp(json_string_value(json_object_get(json, "Type")), "SMTPApiError") == 0);
 	}
 	check_delivered(content, len);
+	check_inbound(content, len);
 	strlist_free(&recipients);
 	state_deinit(&state);
 	return 0;

@@ -798,8 +798,11 @@ class Config(unittest.TestCase):
         with Sandbox("--config", self.file(example.group(1))) as sandbox:
             self.assertEqual(Server(sandbox, "try-1").get("/server").json["Name"], "try")
             switches = sandbox.get("/sandbox/switches").json
+            settings = sandbox.get("/sandbox/events/settings").json
         for name in switches:
             self.assertIn(".It Cm %s\n" % name, text)
+        for name in settings:
+            self.assertRegex(text, r"\n\.It Cm (\w+ , )*%s( ,|\n)" % name)
         usage = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, timeout=20,
                                check=True).stdout
         self.assertEqual(set(re.findall(r"--([a-z-]+)", usage)),
@@ -810,6 +813,9 @@ class Config(unittest.TestCase):
         for content, where in [
                 ("{", "line 1, column 1"), ([], "wanted an object"), ({"x": 1}, '"x"'),
                 ({"account_tokens": "x"}, "account_tokens: wanted a list"),
+                ({"events": {"x": 1}}, 'events: there is no setting "x"'),
+                ({"events": {"parallel": 0}}, "events: parallel: wanted a number from 1 to 256"),
+                ({"webhook_ca_file": 1}, "webhook_ca_file: wanted the name of a file"),
                 ({"account_tokens": ["a", 1]}, "account_tokens[1]: "),
                 ({"servers": [server, {}]}, "servers[1]: wanted a Name"),
                 ({"servers": [server, server]}, "servers[1]: code 603"),

@@ -37,6 +37,44 @@ text_of_times(void **state)
 }
 
 static void
+times_of_text(void **state)
+{
+	static const struct {
+		const char *reason, *text;
+		int64_t wall_ms; /* -1: none */
+	} cases[] = {
+		{ "seven digits", "2026-09-05T22:01:03.4410021Z", 1788645663441 },
+		{ "no fraction", "2026-09-05T22:01:03Z", 1788645663000 },
+		{ "one digit", "2026-09-05T22:01:03.4Z", 1788645663400 },
+		{ "east of Greenwich", "2026-09-06T00:01:03.4410021+02:00", 1788645663441 },
+		{ "west of it", "2026-09-05T18:01:03-04:00", 1788645663000 },
+		{ "small letters", "2026-09-05t22:01:03z", 1788645663000 },
+		{ "a leap second", "2016-12-31T23:59:60Z", 1483228800000 },
+		{ "a leap day", "2024-02-29", 1709164800000 },
+		{ "none in that year", "2025-02-29", -1 },
+		{ "none in that century", "2100-02-29", -1 },
+		{ "a month too many", "2026-13-01", -1 },
+		{ "no zone", "2026-09-05T22:01:03", -1 },
+		{ "a point and no digits", "2026-09-05T22:01:03.Z", -1 },
+		{ "something behind it", "2026-09-05T22:01:03Z ", -1 },
+		{ "hour 24", "2026-09-05T24:00:00Z", -1 },
+		{ "before 1970 by its zone", "1970-01-01T00:00:00+01:00", -1 },
+		{ "1969", "1969-12-31T23:59:59Z", -1 },
+		{ "nothing", "", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int64_t ms = -1;
+		int result = clock_read(cases[i].text, &ms);
+
+		print_message("%s\n", cases[i].reason);
+		assert_int_equal(ms, cases[i].wall_ms);
+		assert_int_equal(result, ms < 0 ? -1 : 0);
+	}
+}
+
+static void
 text_agrees_with_the_library(void **state)
 {
 	char out[CLOCK_TEXT_SIZE], expected[CLOCK_TEXT_SIZE];
@@ -74,6 +112,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_of_times),
+		cmocka_unit_test(times_of_text),
 		cmocka_unit_test(text_agrees_with_the_library),
 		cmocka_unit_test(stands_still_when_told),
 	};

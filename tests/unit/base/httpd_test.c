@@ -43,7 +43,9 @@ struct bench {
 	socklen_t address_len;
 	struct httpd_request *waiting[8];
 	unsigned waiting_count;
-	unsigned requests, gone;
+	unsigned requests, gone, admissions, refusals;
+	int refused; /* the last status */
+	size_t announced;
 	struct httpd_peer peer; /* of the last */
 	bool free_in_request;
 };
@@ -996,6 +998,229 @@ what_is_under_way_outlives_the_listening(void **state)
 
 /* --- TLS ---------------------------------------------------------------------------------- */
 
+/* --- admission ---------------------------------------------------------------------------- */
+
+/* Who has no key is refused, and "few" may send ten bytes. */
+static int
+on_admit(void *ctx, struct httpd_head *head)
+{
+	struct bench *b = ctx;
+	const char *key = httpd_head_header(head, "X-Key", 0);
+
+	b->admissions++;
+	b->announced = head->announced;
+	assert_true(head->peer->local);
+	if (key == NULL || httpd_head_header(head, "x-key", 1) != NULL) {
+		head->why = "no key";
+		head->header = "WWW-Authenticate";
+		head->value = "Basic";
+		return 401;
+	}
+	if (strcmp(key, "few") == 0)
+		head->most_body = 10;
+	return 0;
+}
+
+static void
+on_refused(void *ctx, const struct httpd_peer *peer, int status, const char *why)
+{
+	struct bench *b = ctx;
+
+	assert_string_equal(peer->address, "unix");
+	assert_true(strlen(why) > 0);
+	b->refusals++;
+	b->refused = status;
+}
+
+static void
+admission_open(struct bench *b, const struct httpd_limits *limits)
+{
+	char why[200] = "";
+
+	memset(b, 0, sizeof(*b));
+	b->loop = loop_new();
+	b->tick = loop_timer_new(b->loop, on_tick, b);
+	b->httpd = httpd_new(&(struct httpd_params){ .loop = b->loop,
+	    .limits = *limits,
+	    .admit = on_admit,
+	    .refused = on_refused,
+	    .request = on_request,
+	    .ctx = b });
+	assert_int_equal(
+	    httpd_listen(b->httpd, listener_make(b, AF_UNIX), NULL, why, sizeof(why)), 0);
+}
+
+#define KEY "X-Key: yes\r\n"
+#define FEW "X-Key: few\r\n"
+
+static void
+a_body_is_read_from_those_admitted(void **state)
+{
+	static const struct {
+		const char *why, *bytes;
+		int status; /* refused; 0: let in */
+		const char *answer;
+	} cases[] = {
+		{ "no key, with its body",
+		    "POST /a HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nxy", 401,
+		    "HTTP/1.1 401 Unauthorized\r\n" },
+		{ "no key, and asks first",
+		    "POST /a HTTP/1.1\r\n" HOST "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+		    401, "WWW-Authenticate: Basic\r\n" },
+		{ "no key, in chunks",
+		    "POST /a HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n", 401,
+		    "no key" },
+		{ "no key, no body", "GET /a HTTP/1.1\r\n" HOST "\r\n", 401, "no key" },
+		{ "two keys", "GET /a HTTP/1.1\r\n" HOST KEY KEY "\r\n", 401, "no key" },
+		{ "a key", "POST /a HTTP/1.1\r\n" HOST KEY "Content-Length: 2\r\n\r\nxy", 0,
+		    "<POST /a  xy>" },
+		{ "a key, and asks first",
+		    "POST /a HTTP/1.1\r\n" HOST KEY
+		    "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+		    0, "HTTP/1.1 100 Continue\r\n" },
+		{ "as much as this one may",
+		    "POST /a HTTP/1.1\r\n" HOST FEW "Content-Length: 10\r\n\r\n0123456789", 0,
+		    "<POST /a  0123456789>" },
+		{ "more than this one may",
+		    "POST /a HTTP/1.1\r\n" HOST FEW "Content-Length: 11\r\n\r\n", 413,
+		    "HTTP/1.1 413 " },
+		{ "more than this one may, and asks first",
+		    "POST /a HTTP/1.1\r\n" HOST FEW
+		    "Content-Length: 11\r\nExpect: 100-continue\r\n\r\n",
+		    413, "HTTP/1.1 413 " },
+		{ "more than this one may, in chunks",
+		    "POST /a HTTP/1.1\r\n" HOST FEW
+		    "Transfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n5\r\n",
+		    413, "HTTP/1.1 413 " },
+	};
+	struct bench b;
+
+	(void)state;
+	admission_open(&b, &usual);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct client c = client_open(&b);
+		unsigned refusals = b.refusals, admissions = b.admissions;
+
+		say_and_await(&b, &c, cases[i].bytes, cases[i].answer);
+		if (cases[i].status != 0) {
+			await(&b, &c, NULL);
+			assert_false(client_has(&c, "100 Continue"));
+			assert_int_equal(b.refused, cases[i].status);
+		}
+		if (b.refusals != refusals + (cases[i].status != 0) ||
+		    b.admissions != admissions + 1)
+			fail_msg("%s: %u refusals, %u admissions", cases[i].why,
+			    b.refusals - refusals, b.admissions - admissions);
+		client_close(&c);
+		run_ms(&b, 5);
+		assert_int_equal(httpd_held_bytes(b.httpd), 0);
+	}
+	bench_close(&b);
+}
+
+/* Who has not shown his head costs a connection not for long; who was admitted has his time. */
+static void
+a_head_has_less_time_than_a_body(void **state)
+{
+	static const char half[] = "POST /a HTTP/1.1\r\n" HOST,
+			  head[] = "POST /a HTTP/1.1\r\n" HOST KEY "Content-Length: 2\r\n\r\n";
+	struct httpd_limits limits = usual;
+	struct client silent, slow, good;
+	struct bench b;
+
+	(void)state;
+	limits.head_timeout_ms = 200;
+	admission_open(&b, &limits);
+	silent = client_open(&b);
+	slow = client_open(&b);
+	good = client_open(&b);
+	client_say(&slow, half, strlen(half));
+	client_say(&good, head, strlen(head));
+	await(&b, &slow, "HTTP/1.1 408 ");
+	await(&b, &silent, NULL);
+	assert_int_equal(silent.got.len, 0);
+	run_ms(&b, 100);
+	client_read(&good);
+	assert_false(good.ended);
+	say_and_await(&b, &good, "xy", "<POST /a  xy>");
+	/* Between requests it is idle, not new. */
+	run_ms(&b, 300);
+	client_read(&good);
+	assert_false(good.ended);
+	client_close(&silent);
+	client_close(&slow);
+	client_close(&good);
+	bench_close(&b);
+}
+
+/* What was let one request may not be more for the next. */
+static void
+each_request_of_a_connection_is_judged(void **state)
+{
+	static const char two[] =
+	    "POST /a HTTP/1.1\r\n" HOST FEW "Content-Length: 2\r\n\r\nxy"
+	    "POST /b HTTP/1.1\r\n" HOST KEY "Content-Length: 12\r\n\r\n0123456789ab",
+			  third[] = "POST /c HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nxy";
+	struct bench b;
+	struct client c;
+
+	(void)state;
+	admission_open(&b, &usual);
+	c = client_open(&b);
+	say_and_await(&b, &c, two, "<POST /b  0123456789ab>");
+	assert_true(client_has(&c, "<POST /a  xy>"));
+	say_and_await(&b, &c, third, "no key");
+	await(&b, &c, NULL);
+	assert_int_equal(b.requests, 2);
+	assert_int_equal(b.admissions, 3);
+	client_close(&c);
+	bench_close(&b);
+}
+
+/* Bodies of all connections together: what was announced counts before it comes. */
+static void
+bodies_at_once_have_a_limit(void **state)
+{
+	static const char half[] = "POST /a HTTP/1.1\r\n" HOST KEY "Content-Length: 600\r\n\r\n",
+			  chunk[] = "POST /a HTTP/1.1\r\n" HOST KEY
+				    "Transfer-Encoding: chunked\r\n\r\n190\r\n",
+			  more[] = "\r\n1\r\nx\r\n";
+	struct httpd_limits limits = usual;
+	struct client first, second, third;
+	char text[600];
+	struct bench b;
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	limits.most_held_bytes = 1000;
+	admission_open(&b, &limits);
+	first = client_open(&b);
+	second = client_open(&b);
+	third = client_open(&b);
+	client_say(&first, half, strlen(half));
+	await_number(&b, &b.admissions, 1);
+	assert_int_equal(b.announced, 600);
+	assert_int_equal(httpd_held_bytes(b.httpd), 600);
+	say_and_await(&b, &second, half, "HTTP/1.1 503 Service Unavailable\r\n");
+	assert_true(client_has(&second, "Retry-After: 30\r\n"));
+	await(&b, &second, NULL);
+	/* In chunks as much as is left, and one more. */
+	client_say(&third, chunk, strlen(chunk));
+	client_say(&third, text, 400);
+	run_ms(&b, 20);
+	assert_int_equal(httpd_held_bytes(b.httpd), 1000);
+	say_and_await(&b, &third, more, "HTTP/1.1 503 ");
+	await(&b, &third, NULL);
+	client_say(&first, text, 600);
+	await(&b, &first, "xxx>");
+	run_ms(&b, 5);
+	assert_int_equal(httpd_held_bytes(b.httpd), 0);
+	client_close(&first);
+	client_close(&second);
+	client_close(&third);
+	bench_close(&b);
+}
+
 struct tls_bench {
 	struct bench b;
 	char folder[64];
@@ -1047,7 +1272,9 @@ tls_open(struct tls_bench *t)
 	snprintf(t->server, sizeof(t->server), "%s/server.pem", t->folder);
 	snprintf(t->server_key, sizeof(t->server_key), "%s/server.key", t->folder);
 	snprintf(t->ca, sizeof(t->ca), "%s/ca.pem", t->folder);
-	t->tls = (struct httpd_tls){ t->server, t->server_key, t->ca };
+	t->tls = (struct httpd_tls){
+		.certificate_file = t->server, .key_file = t->server_key, .client_ca_file = t->ca
+	};
 
 	memset(&t->b, 0, sizeof(t->b));
 	t->b.loop = loop_new();
@@ -1186,7 +1413,9 @@ clients_must_show_a_certificate(void **state)
 static void
 unusable_certificates_are_named(void **state)
 {
-	struct httpd_tls tls = { "/nowhere/c.pem", "/nowhere/k.pem", "/nowhere/ca.pem" };
+	struct httpd_tls tls = { .certificate_file = "/nowhere/c.pem",
+		.key_file = "/nowhere/k.pem",
+		.client_ca_file = "/nowhere/ca.pem" };
 	struct bench b, other;
 	char why[200] = "";
 
@@ -1200,11 +1429,72 @@ unusable_certificates_are_named(void **state)
 	bench_close(&b);
 }
 
+static char *
+file_text(const char *path)
+{
+	char text[16384];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len = read(fd, text, sizeof(text));
+
+	assert_true(len > 0);
+	close(fd);
+	return mem_bytes(text, (size_t)len);
+}
+
+/* For a process that reads no files: both in memory, and a chain. */
+static void
+a_certificate_may_be_in_memory(void **state)
+{
+	struct httpd_tls tls = { 0 };
+	struct tls_bench t;
+	char why[200] = "", *command, *answer;
+
+	(void)state;
+	if (system("openssl version >/dev/null 2>&1") != 0)
+		skip();
+	tls_open(&t);
+	command = mem_format("cat %s/ca.pem >>%s/server.pem", t.folder, t.folder);
+	assert_int_equal(system(command), 0);
+	free(command);
+	tls.certificate = file_text(t.server);
+	tls.key = file_text(t.server_key);
+	assert_int_equal(httpd_use_tls(t.b.httpd, &tls, why, sizeof(why)), 0);
+	answer = tls_ask(&t, NULL, TLS1_3_VERSION);
+	assert_non_null(strstr(answer, "<POST /b  xy>"));
+	free(answer);
+
+	/* What cannot be used changes nothing, */
+	free((char *)tls.key);
+	tls.key = file_text(t.ca);
+	assert_int_equal(httpd_use_tls(t.b.httpd, &tls, why, sizeof(why)), -1);
+	assert_non_null(strstr(why, "key in memory: "));
+	free((char *)tls.certificate);
+	tls.certificate =
+	    mem_string("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+	assert_int_equal(httpd_use_tls(t.b.httpd, &tls, why, sizeof(why)), -1);
+	assert_non_null(strstr(why, "certificate in memory: "));
+	answer = tls_ask(&t, NULL, TLS1_3_VERSION);
+	assert_non_null(strstr(answer, "<POST /b  xy>"));
+	free(answer);
+	free((char *)tls.certificate);
+	free((char *)tls.key);
+
+	/* and without any the listener is plain. */
+	assert_int_equal(httpd_use_tls(t.b.httpd, NULL, why, sizeof(why)), 0);
+	must_serve(&t.b);
+	tls_close(&t);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_no_request_is_refused),
+		cmocka_unit_test(a_body_is_read_from_those_admitted),
+		cmocka_unit_test(each_request_of_a_connection_is_judged),
+		cmocka_unit_test(a_head_has_less_time_than_a_body),
+		cmocka_unit_test(bodies_at_once_have_a_limit),
+		cmocka_unit_test(a_certificate_may_be_in_memory),
 		cmocka_unit_test(a_head_ends_at_its_limit),
 		cmocka_unit_test(a_refusal_reaches_who_still_sends),
 		cmocka_unit_test(a_dripping_request_has_one_deadline),

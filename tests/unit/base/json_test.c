@@ -210,6 +210,37 @@ one_object(void **state)
 	}
 }
 
+static void
+what_is_within(void **state)
+{
+	static const struct {
+		const char *reason, *json;
+		unsigned depth;
+		size_t values;
+		bool within;
+	} cases[] = {
+		{ "nothing", "", 0, 1, true },
+		{ "a number", "1", 0, 1, true },
+		{ "an object in an object", "{\"a\":{}}", 2, 3, true },
+		{ "one too deep", "{\"a\":{}}", 1, 3, false },
+		{ "beside each other is not deeper", "[[],[],[]]", 2, 10, true },
+		{ "as many values", "[1,2,3]", 1, 4, true },
+		{ "one too many", "[1,2,3]", 1, 3, false },
+		{ "signs in a text are none", "\"[[[,,,{{{\"", 0, 1, true },
+		{ "a quote in a text ends it not", "\"\\\"[[[,,,\"", 0, 1, true },
+		{ "a backslash at the end", "\"\\\\\"[", 0, 9, false },
+		{ "ends without beginnings", "]]]]]][[", 1, 9, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		print_message("%s\n", cases[i].reason);
+		assert_int_equal(json_is_within(cases[i].json, strlen(cases[i].json),
+				     cases[i].depth, cases[i].values),
+		    cases[i].within);
+	}
+}
+
 int
 main(void)
 {
@@ -220,6 +251,7 @@ main(void)
 		cmocka_unit_test(ceiling_is_exact),
 		cmocka_unit_test(members),
 		cmocka_unit_test(one_object),
+		cmocka_unit_test(what_is_within),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "mail/event.h"
 #include "mail/mail.h"
 #include "mail/refusal.h"
 #include "channel/frame.h"
@@ -339,6 +340,7 @@ test_chain(void **state)
 	mail->next = sample();
 	mail->next->captured = true;
 	mail->next->next = part_of_chain("c");
+	mail->next->next->held_why = mem_string("once round");
 	mail->next->next->reply = REPLY_POSTMARK_OR_REFUSE;
 	mail->next->next->reply_within_ms = FRAME_MOST_REPLY_MS;
 	back = back_of(mail, &why);
@@ -349,6 +351,8 @@ test_chain(void **state)
 	assert_string_equal(back->next->id, mail->next->id);
 	assert_string_equal(back->next->route, "default");
 	assert_true(back->next->captured);
+	assert_null(back->next->held_why);
+	assert_string_equal(back->next->next->held_why, "once round");
 	assert_true(back->next->items[1].payload.fd >= 0);
 	assert_string_equal(back->next->next->route, "c");
 	assert_int_equal(back->next->next->reply, REPLY_POSTMARK_OR_REFUSE);
@@ -438,13 +442,13 @@ test_lines(void **state)
 
 		if (!shares)
 			payload_free(&mail->shared);
-		mail->items[0].kind = mail->items[1].kind = ITEM_SMTP;
+		mail->items[0].kind = mail->items[1].kind = i % 2 ? ITEM_LOCAL : ITEM_SMTP;
 		back = back_of(mail, &why);
 		if ((back != NULL) != (cases[i].expected == NULL) ||
 		    (back == NULL && strcmp(why, cases[i].expected) != 0))
 			fail_msg("%s: %s", cases[i].reason, back == NULL ? why : "taken");
 		if (back != NULL)
-			assert_int_equal(back->items[1].kind, ITEM_SMTP);
+			assert_int_equal(back->items[1].kind, mail->items[1].kind);
 		mail_free(&back);
 		/* The two sorts are not mixed. */
 		mail->items[1].kind = ITEM_EMAIL;
@@ -652,6 +656,117 @@ test_explained(void **state)
 	buf_free(&out);
 }
 
+static struct event *
+sample_event(void)
+{
+	static const char json[] = "{\"RecordType\":\"Bounce\",\"ID\":9000000001}";
+	struct event *event = mail_event_new();
+
+	ulid_make(event->id, 1700000000000);
+	event->kind = EVENT_BOUNCE;
+	memset(event->mark, 0xa5, sizeof(event->mark));
+	event->received_ms = 1700000000123;
+	event->at_ms = 1700000000001;
+	free(event->connection);
+	event->connection = mem_string("default");
+	free(event->recipient);
+	event->recipient = mem_string("bö@reader.example");
+	free(event->detail);
+	event->detail = mem_string("smtp;550 5.1.1 no such user");
+	event->type_code = 100001;
+	event->number = 9000000001;
+	event->suppressed = true;
+	free(event->json);
+	event->json = mem_string(json);
+	event->json_len = sizeof(json) - 1;
+	return event;
+}
+
+static void
+test_event_round_trip(void **state)
+{
+	struct event *event = sample_event(), *again;
+	struct frame_head head;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, FRAME_MOST_BODY);
+	frame_event_write(&out, UINT64_C(1) << 63 | 7, event);
+	assert_int_equal(frame_head_read(&head, (const unsigned char *)out.data), 0);
+	assert_int_equal(head.kind, FRAME_EVENT);
+	assert_int_equal(head.serial, UINT64_C(1) << 63 | 7);
+	assert_int_equal(head.body_bytes + FRAME_HEAD_SIZE, out.len);
+	again = frame_event_read(out.data + FRAME_HEAD_SIZE, head.body_bytes);
+	assert_non_null(again);
+	assert_string_equal(again->id, event->id);
+	assert_int_equal(again->kind, EVENT_BOUNCE);
+	assert_memory_equal(again->mark, event->mark, sizeof(event->mark));
+	assert_int_equal(again->received_ms, event->received_ms);
+	assert_int_equal(again->at_ms, event->at_ms);
+	assert_string_equal(again->connection, "default");
+	assert_string_equal(again->recipient, event->recipient);
+	assert_string_equal(again->detail, event->detail);
+	assert_string_equal(again->tag, "");
+	assert_int_equal(again->type_code, 100001);
+	assert_int_equal(again->number, 9000000001);
+	assert_true(again->suppressed);
+	assert_false(again->first);
+	assert_string_equal(again->json, event->json);
+	mail_event_free(&again);
+	/* Cut anywhere, or longer, it is none. */
+	for (size_t len = 0; len < head.body_bytes; len++)
+		assert_null(frame_event_read(out.data + FRAME_HEAD_SIZE, len));
+	buf_addc(&out, 'x');
+	assert_null(frame_event_read(out.data + FRAME_HEAD_SIZE, head.body_bytes + 1));
+	buf_free(&out);
+	mail_event_free(&event);
+}
+
+static void
+test_event_refused(void **state)
+{
+	enum { NO_ID, KIND, OWN_KIND, CONTROL, NOT_UTF8, LONG, TWO, NO_JSON, HUGE, TIME, CASES };
+	char *text = mem_new(EVENT_MOST_TEXT + 2);
+
+	(void)state;
+	memset(text, 'x', EVENT_MOST_TEXT + 1);
+	for (int i = 0; i < CASES; i++) {
+		struct event *event = sample_event();
+		char **told = i == NO_JSON || i == TWO || i == HUGE ? &event->json : &event->tag;
+		struct buf out;
+
+		free(*told);
+		*told = mem_string(i == CONTROL    ? "a\nb"
+				   : i == NOT_UTF8 ? "a\xff"
+				   : i == LONG     ? text
+				   : i == NO_JSON  ? "[]"
+				   : i == TWO      ? "{},{}"
+						   : "");
+		if (i == HUGE) {
+			free(*told);
+			*told = mem_new(EVENT_MOST_JSON + 2);
+			memset(*told, ' ', EVENT_MOST_JSON + 1);
+			(*told)[0] = '{';
+			(*told)[EVENT_MOST_JSON] = '}';
+		}
+		event->json_len = strlen(event->json);
+		if (i == NO_ID)
+			event->id[3] = '-';
+		if (i == KIND || i == OWN_KIND)
+			event->kind = (enum event_kind)(i == KIND ? 77 : EVENT_FAILED);
+		if (i == TIME)
+			event->at_ms = -1;
+		buf_init(&out, FRAME_MOST_BODY);
+		frame_event_write(&out, 1, event);
+		print_message("case %d\n", i);
+		assert_null(
+		    frame_event_read(out.data + FRAME_HEAD_SIZE, out.len - FRAME_HEAD_SIZE));
+		buf_free(&out);
+		mail_event_free(&event);
+	}
+	free(text);
+}
+
 int
 main(void)
 {
@@ -668,6 +783,8 @@ main(void)
 		cmocka_unit_test(test_explain_round_trip),
 		cmocka_unit_test(test_explain_refused),
 		cmocka_unit_test(test_explained),
+		cmocka_unit_test(test_event_round_trip),
+		cmocka_unit_test(test_event_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

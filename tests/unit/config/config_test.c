@@ -447,6 +447,41 @@ test_refused(void **state)
 		    "\"/12345678901234567890123456789012345678901234567890123456789012345678901"
 		    "234567890123456789012345...\", wanted an absolute path of at most 107 "
 		    "bytes\n" },
+		{ "a short secret of webhooks", "webhook { secret = fifteen-letters }",
+		    "test.conf:1: webhook.secret: found something else, wanted 16 or more letters, "
+		    "digits and signs but '/', '?', '#' and '%'\n" },
+		{ "a secret that is no part of a path",
+		    "webhook { secret = sixteen/letters-and-more }",
+		    "test.conf:1: webhook.secret: found something else, wanted 16 or more letters, "
+		    "digits and signs but '/', '?', '#' and '%'\n" },
+		{ "a user with a colon", "webhook { user = \"a:b\" }",
+		    "test.conf:1: webhook.user: found \"a:b\", wanted letters, digits and signs "
+		    "but "
+		    "':'\n" },
+		{ "no name of a header", "webhook { header = \"X-A:\" }",
+		    "test.conf:1: webhook.header: found \"X-A:\", wanted the name of a header, "
+		    "like "
+		    "X-Relay-Key\n" },
+		{ "a certificate of webhooks alone", "webhook { certificate-file = /c }",
+		    "test.conf: webhook.key-file: found none, wanted that of certificate-file\n" },
+		{ "a key of webhooks alone", "webhook { key-file = /c }",
+		    "test.conf: webhook.certificate-file: found none, wanted that of key-file\n" },
+		{ "webhooks that point nowhere", "webhook { ensure = yes }",
+		    "test.conf:1: webhook.ensure: found yes without public-url, wanted that: where "
+		    "are they to point to?\n" },
+		{ "webhooks of no connection", "webhook { connection = eu }",
+		    "test.conf:1: webhook.connection: found eu, wanted default, for there are no "
+		    "connections\n" },
+		{ "no room for a post", "webhook { memory = 8M }",
+		    "test.conf:1: webhook.memory: found less than body-size or inbound-size, "
+		    "wanted "
+		    "room for one post at least\n" },
+		{ "webhooks where SMTP is",
+		    "smtp { listen = 127.0.0.1:25 }\nwebhook { listen = 127.0.0.1:25 }",
+		    "test.conf:2: webhook.listen: found 127.0.0.1:25, which smtp.listen has\n" },
+		{ "a listener of webhooks twice",
+		    "webhook { listen = { 127.0.0.1:80, 127.0.0.1:80 } }",
+		    "test.conf:1: webhook.listen: found 127.0.0.1:80 twice\n" },
 		{ "group alone", "process { group = mail }",
 		    "test.conf:1: process.group: found a group without process.user\n" },
 	};
@@ -461,6 +496,81 @@ test_refused(void **state)
 		if (strcmp(why.data, cases[i].message) != 0)
 			fail_msg("%s: %s", cases[i].reason, why.data);
 		buf_free(&why);
+	}
+}
+
+/* What is between secrets and other options is looked at where there are secrets. */
+static void
+test_loaded(void **state)
+{
+	static const struct {
+		const char *reason, *text, *message;
+	} cases[] = {
+		{ "a user without a password", "webhook { user = pm }",
+		    "webhook.user: found no password, wanted it or password-file\n" },
+		{ "a password without a user", "webhook { password = x }",
+		    "webhook.password: found no user, wanted it\n" },
+		{ "a header without a value", "webhook { header = X-A }",
+		    "webhook.header: found no header-value, wanted it or header-value-file\n" },
+		{ "a value without a header", "webhook { header-value = x }",
+		    "webhook.header-value: found no header, wanted its name\n" },
+		{ "both",
+		    "webhook {\n user = pm\n password = x\n header = X-A\n header-value = y\n}",
+		    "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf why;
+		struct config *c = parse(cases[i].text, &why);
+
+		if (c == NULL)
+			fail_msg("%s: %s", cases[i].reason, why.data);
+		buf_addc(&why, '\n');
+		buf_clear(&why);
+		assert_int_equal(
+		    config_load_secrets(c, &why), cases[i].message[0] == '\0' ? 0 : -1);
+		if (strcmp(why.data, cases[i].message) != 0)
+			fail_msg("%s: %s", cases[i].reason, why.data);
+		config_free(&c);
+		buf_free(&why);
+	}
+}
+
+static void
+test_warnings(void **state)
+{
+	static const struct {
+		const char *reason, *text, *warning; /* NULL: none */
+	} cases[] = {
+		{ "nothing", "", NULL },
+		{ "on the loopback", "webhook { listen = { 127.0.0.1:80, \"[::1]:80\", unix:/a } }",
+		    NULL },
+		{ "for others in clear", "webhook { listen = { 127.0.0.1:80, 0.0.0.0:80 } }",
+		    "webhook.listen: 0.0.0.0:80 can be reached by others" },
+		{ "for others by TLS",
+		    "webhook {\n listen = 0.0.0.0:80\n certificate-file = /c\n key-file = /k\n}",
+		    NULL },
+		{ "Postmark in clear", "webhook { public-url = \"http://relay.example\" }",
+		    "webhook.public-url: http://relay.example is not https" },
+		{ "a sandbox in clear", "webhook { public-url = \"http://127.0.0.1:80\" }", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf text;
+		struct config *c = parse(cases[i].text, &text);
+
+		if (c == NULL)
+			fail_msg("%s: %s", cases[i].reason, text.data);
+		buf_addc(&text, '\n');
+		buf_clear(&text);
+		config_warn(c, &text);
+		if (cases[i].warning == NULL ? text.len > 0
+					     : strstr(text.data, cases[i].warning) == NULL)
+			fail_msg("%s: %s", cases[i].reason, text.data);
+		config_free(&c);
+		buf_free(&text);
 	}
 }
 
@@ -491,7 +601,8 @@ test_accepted(void **state)
 	assert_parses("connection connection { }");
 	assert_parses("control { listen = \"[::1]:8443\" certificate-file = /c key-file = /k "
 		      "client-ca-file = /a readers = {ops} }");
-	assert_parses("control { socket = \"\" group = adm } webhook { public-url = https://a.example/b }");
+	assert_parses(
+	    "control { socket = \"\" group = adm } webhook { public-url = https://a.example/b }");
 }
 
 static void
@@ -897,10 +1008,24 @@ test_connections(void **state)
 }
 
 /* Every option of the sample can be uncommented and means its default. */
+static bool
+is_secret_file(const char *line)
+{
+	size_t len = strcspn(line, " =\n");
+
+	for (size_t i = 0; i < OPTION_SECTION_COUNT; i++)
+		for (const struct option_row *o = option_sections[i]->rows; o->section != NULL; o++)
+			if (o->kind == OPTION_SECRET_FILE && strlen(o->name) == len &&
+			    memcmp(o->name, line, len) == 0)
+				return true;
+	return false;
+}
+
 static void
 test_sample(void **state)
 {
 	struct buf sample, open, preset, printed, why;
+	bool in_outlet = false;
 	struct config *c;
 
 	(void)state;
@@ -925,20 +1050,24 @@ test_sample(void **state)
 	buf_free(&why);
 
 	/* A section with a title is there once it is uncommented. */
-	c = parse("connection NAME { } route R { }", &why);
+	c = parse("connection NAME { } route R { } outlet NAME { file = /f }", &why);
 	config_print(c, true, &preset);
 	config_free(&c);
 	for (const char *line = sample.data; *line != '\0';) {
 		size_t len = strcspn(line, "\n") + 1;
 
 		if (line[0] == '\t' && line[1] == '#' && line[2] != ' ') {
-			/* A token is given by value or by file. */
-			if (strncmp(line + 2, "token-file", 10) != 0 &&
-			    strncmp(line + 2, "account-token-file", 18) != 0)
+			/* A secret is given by value or by file; an outlet has its file already. */
+			if (!is_secret_file(line + 2) &&
+			    (strncmp(line + 2, "file = \"\"", 9) != 0 || !in_outlet))
 				buf_add(&open, line + 2, len - 2);
 		} else if (strncmp(line, "#route NAME {", 13) == 0) {
 			/* It has not the name of a connection. */
 			buf_adds(&open, "route R {\n");
+		} else if (strncmp(line, "#outlet NAME {", 14) == 0) {
+			in_outlet = true;
+			/* It goes somewhere. */
+			buf_adds(&open, "outlet NAME {\nfile = /f\n");
 		} else if (line[0] == '#' && line[1] != ' ') {
 			buf_add(&open, line + 1, len - 1);
 		} else {
@@ -1063,6 +1192,8 @@ main(void)
 		cmocka_unit_test(test_presets),
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_loaded),
+		cmocka_unit_test(test_warnings),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_missing_file),

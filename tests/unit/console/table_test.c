@@ -232,9 +232,9 @@ tables(void **state)
 		    "'accepted':'2026-11-23T06:29:25.123Z','due':null,'from':'a@x','recipients':"
 		    "['b@x','c@x'],'subject':'\\u001b[2J\\u202e'}]}",
 		    0,
-		    "Item  State  Route    Tries  Accepted             Due  From  Recipients  "
+		    "Item  State  Fate  Route    Tries  Accepted             Due  From  Recipients  "
 		    "Subject\n"
-		    "01A   held   default      1  2026-11-23 06:29:25  -    a@x   b@x, c@x    "
+		    "01A   held   -     default      1  2026-11-23 06:29:25  -    a@x   b@x, c@x    "
 		    "\\x1B[2J\\u{202E}\n" },
 		{ "cut where it may be, ids and times whole", "queue list",
 		    "{'items':[{'id':'01KAQ8Z6Y7M0W9V5T3R1P2N4J6-1','state':'waiting','route':"
@@ -243,11 +243,11 @@ tables(void **state)
 		    "'recipients':['another.long.name@example.com'],'subject':'A subject that goes "
 		    "on and on and on'}]}",
 		    132,
-		    "Item                          State    Route    Tries  Accepted             "
-		    "Due                  From        Recipients  Subject\n"
-		    "01KAQ8Z6Y7M0W9V5T3R1P2N4J6-1  waiting  default     12  2026-11-23 06:29:25  "
-		    "2026-11-23 07:29:25  someone.w\xe2\x80\xa6  another.l\xe2\x80\xa6  A subject "
-		    "\xe2\x80\xa6\n" },
+		    "Item                          State    Fate  Route    Tries  Accepted             "
+		    "Due                  From      Recipients  Subject\n"
+		    "01KAQ8Z6Y7M0W9V5T3R1P2N4J6-1  waiting  -     default     12  "
+		    "2026-11-23 06:29:25  2026-11-23 07:29:25  someone\xe2\x80\xa6  "
+		    "another.l\xe2\x80\xa6  A subje\xe2\x80\xa6\n" },
 		{ "names and values", "server get",
 		    "{'ID':1,'Name':'Shop','ApiTokens':['***'],'Nested':{'A':{'B':true}},'None':"
 		    "null,'Empty':[]}",
@@ -368,6 +368,12 @@ stories(void **state)
 		    "'2026-11-23T06:29:26.000Z','attempt':0,'to':'held','http_status':0,"
 		    "'error_code':0,'answer':'hold by root: wrong list'}]}]}",
 		    { "06:29:26  held       hold by root: wrong list\n", NULL } },
+		{ "what webhooks told", "status",
+		    "{'items':[{'id':'01A-1','state':'sent','fates':[{'address':'b@x','fate':"
+		    "'bounced'},{'address':'c@x\\u001b','fate':'opened'}],'events':[{'at':"
+		    "'2026-11-23T06:29:26.000Z','kind':'bounce','text':'b@x: HardBounce: smtp;550'}]}]}",
+		    { "  bounced       b@x\n", "  opened        c@x\\x1B\n",
+			"06:29:26  bounce     b@x: HardBounce: smtp;550\n", NULL } },
 		{ "an item with its message", "queue show",
 		    "{'id':'01A-1','state':'sent','reverse_path':'','bytes':120,'message':"
 		    "{'Subject':'\\u009b','To':'b@x'}}",

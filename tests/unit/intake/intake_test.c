@@ -23,6 +23,7 @@
 #include "config/config.h"
 #include "mail/mail.h"
 #include "mail/refusal.h"
+#include "mail/suppression.h"
 #include "channel/frame.h"
 #include "channel/peer.h"
 #include "convert/convert.h"
@@ -48,7 +49,8 @@ struct stage {
 	struct rules *rules;
 	struct intake *intake;
 	struct smtp_session *session;
-	int client; /* our end of the SMTP connection */
+	int client;         /* our end of the SMTP connection */
+	struct peer *front; /* the front's end */
 	struct peer *core;
 	const struct refusal *says; /* NULL: stored */
 	bool silent;                /* the core does not answer */
@@ -110,6 +112,34 @@ core_lost(void *ctx, const char *why)
 
 static const struct peer_hooks core_hooks = { .frame = core_frame, .lost = core_lost };
 
+static int
+front_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
+{
+	struct stage *stage = ctx;
+
+	return intake_frame(stage->intake, head, body, fds);
+}
+
+static void
+front_lost(void *ctx, const char *why)
+{
+	struct stage *stage = ctx;
+
+	(void)why;
+	intake_connect(stage->intake, NULL);
+	peer_free(&stage->front);
+}
+
+static const struct peer_hooks front_hooks = { .frame = front_frame, .lost = front_lost };
+
+static void
+front_connect(struct stage *stage, int fd)
+{
+	peer_free(&stage->front);
+	stage->front = peer_new(stage->loop, fd, &front_hooks, stage);
+	intake_connect(stage->intake, stage->front);
+}
+
 static void
 core_start(struct stage *stage)
 {
@@ -117,7 +147,7 @@ core_start(struct stage *stage)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	stage->core = peer_new(stage->loop, ends[0], &core_hooks, stage);
-	intake_connect(stage->intake, ends[1]);
+	front_connect(stage, ends[1]);
 }
 
 static void
@@ -175,6 +205,7 @@ stage_end(struct stage *stage)
 	if (stage->session != NULL)
 		smtp_session_kill(stage->session);
 	peer_free(&stage->core);
+	peer_free(&stage->front);
 	intake_free(&stage->intake);
 	rules_free(&stage->rules);
 	config_free(&stage->config);
@@ -513,7 +544,7 @@ test_no_descriptors_left(void **state)
 	none = before;
 	none.rlim_cur = (rlim_t)top;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	intake_connect(stage.intake, ends[1]);
+	front_connect(&stage, ends[1]);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	hear(&stage, "451 4.3.0 this process has too many files open");
 	assert_int_equal(intake_waiting(stage.intake), 0);
@@ -672,12 +703,160 @@ test_explain_nonsense(void **state)
 	stage_end(&stage);
 }
 
+/* --- suppressed recipients ---------------------------------------------------------------- */
+
+static const struct suppression suppressed[] = {
+	{ "default", "outbound", "gone@d.example", "HardBounce", "Recipient",
+	    INT64_C(1795132800000) },
+	{ "default", "news", "gone@n.example", "ManualSuppression", "Recipient",
+	    INT64_C(1795132800000) },
+	{ "store", "outbound", "gone@s.example", "SpamComplaint", "Recipient", 0 },
+	{ "default", "outbound", "gone@n.example", "", "", 0 },
+	{ "default", "outbound", "gone@h.example", "HardBounce", "Recipient", 0 },
+	{ "default", "outbound", "gone@staging.example", "HardBounce", "Recipient", 0 },
+	{ "default", "outbound", "gone@kept.example", "HardBounce", "Recipient", 0 },
+	{ "default", "outbound", "gone@test.example", "HardBounce", "Recipient", 0 },
+	{ "default", "outbound", "gone@told.example", "HardBounce", "Recipient", 0 },
+};
+
+static const char suppressed_settings[] =
+    "connection store {\n token = 01234567-89ab-cdef-0123-456789abcdef\n}\n"
+    "route news {\n envelope-to = @n.example\n message-stream = news\n}\n"
+    "route shop {\n envelope-to = @s.example\n connection = store\n}\n"
+    "route staging {\n envelope-to = @staging.example\n redirect-to = t@d.example\n}\n"
+    "route kept {\n envelope-to = @kept.example\n capture = yes\n}\n"
+    "route test {\n envelope-to = @test.example\n sandbox = yes\n}\n"
+    "route told {\n envelope-to = @told.example\n refuse-suppressed = no\n}\n"
+    "route late {\n envelope-to = @h.example\n header = \"Subject:\"\n}\n";
+
+static void
+suppress(struct stage *stage, struct buf *table)
+{
+	buf_init(table, 100000);
+	suppression_table_make(table, suppressed, sizeof(suppressed) / sizeof(suppressed[0]));
+	intake_suppressions(stage->intake, table->data, table->len);
+}
+
+static void
+test_suppressed_recipient(void **state)
+{
+	static const struct {
+		const char *reason, *recipient, *answer;
+	} cases[] = {
+		{ "nobody knows of it", "ann@d.example", "250 " },
+		{ "on the stream of the default route", "gone@d.example",
+		    "550 5.7.1 gone@d.example is suppressed on stream outbound since 2026-11-20 "
+		    "(HardBounce): pmrelayctl suppression delete\r\n" },
+		{ "in other letters", "Gone@D.example", "550 5.7.1 Gone@d.example is suppressed" },
+		{ "on the stream of a route", "gone@n.example",
+		    "550 5.7.1 gone@n.example is suppressed on stream news since 2026-11-20 "
+		    "(ManualSuppression)" },
+		{ "at the server of a route", "gone@s.example",
+		    "550 5.7.1 gone@s.example is suppressed on stream outbound (SpamComplaint)" },
+		{ "the mail goes to another", "gone@staging.example", "250 " },
+		{ "the mail is captured", "gone@kept.example", "250 " },
+		{ "the mail is a test", "gone@test.example", "250 " },
+		{ "the route does not ask for it", "gone@told.example", "250 " },
+		{ "the header may say another route", "gone@h.example", "250 " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct stage stage;
+		struct buf table;
+		char *line;
+
+		stage_begin_with(&stage, 60000, suppressed_settings);
+		core_start(&stage);
+		suppress(&stage, &table);
+		say(&stage, "EHLO client.example\r\nMAIL FROM:<a@b.example>\r\n");
+		hear(&stage, "250 2.1.0");
+		buf_clear(&stage.read);
+		line = mem_format("RCPT TO:<%s>\r\n", cases[i].recipient);
+		say(&stage, line);
+		free(line);
+		hear(&stage, "\r\n");
+		if (strncmp(stage.read.data, cases[i].answer, strlen(cases[i].answer)) != 0)
+			fail_msg("%s: %s", cases[i].reason, stage.read.data);
+		assert_int_equal(
+		    intake_refused_suppressed(stage.intake), cases[i].answer[0] == '5');
+		stage_end(&stage);
+		buf_free(&table);
+	}
+}
+
+/* What is known at the end of DATA alone: refused when nobody else gets the mail. */
+static void
+test_suppressed_mail(void **state)
+{
+	static const struct {
+		const char *reason, *recipients, *header, *answer;
+	} cases[] = {
+		{ "all recipients", "RCPT TO:<gone@h.example>\r\n", "",
+		    "550 5.7.1 gone@h.example is suppressed on stream outbound (HardBounce)" },
+		{ "some of them", "RCPT TO:<gone@h.example>\r\nRCPT TO:<ann@d.example>\r\n", "",
+		    "250 2.0.0 queued" },
+		{ "the mail names another stream", "RCPT TO:<gone@h.example>\r\n",
+		    "X-PM-Message-Stream: broadcast\r\n", "250 2.0.0 queued" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct stage stage;
+		struct buf table;
+
+		stage_begin_with(&stage, 60000, suppressed_settings);
+		core_start(&stage);
+		suppress(&stage, &table);
+		say(&stage, "EHLO client.example\r\nMAIL FROM:<a@b.example>\r\n");
+		say(&stage, cases[i].recipients);
+		say(&stage, "DATA\r\n");
+		hear(&stage, "354 ");
+		buf_clear(&stage.read);
+		say(&stage, cases[i].header);
+		say(&stage, content);
+		hear(&stage, "\r\n");
+		if (strncmp(stage.read.data, cases[i].answer, strlen(cases[i].answer)) != 0)
+			fail_msg("%s: %s", cases[i].reason, stage.read.data);
+		stage_end(&stage);
+		buf_free(&table);
+	}
+}
+
+/* A block that is no table refuses nobody; nor does none. */
+static void
+test_suppressed_broken(void **state)
+{
+	struct stage stage;
+	struct buf table;
+
+	(void)state;
+	stage_begin(&stage, 60000);
+	core_start(&stage);
+	suppress(&stage, &table);
+	intake_suppressions(stage.intake, table.data, table.len - 1);
+	say(&stage, "EHLO client.example\r\nMAIL FROM:<a@b.example>\r\n"
+		    "RCPT TO:<gone@d.example>\r\n");
+	hear(&stage, "250 2.1.5");
+	intake_suppressions(stage.intake, table.data, table.len);
+	intake_suppressions(stage.intake, NULL, 0);
+	say(&stage, "RSET\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<gone@d.example>\r\nQUIT\r\n");
+	hear(&stage, "221 ");
+	assert_null(strstr(stage.read.data, "550"));
+	stage.session = NULL;
+	stage_end(&stage);
+	buf_free(&table);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stored),
 		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_suppressed_recipient),
+		cmocka_unit_test(test_suppressed_mail),
+		cmocka_unit_test(test_suppressed_broken),
 		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_one_route_refuses),
 		cmocka_unit_test(test_no_room),

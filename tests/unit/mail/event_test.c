@@ -73,7 +73,7 @@ test_fates(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct event *event = event_new();
+		struct event *event = mail_event_new();
 
 		event->kind = cases[i].kind;
 		event->suppressed = cases[i].suppressed;
@@ -82,7 +82,7 @@ test_fates(void **state)
 		if (event_fate(event) != cases[i].fates)
 			fail_msg("%s: %u", cases[i].why, event_fate(event));
 		assert_string_equal(fate_name(event_fate(event)), cases[i].name);
-		event_free(&event);
+		mail_event_free(&event);
 	}
 }
 
@@ -124,7 +124,7 @@ test_suppression(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct event *event = event_new();
+		struct event *event = mail_event_new();
 		struct suppression out;
 
 		event->kind = cases[i].kind;
@@ -148,7 +148,7 @@ test_suppression(void **state)
 			assert_int_equal(out.at_ms, 77);
 		}
 		free(out.address);
-		event_free(&event);
+		mail_event_free(&event);
 	}
 }
 

@@ -454,10 +454,67 @@ test_redirects(void **state)
 	config_free(&config);
 }
 
+/* ---- before the content ------------------------------------------------------------------ */
+
+static void
+test_foretell(void **state)
+{
+	static const struct {
+		const char *reason, *config, *recipient, *route; /* NULL: not certain */
+	} foretold[] = {
+		{ "no routes", "", "ann@b.example", "default" },
+		{ "by recipient", "route b { envelope-to = @b.example }", "ann@b.example", "b" },
+		{ "not by recipient", "route b { envelope-to = @b.example }", "ann@c.example",
+		    "default" },
+		{ "all that is known",
+		    "route b { listener = \"127.0.0.1:2525\" client = "
+		    "192.0.2.7 envelope-from = ann@a.example }",
+		    "ann@c.example", "b" },
+		{ "one of these does not hold",
+		    "route b { client = 192.0.2.8 envelope-from = ann@a.example }", "ann@c.example",
+		    "default" },
+		{ "the header may decide", "route h { header = \"X-Job:\" }", "ann@b.example",
+		    NULL },
+		{ "the author may decide", "route h { header-from = @a.example }", "ann@b.example",
+		    NULL },
+		{ "a header of a route that does not hold anyhow",
+		    "route h { client = 192.0.2.8 header = \"X-Job:\" }", "ann@b.example",
+		    "default" },
+		{ "a header of a route for others",
+		    "route h { envelope-to = @c.example header = \"X-Job:\" }", "ann@b.example",
+		    "default" },
+		{ "a header after the route that holds",
+		    "route b { envelope-to = @b.example } route h { header = \"X-Job:\" }",
+		    "ann@b.example", "b" },
+		{ "a header before it",
+		    "route h { header = \"X-Job:\" } route b { envelope-to = @b.example }",
+		    "ann@b.example", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(foretold); i++) {
+		struct config *config = load(foretold[i].config);
+		struct routing *routing = routing_new(config);
+		const struct routing_mail mail = { .origin = &usual,
+			.reverse_path = "ann@a.example" };
+		const struct fixture f = { .config = config };
+		size_t route = 0;
+		bool certain = routing_foretell(routing, &mail, foretold[i].recipient, &route);
+
+		if (certain != (foretold[i].route != NULL) ||
+		    (certain && strcmp(name_of(&f, route), foretold[i].route) != 0))
+			fail_msg("%s: %s", foretold[i].reason,
+			    certain ? name_of(&f, route) : "not certain");
+		routing_free(&routing);
+		config_free(&config);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_foretell),
 		cmocka_unit_test(test_conditions),
 		cmocka_unit_test(test_safe),
 		cmocka_unit_test(test_order),

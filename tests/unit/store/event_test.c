@@ -69,7 +69,7 @@ static unsigned marks;
 static struct event *
 event_make(enum event_kind kind, const char *relay_id)
 {
-	struct event *event = event_new();
+	struct event *event = mail_event_new();
 
 	ulid_make(event->id, LATER_MS);
 	event->kind = kind;

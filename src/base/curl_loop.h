@@ -1,5 +1,5 @@
-#ifndef PMRELAY_POSTMARK_CURL_LOOP_H
-#define PMRELAY_POSTMARK_CURL_LOOP_H
+#ifndef PMRELAY_BASE_CURL_LOOP_H
+#define PMRELAY_BASE_CURL_LOOP_H
 
 #include <stdbool.h>
 

@@ -7,7 +7,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 
-#include "postmark/curl_loop.h"
+#include "base/curl_loop.h"
 
 struct curl_loop {
 	struct loop *loop;

@@ -1,0 +1,162 @@
+/* What an event says of a mail and of an address. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "mail/event.h"
+
+static void
+test_kinds(void **state)
+{
+	enum event_kind kind;
+
+	(void)state;
+	for (int i = 0; i < EVENT_KINDS; i++) {
+		assert_int_equal(event_kind_parse(event_kind_name((enum event_kind)i), &kind), 0);
+		assert_int_equal(kind, i);
+	}
+	assert_int_equal(event_kind_parse("Bounce", &kind), 0);
+	assert_int_equal(kind, EVENT_BOUNCE);
+	assert_int_equal(event_kind_parse("bounced", &kind), -1);
+	assert_int_equal(event_kind_parse("", &kind), -1);
+}
+
+static void
+test_final_bounces(void **state)
+{
+	static const struct {
+		const char *why, *type;
+		bool suppressed, final;
+	} cases[] = {
+		{ "no such mailbox", "HardBounce", true, true },
+		{ "hard, though the address stays active", "HardBounce", false, true },
+		{ "failed this time", "SoftBounce", false, true },
+		{ "Postmark goes on trying", "Transient", false, false },
+		{ "what gets no more mail has not arrived", "Transient", true, true },
+		{ "an out-of-office note", "AutoResponder", false, false },
+		{ "for information", "AddressChange", false, false },
+		{ "for information", "Subscribe", false, false },
+		{ "the mail is there, the reader wants no more", "Unsubscribe", false, false },
+		{ "a question back", "ChallengeVerification", false, false },
+		{ "spelt otherwise", "transient", false, false },
+		{ "refused by Postmark after SMTP", "SMTPApiError", false, true },
+		{ "a type of tomorrow", "Evaporated", false, true },
+		{ "no type", "", false, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (event_bounce_is_final(cases[i].type, cases[i].suppressed) != cases[i].final)
+			fail_msg("%s: %s", cases[i].type, cases[i].why);
+}
+
+static void
+set(char **text, const char *value)
+{
+	free(*text);
+	*text = mem_string(value);
+}
+
+static void
+test_fates(void **state)
+{
+	static const struct {
+		enum event_kind kind;
+		const char *type, *origin;
+		bool suppressed;
+		unsigned fate;
+		const char *name, *described;
+	} cases[] = {
+		{ EVENT_DELIVERY, "", "", false, FATE_DELIVERED, "delivered",
+		    "ann@r.example: words" },
+		{ EVENT_BOUNCE, "HardBounce", "", true, FATE_BOUNCED | FATE_SUPPRESSED, "bounced",
+		    "ann@r.example: HardBounce: words (gets no more mail)" },
+		{ EVENT_BOUNCE, "Transient", "", false, FATE_DELAYED, "delayed",
+		    "ann@r.example: Transient: words" },
+		{ EVENT_BOUNCE, "AutoResponder", "", false, FATE_ANSWERED, "answered",
+		    "ann@r.example: AutoResponder: words" },
+		{ EVENT_COMPLAINT, "SpamComplaint", "", true, FATE_COMPLAINED | FATE_SUPPRESSED,
+		    "complained", "ann@r.example: SpamComplaint: words (gets no more mail)" },
+		{ EVENT_OPEN, "WebMail", "", false, FATE_OPENED, "opened",
+		    "ann@r.example: again, WebMail, words" },
+		{ EVENT_CLICK, "Desktop", "", false, FATE_CLICKED, "clicked",
+		    "ann@r.example: words" },
+		{ EVENT_SUBSCRIPTION, "ManualSuppression", "Recipient", true,
+		    FATE_SUPPRESSED | FATE_UNSUBSCRIBED, "unsubscribed",
+		    "ann@r.example: gets no more mail from news: ManualSuppression by Recipient" },
+		{ EVENT_SUBSCRIPTION, "ManualSuppression", "Customer", true, FATE_SUPPRESSED,
+		    "suppressed",
+		    "ann@r.example: gets no more mail from news: ManualSuppression by Customer" },
+		{ EVENT_SUBSCRIPTION, "", "Admin", false, 0, "",
+		    "ann@r.example: gets mail again from news by Admin" },
+		{ EVENT_INACTIVE, "", "", true, FATE_BOUNCED, "bounced",
+		    "ann@r.example: Postmark sends nothing there: inactive" },
+		{ EVENT_FAILED, "300", "", false, 0, "", "ann@r.example: words" },
+		{ EVENT_OTHER, "Parcel", "", false, 0, "", "ann@r.example: Parcel" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct event *event = mail_event_new();
+		struct buf out;
+		unsigned fate;
+
+		event->kind = cases[i].kind;
+		event->suppressed = cases[i].suppressed;
+		set(&event->type, cases[i].type);
+		set(&event->origin, cases[i].origin);
+		set(&event->recipient, "ann@r.example");
+		set(&event->detail, "words");
+		set(&event->stream, "news");
+		assert_int_equal(event_fate(event), cases[i].fate);
+		assert_string_equal(fate_name(event_fate(event)), cases[i].name);
+		if (cases[i].fate != 0) {
+			assert_int_equal(fate_parse(cases[i].name, &fate), 0);
+			assert_true(fate & cases[i].fate);
+		}
+		buf_init(&out, 1000);
+		event_describe(event, &out);
+		assert_string_equal(out.data, cases[i].described);
+		buf_free(&out);
+		mail_event_free(&event);
+		assert_null(event);
+		mail_event_free(&event);
+	}
+}
+
+/* Whoever complains has had the mail, and has opened it: what matters most is said. */
+static void
+test_what_says_most(void **state)
+{
+	unsigned fate;
+
+	(void)state;
+	assert_string_equal(fate_name(FATE_DELIVERED | FATE_OPENED | FATE_CLICKED), "clicked");
+	assert_string_equal(
+	    fate_name(FATE_DELIVERED | FATE_OPENED | FATE_COMPLAINED | FATE_SUPPRESSED),
+	    "complained");
+	assert_string_equal(fate_name(FATE_DELAYED | FATE_DELIVERED), "delivered");
+	assert_string_equal(fate_name(FATE_DELAYED | FATE_BOUNCED), "bounced");
+	assert_int_equal(fate_parse("sent", &fate), -1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_final_bounces),
+		cmocka_unit_test(test_fates),
+		cmocka_unit_test(test_what_says_most),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
