@@ -885,6 +885,10 @@ report_is_failure(const struct operation *o, const json_t *answer)
 		       number_of(answer, "in_flight") > 0;
 	if (o->run == RUN_EXPLAIN)
 		return json_is_false(json_object_get(answer, "ok"));
+	if (o->run == RUN_WEBHOOK_ENSURE || o->run == RUN_SUPPRESSION_SYNC)
+		return number_of(answer, "Failed") > 0;
+	if (o->run == RUN_WEBHOOK_CREATE)
+		return number_of(answer, "Failed") > 0;
 	if (o->run == RUN_RAW)
 		return number_of(answer, "status") >= 300;
 	if (o->run == RUN_SEND)

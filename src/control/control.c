@@ -127,6 +127,7 @@ take_settings(void *ctx)
 			    log_str("todo", "the old certificate stays in use until a reload"));
 	}
 	config_free(&old);
+	chores_reload(control->chores);
 }
 
 void
@@ -193,6 +194,7 @@ free_all(struct control *control)
 	while ((ticket = control->tickets) != NULL)
 		ticket_free(&ticket);
 	waits_free(&control->waits);
+	chores_free(&control->chores);
 	json_decref(control->health.answer);
 	store_reader_close(&control->reader);
 	config_free(&control->config);
@@ -218,6 +220,7 @@ control_start(const struct control_params *params, char *why, size_t why_size)
 		goto fail;
 	}
 	control->waits = waits_new(control);
+	control->chores = chores_new(control);
 	control->client = client_new(control, REMOTE_CONNECTIONS, why, why_size);
 	control->health_client = client_new(control, HEALTH_CONNECTIONS, why, why_size);
 	if (control->client == NULL || control->health_client == NULL ||

@@ -65,6 +65,7 @@ struct control {
 		unsigned asked; /* checks under way */
 	} health;
 	struct waits *waits;
+	struct chores *chores;
 	struct ticket *tickets; /* of asks and calls that are out */
 	void (*ask)(void *ctx, struct ask *);
 	void *ask_ctx;
@@ -112,6 +113,9 @@ struct request {
 	/* What an operation keeps while it waits; freed with the request. */
 	void *work;
 	void (*work_free)(void *);
+	/* Of a chore: it has ended with that status and answer (lent), before it is freed; status
+	 * 0: it was cut. */
+	void (*ended)(struct control *, const struct operation *, int status, const json_t *answer);
 	/* The client has gone: streams end themselves here.  NULL: the work goes on. */
 	void (*gone)(struct request *);
 	/*
@@ -124,7 +128,7 @@ struct request {
 	struct request *next, *prev;
 };
 
-struct request *request_new(struct control *, struct httpd_request *);
+struct request *request_new(struct control *, struct httpd_request *); /* NULL: a chore */
 void request_count_as(struct request *, enum request_load);
 /* Each of these ends the request and frees it. */
 void request_answer(struct request *, json_t *answer); /* takes; 200 */
@@ -159,7 +163,8 @@ const struct connection *request_connection(struct request *);
 
 typedef void run_fn(struct request *);
 run_fn remote_run, remote_pages_run, raw_run, send_run, send_batch_run, webhook_create_run,
-    webhook_list_run, webhook_delete_run, queue_list_run, queue_show_run, queue_change_run,
+    webhook_list_run, webhook_delete_run, webhook_ensure_run, suppression_change_run,
+    suppression_check_run, suppression_sync_run, queue_list_run, queue_show_run, queue_change_run,
     queue_flush_run, queue_drain_run, queue_count_run, route_list_run, route_change_run, status_run,
     events_run, explain_run, top_run, healthcheck_run, config_run, reload_run, log_level_run,
     version_run, openapi_run;
@@ -205,11 +210,12 @@ char *request_by(const struct request *);
 
 struct remote_call {
 	const char *method;
-	const char *path;   /* with its query */
-	bool account;       /* which token */
-	bool health;        /* by the client for that */
-	const json_t *body; /* NULL: none.  Lent for the call to remote_submit() */
-	int64_t timeout_ms; /* 0: the usual */
+	const char *path;         /* with its query */
+	bool account;             /* which token */
+	bool health;              /* by the client for that */
+	const json_t *body;       /* NULL: none.  Lent for the call to remote_submit() */
+	int64_t timeout_ms;       /* 0: the usual */
+	size_t most_answer_bytes; /* 0: the usual */
 };
 /* done gets the answer's JSON (NULL: not JSON), lent.  Runs unless the request ends before. */
 typedef void remote_done_fn(
@@ -231,6 +237,23 @@ void remote_mask(struct request *, json_t *answer); /* what this one may not see
 struct secret;
 /* NULL after request_fail(). */
 const struct secret *remote_token(struct request *, const struct connection *, bool account);
+
+/* --- webhooks of this instance (ensure.c) and suppressions (suppressions.c) ----------------- */
+
+/* One for each stream in use that has none.  wanted: its triggers; NULL: the configuration's. */
+void ensure_create(struct request *, const json_t *wanted);
+struct strlist;
+/* The streams that mails go to over a connection, each once. */
+void streams_in_use(const struct config *, const struct connection *, struct strlist *streams_r);
+
+/* --- what the control plane does unasked (chores.c) ----------------------------------------- */
+
+struct chores *chores_new(struct control *);
+void chores_free(struct chores **);
+void chores_reload(struct chores *);
+/* When a stream's suppressions were last read; 0: not since the start. */
+void chores_synced(struct chores *, const char *connection, const char *stream, int64_t at_ms);
+int64_t chores_synced_at(const struct chores *, const char *connection, const char *stream);
 
 /* --- waiting for items (waits.c) ---------------------------------------------------------- */
 

@@ -2,6 +2,10 @@ noinst_LIBRARIES += libcontrol.a
 libcontrol_a_SOURCES = \
 	src/control/ask.c src/control/ask.h \
 	src/control/control.c src/control/control.h \
+	src/control/chores.c \
+	src/control/ensure.c \
+	src/control/ensure_plan.c src/control/ensure_plan.h \
+	src/control/suppressions.c \
 	src/control/feed.c src/control/feed.h \
 	src/control/inside.h \
 	src/control/life.c \

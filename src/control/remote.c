@@ -15,6 +15,7 @@
 #include "operations/operation.h"
 #include "postmark/client.h"
 
+#include "control/ensure_plan.h"
 #include "control/inside.h"
 
 #define MOST_ANSWER ((size_t)256 * 1024 * 1024) /* a dump of suppressions has no pages */
@@ -258,22 +259,46 @@ mask_url(json_t *json)
 	free(masked);
 }
 
+/* The last part of the path of a webhook of ours is a secret. */
+#define LEAST_PATH_SECRET 16
+
 static void
-mask(json_t *json, const char *secrets)
+mask_path(json_t *json, const char *public_url)
+{
+	const char *url = json_string_value(json);
+	const char *path =
+	    public_url[0] != '\0' && url != NULL ? ensure_path_here(url, public_url) : NULL;
+	const char *last = path != NULL ? strrchr(path, '/') : NULL;
+	size_t len;
+	char *masked;
+
+	last = last != NULL ? last + 1 : path;
+	len = last != NULL ? strcspn(last, "?#") : 0;
+	if (len < LEAST_PATH_SECRET)
+		return;
+	masked = mem_format("%.*s" MASK "%s", (int)(last - url), url, last + len);
+	json_string_set(json, masked);
+	free(masked);
+}
+
+static void
+mask(json_t *json, const char *secrets, const char *public_url)
 {
 	const char *key;
 	json_t *each;
 	size_t index;
 
-	json_array_foreach(json, index, each) mask(each, secrets);
+	json_array_foreach(json, index, each) mask(each, secrets, public_url);
 	json_object_foreach(json, key, each)
 	{
-		if (in_list(secrets, key))
+		if (in_list(secrets, key)) {
 			mask_strings(each);
-		else if (json_is_string(each) && text_find_same(key, "url") != NULL)
+		} else if (json_is_string(each) && text_find_same(key, "url") != NULL) {
 			mask_url(each);
-		else
-			mask(each, secrets);
+			mask_path(each, public_url);
+		} else {
+			mask(each, secrets, public_url);
+		}
 	}
 }
 
@@ -306,7 +331,7 @@ remote_mask(struct request *r, json_t *answer)
 	const char *tokens = value_string(r, "tokens");
 
 	if (o->secrets != NULL && (tokens == NULL || strcmp(tokens, "show") != 0))
-		mask(answer, o->secrets);
+		mask(answer, o->secrets, r->control->config->webhook_public_url);
 	if (o->contents != NULL && !r->admin && hide(answer, o->contents))
 		json_object_set_new(answer, "note", json_string(operation_hidden_note));
 }
@@ -399,7 +424,8 @@ remote_submit(struct request *r, const struct connection *connection,
 		.timeout_ms = wanted->timeout_ms > 0
 				  ? wanted->timeout_ms
 				  : r->control->config->postmark_single_timeout_ms,
-		.most_answer_bytes = MOST_ANSWER,
+		.most_answer_bytes =
+		    wanted->most_answer_bytes > 0 ? wanted->most_answer_bytes : MOST_ANSWER,
 	};
 	postmark_submit(wanted->health ? r->control->health_client : r->control->client, &request,
 	    call_done, call);

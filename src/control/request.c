@@ -48,7 +48,8 @@ request_new(struct control *control, struct httpd_request *http)
 		r->next->prev = r;
 	control->requests = r;
 	control->loads[LOAD_NONE]++;
-	httpd_on_gone(http, on_gone, r);
+	if (http != NULL)
+		httpd_on_gone(http, on_gone, r);
 	return r;
 }
 
@@ -160,6 +161,8 @@ request_free(struct request *r)
 	for (struct ticket *t = control->tickets; t != NULL; t = t->next)
 		if (t->request == r)
 			t->request = NULL;
+	if (r->ended != NULL)
+		r->ended(control, r->operation, 0, NULL);
 	waits_forget(control->waits, r);
 	if (r->work_free != NULL)
 		r->work_free(r->work);
@@ -204,7 +207,12 @@ json_bytes(const json_t *json, size_t *len_r)
 static void
 finish(struct request *r, int status, const char *lines_key, json_t *answer)
 {
-	log_end_of(r, status);
+	if (r->ended != NULL) {
+		r->ended(r->control, r->operation, status, answer);
+		r->ended = NULL;
+	} else {
+		log_end_of(r, status);
+	}
 	if (r->http != NULL && r->begun) {
 		request_line(r, json_pack("{s:o}", lines_key, json_incref(answer)));
 		if (r->http != NULL)

@@ -38,6 +38,10 @@ static run_fn *const runs[RUN_COUNT] = {
 	[RUN_WEBHOOK_CREATE] = webhook_create_run,
 	[RUN_WEBHOOK_LIST] = webhook_list_run,
 	[RUN_WEBHOOK_DELETE] = webhook_delete_run,
+	[RUN_WEBHOOK_ENSURE] = webhook_ensure_run,
+	[RUN_SUPPRESSION_CHANGE] = suppression_change_run,
+	[RUN_SUPPRESSION_CHECK] = suppression_check_run,
+	[RUN_SUPPRESSION_SYNC] = suppression_sync_run,
 	[RUN_PAGES] = remote_pages_run,
 	[RUN_QUEUE_LIST] = queue_list_run,
 	[RUN_QUEUE_SHOW] = queue_show_run,
@@ -300,6 +304,9 @@ load_of(enum operation_run run)
 	case RUN_WEBHOOK_CREATE:
 	case RUN_WEBHOOK_LIST:
 	case RUN_WEBHOOK_DELETE:
+	case RUN_WEBHOOK_ENSURE:
+	case RUN_SUPPRESSION_CHANGE:
+	case RUN_SUPPRESSION_SYNC:
 	case RUN_PAGES:
 		return LOAD_REMOTE;
 	case RUN_QUEUE_DRAIN:
@@ -316,6 +323,7 @@ load_of(enum operation_run run)
 	case RUN_ROUTE_CHANGE:
 	case RUN_STATUS:
 	case RUN_HEALTHCHECK:
+	case RUN_SUPPRESSION_CHECK:
 	case RUN_CONFIG:
 	case RUN_RELOAD:
 	case RUN_LOG_LEVEL:

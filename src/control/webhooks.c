@@ -5,10 +5,14 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/strlist.h"
+#include "base/text.h"
 #include "config/config.h"
+#include "mail/hook.h"
 #include "operations/operation.h"
 #include "postmark/client.h"
 
+#include "control/ensure_plan.h"
 #include "control/inside.h"
 
 /* "" after request_fail(): instanced webhooks need to know where this relay is reached. */
@@ -24,28 +28,12 @@ public_url(struct request *r)
 	return url;
 }
 
-/* Below our URL: the same, or followed by a path or a query; user and password do not count. */
 static bool
 points_here(const json_t *webhook, const char *ours)
 {
 	const char *url = json_string_value(json_object_get(webhook, "Url"));
-	const char *host, *our_host, *at;
-	size_t len;
 
-	host = url != NULL ? strstr(url, "://") : NULL;
-	our_host = strstr(ours, "://");
-	if (host == NULL || our_host == NULL || host - url != our_host - ours ||
-	    strncmp(url, ours, (size_t)(host - url)) != 0)
-		return false;
-	host += 3;
-	our_host += 3;
-	at = memrchr(host, '@', strcspn(host, "/?#"));
-	if (at != NULL)
-		host = at + 1;
-	len = strlen(our_host);
-	while (len > 0 && our_host[len - 1] == '/')
-		len--;
-	return strncmp(host, our_host, len) == 0 && strchr("/?#", host[len]) != NULL;
+	return url != NULL && ensure_path_here(url, ours) != NULL;
 }
 
 static json_t *
@@ -61,43 +49,105 @@ only_ours(const json_t *answer, const char *ours)
 
 /* --- create --------------------------------------------------------------------------------- */
 
+/* The preset of the argument says nothing: those of the configuration are wanted then. */
+static const json_t *
+chosen_triggers(const struct request *r)
+{
+	const struct argument *argument = operation_argument(r->operation, "triggers");
+	json_t *given = value_json(r, "triggers");
+	json_t *preset = argument != NULL && argument->preset != NULL
+			     ? json_loads(argument->preset, 0, NULL)
+			     : NULL;
+	bool same = preset != NULL && json_equal(preset, given);
+
+	json_decref(preset);
+	return same ? NULL : given;
+}
+
 void
 webhook_create_run(struct request *r)
 {
+	if (value_true(r, "instance") && value_given(r, "url")) {
+		request_fail(r, 400, "arguments", NULL, "give a URL or say instance, not both");
+		return;
+	}
 	if (value_true(r, "instance")) {
-		const char *url = public_url(r);
-
-		if (url[0] == '\0')
-			return;
-		if (value_given(r, "url")) {
-			request_fail(
-			    r, 400, "arguments", NULL, "give a URL or say instance, not both");
-			return;
-		}
-		json_object_set_new(r->values, "url", json_string(url));
-	} else if (!value_given(r, "url")) {
+		ensure_create(r, chosen_triggers(r));
+		return;
+	}
+	if (!value_given(r, "url")) {
 		request_fail(
 		    r, 400, "arguments", NULL, "give a URL, or say instance for this relay's own");
 		return;
 	}
+	if (!value_given(r, "stream"))
+		json_object_set_new(r->values, "stream", json_string("outbound"));
 	remote_run(r);
 }
 
 /* --- list ----------------------------------------------------------------------------------- */
 
+struct listing {
+	struct hook *hooks;
+	size_t count;
+};
+
+static void
+listing_free(void *work)
+{
+	struct listing *listing = work;
+
+	hook_list_free(listing->hooks, listing->count);
+	free(listing);
+}
+
+static bool
+secret_is_known(const struct listing *listing, const char *path)
+{
+	const char *last = strrchr(path, '/');
+	size_t len;
+
+	last = last != NULL ? last + 1 : path;
+	len = strcspn(last, "?#");
+	for (size_t i = 0; i < listing->count; i++)
+		if (text_same_secret(
+			last, len, listing->hooks[i].path, strlen(listing->hooks[i].path)))
+			return true;
+	return false;
+}
+
+static void
+listed_ours(struct request *r, const struct postmark_answer *answer, json_t *json, void *ctx)
+{
+	const char *ours = r->control->config->webhook_public_url;
+	json_t *list, *each;
+	size_t index;
+
+	(void)ctx;
+	if (!remote_is_good(r, answer, json))
+		return;
+	list = only_ours(json, ours);
+	json_array_foreach(list, index, each)
+	{
+		const char *url = json_string_value(json_object_get(each, "Url"));
+		bool known = secret_is_known(r->work, ensure_path_here(url, ours));
+
+		json_object_set_new(
+		    each, "Secret", json_string(known ? "known" : "unknown secret"));
+	}
+	list = json_pack("{s:o}", "Webhooks", list);
+	remote_mask(r, list);
+	request_answer(r, list);
+}
+
 static void
 listed(struct request *r, const struct postmark_answer *answer, json_t *json, void *ctx)
 {
-	bool all = ctx != NULL;
-
+	(void)ctx;
 	if (!remote_is_good(r, answer, json))
 		return;
 	remote_mask(r, json);
-	if (all)
-		request_answer(r, json_incref(json));
-	else
-		request_answer(r, json_pack("{s:o}", "Webhooks",
-				      only_ours(json, r->control->config->webhook_public_url)));
+	request_answer(r, json_incref(json));
 }
 
 static void
@@ -110,17 +160,37 @@ ask_for_list(struct request *r, const char *path, remote_done_fn *done, void *ct
 		remote_submit(r, connection, &call, done, ctx);
 }
 
+static void
+got_hooks(struct request *r, struct ask *ask)
+{
+	struct listing *listing = mem_new(sizeof(*listing));
+	char *path;
+
+	listing->hooks = ask->hooks.list;
+	listing->count = ask->hooks.count;
+	ask->hooks.list = NULL;
+	ask->hooks.count = 0;
+	r->work = listing;
+	r->work_free = listing_free;
+	path = remote_path(r);
+	if (path != NULL)
+		ask_for_list(r, path, listed_ours, NULL);
+	free(path);
+}
+
 void
 webhook_list_run(struct request *r)
 {
-	bool all = value_true(r, "all") || !value_true(r, "instance");
 	char *path;
 
-	if (!all && public_url(r)[0] == '\0')
+	if (!value_true(r, "all") && value_true(r, "instance")) {
+		if (public_url(r)[0] != '\0')
+			request_ask(r, request_ask_new(r, ASK_HOOKS, got_hooks));
 		return;
+	}
 	path = remote_path(r);
 	if (path != NULL)
-		ask_for_list(r, path, listed, all ? r : NULL);
+		ask_for_list(r, path, listed, NULL);
 	free(path);
 }
 
@@ -155,6 +225,32 @@ deletion_half_way(const struct request *r, struct buf *todo)
 static void delete_next(struct request *);
 
 static void
+dropped(struct request *r, struct ask *ask)
+{
+	const struct deletion *deletion = r->work;
+
+	(void)ask;
+	request_answer(r, json_pack("{s:O}", "deleted", deletion->deleted));
+}
+
+/* Their secrets go with them. */
+static void
+hooks_to_drop(struct request *r, struct ask *ask)
+{
+	const struct connection *connection = request_connection(r);
+	struct ask *drop;
+
+	if (connection == NULL)
+		return;
+	drop = request_ask_new(r, ASK_HOOKS_DROP, dropped);
+	for (size_t i = 0; i < ask->hooks.count; i++)
+		if (strcmp(ask->hooks.list[i].connection, connection->name) == 0 &&
+		    strcmp(ask->hooks.list[i].stream, "inbound") != 0)
+			strlist_add(&drop->hooks.paths, ask->hooks.list[i].path);
+	request_ask(r, drop);
+}
+
+static void
 deleted_one(struct request *r, const struct postmark_answer *answer, json_t *json, void *ctx)
 {
 	struct deletion *deletion = r->work;
@@ -182,7 +278,7 @@ delete_next(struct request *r)
 	if (connection == NULL)
 		return;
 	if (json_array_size(deletion->left) == 0) {
-		request_answer(r, json_pack("{s:O}", "deleted", deletion->deleted));
+		request_ask(r, request_ask_new(r, ASK_HOOKS, hooks_to_drop));
 		return;
 	}
 	id = json_object_get(json_array_get(deletion->left, 0), "ID");

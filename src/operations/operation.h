@@ -89,6 +89,10 @@ enum operation_run {
 	RUN_WEBHOOK_CREATE,
 	RUN_WEBHOOK_LIST,
 	RUN_WEBHOOK_DELETE, /* one, or all that point here */
+	RUN_WEBHOOK_ENSURE,
+	RUN_SUPPRESSION_CHANGE, /* at Postmark, and in the relay's own list */
+	RUN_SUPPRESSION_CHECK,  /* in that list */
+	RUN_SUPPRESSION_SYNC,
 	RUN_PAGES, /* RUN_REMOTE, and with the argument "all" true every page from offset on */
 	RUN_QUEUE_LIST,
 	RUN_QUEUE_SHOW,

@@ -33,6 +33,8 @@
 #define EXPLAIN_MS   (30 * 1000)
 #define MOST_TEXT    8192
 #define MOST_EXPLAIN ((size_t)64 * 1024 * 1024)
+#define AGAIN_MS     20
+#define MOST_TRIES   250
 #define MOST_TOLD    100 /* items named one by one in the feed; more are one event */
 
 /* An ask in the core's hands. */
@@ -42,7 +44,8 @@ struct errand {
 	struct ask *ask;
 	uint64_t serial;          /* of an explanation that a front makes */
 	int front;                /* which one */
-	struct loop_timer *timer; /* of the same */
+	struct loop_timer *timer; /* of the same, or of what has to wait for the spool */
+	unsigned tries;
 };
 
 struct desk {
@@ -568,6 +571,17 @@ on_hooks_changed(void *ctx, int result)
 		errand_done(errand);
 }
 
+static void do_hooks(struct errand *);
+
+static void
+on_hooks_again(void *ctx)
+{
+	struct errand *errand = ctx;
+
+	loop_timer_free(&errand->timer);
+	do_hooks(errand);
+}
+
 static void
 do_hooks(struct errand *errand)
 {
@@ -576,7 +590,11 @@ do_hooks(struct errand *errand)
 	const struct hook *list;
 	size_t count;
 
-	if (!instanced_list(instanced, &list, &count)) {
+	if (!instanced_list(instanced, &list, &count) && ++errand->tries < MOST_TRIES) {
+		/* At the very start. */
+		errand->timer = loop_timer_new(errand->desk->params.loop, on_hooks_again, errand);
+		loop_timer_set(errand->timer, AGAIN_MS);
+	} else if (!instanced_list(instanced, &list, &count)) {
 		ask_fail(ask, 503, "the spool was not read yet: try again");
 		errand_done(errand);
 	} else if (ask->kind == ASK_HOOK_SET) {
@@ -601,9 +619,8 @@ do_suppressions(struct errand *errand)
 
 	if (ask->kind == ASK_SUPPRESSIONS) {
 		const struct suppressions_synced synced = suppressions_sync(all,
-		    ask->suppressions.connection, ask->suppressions.stream,
-		    ask->suppressions.add, ask->suppressions.add_count,
-		    ask->suppressions.since_ms);
+		    ask->suppressions.connection, ask->suppressions.stream, ask->suppressions.add,
+		    ask->suppressions.add_count, ask->suppressions.since_ms);
 
 		ask->suppressions.added = synced.added;
 		ask->suppressions.lifted = synced.lifted;
@@ -611,8 +628,8 @@ do_suppressions(struct errand *errand)
 		suppressions_change(all, ask->suppressions.connection, ask->suppressions.stream,
 		    ask->suppressions.add, ask->suppressions.add_count, &ask->suppressions.lift);
 	} else {
-		ask->suppressions.add = suppressions_find(
-		    all, ask->suppressions.address, &ask->suppressions.add_count);
+		ask->suppressions.add =
+		    suppressions_find(all, ask->suppressions.address, &ask->suppressions.add_count);
 	}
 	errand_done(errand);
 }

@@ -131,6 +131,8 @@ class Stage:
             "postmark": {"account-token": ACCOUNT_TOKEN},
             "connection second": {"token": SECOND_TOKEN, "account-token": SECOND_ACCOUNT_TOKEN},
             "webhook": {"public-url": HERE},
+            # It asks unasked, and requests are counted here.
+            "suppression": {"sync": "no"},
         }
         for section, options in (settings or {}).items():
             merged.setdefault(section, {}).update(options)
@@ -335,8 +337,14 @@ def test_createwebhook(folder):
     check(answer["HttpAuth"]["Password"] != "p", "a password is shown: %s" % answer)
     stage.by_second("POST", "/webhook/create", {"url": "https://shop.example/c"})
     # This instance's own.
-    answer, seen = stage.ask("POST", "/webhook/create", {"instance": True})
-    check(seen[0].json["Url"].startswith(HERE), seen[0].body)
+    answer, seen = stage.ask("POST", "/webhook/create", {"instance": True, "connection": "default"})
+    check(["%s %s" % (s.method, s.path) for s in seen] == ["GET /webhooks", "POST /webhooks"], seen)
+    body = seen[1].json
+    check(body["Url"].startswith(HERE + "/") and len(body["Url"]) == len(HERE) + 33, body)
+    check(body["Triggers"] == TRIGGERS and body["MessageStream"] == "outbound", body)
+    check(body["HttpAuth"]["Username"] == "pmrelay" and len(body["HttpAuth"]["Password"]) == 32, body)
+    check(answer["Webhooks"][0]["Done"] == "made" and answer["Failed"] == 0, answer)
+    check(body["HttpAuth"]["Password"] not in json.dumps(answer), "a password is shown")
     stage.ask("POST", "/webhook/create", {}, 400)
 
 

@@ -7,6 +7,7 @@ scenario_tests = \
 	tests/scenario/operation.py \
 	tests/scenario/control.py \
 	tests/scenario/connector.py \
+	tests/scenario/webhook_ensure.py \
 	tests/scenario/explain.py \
 	tests/scenario/mapping.py
 TESTS += $(scenario_tests)

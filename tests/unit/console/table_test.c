@@ -223,9 +223,9 @@ tables(void **state)
 		    "{'Webhooks':[{'ID':7,'Url':'https://x','MessageStream':'outbound',"
 		    "'Status':'Active','Triggers':{'Delivery':{'Enabled':true}}}]}",
 		    0,
-		    "ID  URL        Stream    Status  Delivery  Bounce  Complaint  Open  Click  "
+		    "ID  URL        Stream    Status  Secret  Delivery  Bounce  Complaint  Open  Click  "
 		    "Subscription\n"
-		    " 7  https://x  outbound  Active  yes       -       -          -     -      "
+		    " 7  https://x  outbound  Active  -       yes       -       -          -     -      "
 		    "-\n" },
 		{ "a subject that would take the terminal over", "queue list",
 		    "{'items':[{'id':'01A','state':'held','route':'default','attempts':1,"

@@ -1,0 +1,311 @@
+/* Webhooks as they should be against webhooks as they are, see ensure_plan.h. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/strlist.h"
+#include "base/text.h"
+#include "mail/hook.h"
+
+#include "control/ensure_plan.h"
+
+struct plan {
+	const struct ensure_input *in;
+	struct ensure_step *steps;
+	size_t count;
+	bool *used; /* of the hooks */
+};
+
+/* --- URLs ----------------------------------------------------------------------------------- */
+
+const char *
+ensure_path_here(const char *url, const char *ours)
+{
+	const char *host = strstr(url, "://"), *our_host = strstr(ours, "://"), *at;
+	size_t len;
+
+	if (host == NULL || our_host == NULL || host - url != our_host - ours ||
+	    !text_same_n(url, ours, (size_t)(host - url)))
+		return NULL;
+	host += 3;
+	our_host += 3;
+	at = memrchr(host, '@', strcspn(host, "/?#"));
+	if (at != NULL)
+		host = at + 1;
+	len = strlen(our_host);
+	while (len > 0 && our_host[len - 1] == '/')
+		len--;
+	if (strlen(host) < len || strncmp(host, our_host, len) != 0 ||
+	    strchr("/?#", host[len]) == NULL)
+		return NULL;
+	return host[len] == '/' ? host + len + 1 : host + len;
+}
+
+char *
+ensure_url(const char *public_url, const char *path)
+{
+	size_t len = strlen(public_url);
+
+	while (len > 0 && public_url[len - 1] == '/')
+		len--;
+	return mem_format("%.*s/%s", (int)len, public_url, path);
+}
+
+/* The last part of a path, without a query. */
+static bool
+ends_in(const char *url, const char *secret)
+{
+	size_t len = strcspn(url, "?#"), want = strlen(secret);
+
+	return want > 0 && len > want && url[len - want - 1] == '/' &&
+	       text_same_secret(url + len - want, want, secret, want);
+}
+
+/* --- webhooks as they are -------------------------------------------------------------------- */
+
+static const char *
+text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text != NULL ? text : "";
+}
+
+static bool
+is_of(const struct plan *plan, size_t index)
+{
+	return strcmp(plan->in->hooks[index].connection, plan->in->connection) == 0;
+}
+
+static bool
+is_active(const struct hook *hook)
+{
+	return hook->ends_ms == 0 && strcmp(hook->stream, "inbound") != 0;
+}
+
+/* Whose secret stands in the URL, else whose number it has.  -1: nobody's. */
+static int
+hook_of(const struct plan *plan, const json_t *webhook)
+{
+	const char *url = text_of(webhook, "Url");
+	int64_t id = (int64_t)json_integer_value(json_object_get(webhook, "ID"));
+
+	for (size_t i = 0; i < plan->in->hook_count; i++)
+		if (is_of(plan, i) && is_active(&plan->in->hooks[i]) &&
+		    ends_in(url, plan->in->hooks[i].path))
+			return (int)i;
+	for (size_t i = 0; i < plan->in->hook_count; i++)
+		if (is_of(plan, i) && is_active(&plan->in->hooks[i]) && id != 0 &&
+		    plan->in->hooks[i].webhook_id == id)
+			return (int)i;
+	return -1;
+}
+
+static bool
+is_ours(const struct plan *plan, const json_t *webhook)
+{
+	const char *url = text_of(webhook, "Url");
+
+	if (plan->in->manual_secret != NULL && ends_in(url, plan->in->manual_secret))
+		return false;
+	return hook_of(plan, webhook) >= 0 || ensure_path_here(url, plan->in->public_url) != NULL;
+}
+
+static bool
+auth_is_right(const json_t *webhook, const struct hook *hook)
+{
+	const json_t *auth = json_object_get(webhook, "HttpAuth");
+
+	return strcmp(text_of(auth, "Username"), hook->user) == 0 &&
+	       strcmp(text_of(auth, "Password"), hook->password) == 0;
+}
+
+static void
+add_word(struct ensure_step *step, const char *word)
+{
+	size_t len = strlen(step->wrong);
+
+	snprintf(step->wrong + len, sizeof(step->wrong) - len, "%s%s", len > 0 ? ", " : "", word);
+}
+
+static void
+find_wrong(const struct plan *plan, const json_t *webhook, struct ensure_step *step)
+{
+	const json_t *has = json_object_get(webhook, "Triggers"), *wanted;
+	const char *name;
+
+	if (step->hook < 0) {
+		add_word(step, "unknown secret");
+	} else {
+		const struct hook *hook = &plan->in->hooks[step->hook];
+		char *url = ensure_url(plan->in->public_url, hook->path);
+
+		if (strcmp(text_of(webhook, "Url"), url) != 0)
+			add_word(step, "wrong URL");
+		if (!auth_is_right(webhook, hook))
+			add_word(step, "wrong secret");
+		free(url);
+	}
+	json_object_foreach((json_t *)plan->in->triggers, name, wanted)
+	{
+		char text[48];
+
+		if (!json_is_true(json_object_get(wanted, "Enabled")) ||
+		    json_is_true(json_object_get(json_object_get(has, name), "Enabled")))
+			continue;
+		snprintf(text, sizeof(text), "no trigger %s", name);
+		add_word(step, text);
+	}
+	if (!text_same(text_of(webhook, "Status"), "verified") &&
+	    json_is_string(json_object_get(webhook, "Status")))
+		add_word(step, "paused");
+}
+
+/* --- the plan --------------------------------------------------------------------------------- */
+
+static struct ensure_step *
+add_step(struct plan *plan, enum ensure_do what, const char *stream, int64_t id)
+{
+	struct ensure_step *step;
+
+	plan->steps = mem_resize(plan->steps, plan->count + 1, sizeof(*plan->steps));
+	step = &plan->steps[plan->count++];
+	*step = (struct ensure_step){
+		.what = what, .stream = mem_string(stream), .id = id, .hook = -1, .old = -1
+	};
+	return step;
+}
+
+/* Secrets that were kept for that stream before a webhook was made with them. */
+static int
+spare_hook(const struct plan *plan, const char *stream)
+{
+	for (size_t i = 0; i < plan->in->hook_count; i++)
+		if (is_of(plan, i) && is_active(&plan->in->hooks[i]) && !plan->used[i] &&
+		    strcmp(plan->in->hooks[i].stream, stream) == 0)
+			return (int)i;
+	return -1;
+}
+
+/* The best one of a stream: that has secrets of ours.  NULL: none points here. */
+static const json_t *
+best_of(const struct plan *plan, const char *stream)
+{
+	const json_t *best = NULL, *each;
+	size_t index;
+
+	json_array_foreach(plan->in->webhooks, index, each)
+	{
+		if (!text_same(text_of(each, "MessageStream"), stream) || !is_ours(plan, each))
+			continue;
+		if (best == NULL || (hook_of(plan, best) < 0 && hook_of(plan, each) >= 0))
+			best = each;
+	}
+	return best;
+}
+
+static void
+plan_stream(struct plan *plan, const char *stream)
+{
+	const json_t *best = best_of(plan, stream), *each;
+	struct ensure_step *step;
+	size_t index;
+
+	if (best == NULL) {
+		step = add_step(plan, ENSURE_MAKE, stream, 0);
+		step->hook = spare_hook(plan, stream);
+		if (step->hook >= 0)
+			plan->used[step->hook] = true;
+		add_word(step, "missing");
+		return;
+	}
+	step = add_step(
+	    plan, ENSURE_FINE, stream, (int64_t)json_integer_value(json_object_get(best, "ID")));
+	step->hook = hook_of(plan, best);
+	find_wrong(plan, best, step);
+	if (step->hook >= 0) {
+		plan->used[step->hook] = true;
+		step->adopts = plan->in->hooks[step->hook].webhook_id != step->id;
+	} else if ((step->hook = spare_hook(plan, stream)) >= 0) {
+		plan->used[step->hook] = true;
+		step->adopts = true;
+	}
+	if (plan->in->rotate && step->hook >= 0) {
+		step->old = step->hook;
+		step->hook = -1;
+		add_word(step, "secrets to be changed");
+	}
+	if (step->wrong[0] != '\0')
+		step->what = ENSURE_MEND;
+	json_array_foreach(plan->in->webhooks, index, each)
+	{
+		int hook;
+
+		if (each == best || !text_same(text_of(each, "MessageStream"), stream) ||
+		    !is_ours(plan, each))
+			continue;
+		hook = hook_of(plan, each);
+		step = add_step(plan, ENSURE_REMOVE, stream,
+		    (int64_t)json_integer_value(json_object_get(each, "ID")));
+		add_word(step, "one too many");
+		if (hook >= 0 && !plan->used[hook]) {
+			step->old = hook;
+			plan->used[hook] = true;
+		}
+	}
+}
+
+struct ensure_step *
+ensure_plan(const struct ensure_input *in, size_t *count_r)
+{
+	struct plan plan = { .in = in, .used = mem_array(in->hook_count + 1, sizeof(bool)) };
+	const json_t *each;
+	size_t index;
+
+	for (size_t i = 0; i < in->streams->count; i++)
+		plan_stream(&plan, in->streams->items[i]);
+	if (in->partial)
+		goto end;
+	json_array_foreach(in->webhooks, index, each)
+	{
+		const char *stream = text_of(each, "MessageStream");
+		struct ensure_step *step;
+		bool in_use = false;
+		int hook;
+
+		for (size_t i = 0; i < in->streams->count; i++)
+			in_use = in_use || text_same(in->streams->items[i], stream);
+		if (in_use || !is_ours(&plan, each))
+			continue;
+		step = add_step(&plan, ENSURE_LEAVE, stream,
+		    (int64_t)json_integer_value(json_object_get(each, "ID")));
+		add_word(step, "no route uses this stream");
+		hook = hook_of(&plan, each);
+		if (hook >= 0)
+			plan.used[hook] = true;
+	}
+	for (size_t i = 0; i < in->hook_count; i++) {
+		const struct hook *hook = &in->hooks[i];
+		struct ensure_step *step;
+
+		if (!is_of(&plan, i) || !is_active(hook) || plan.used[i])
+			continue;
+		step = add_step(&plan, ENSURE_FORGET, hook->stream, 0);
+		step->old = (int)i;
+		add_word(step, "secrets of no webhook");
+	}
+end:
+	free(plan.used);
+	*count_r = plan.count;
+	return plan.steps;
+}
+
+void
+ensure_steps_free(struct ensure_step *steps, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(steps[i].stream);
+	free(steps);
+}

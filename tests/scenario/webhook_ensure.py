@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+"""Webhooks of this instance: made, listed, mended, rotated and deleted as a set; suppressed addresses
+read from Postmark, refused at RCPT, and let in again when they are lifted."""
+
+import http.client
+import json
+import os
+import smtplib
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from daemons import Relay, Sandbox, TOKEN, check, run, wait_for  # noqa: E402
+
+SECOND_TOKEN = "second-server-token"
+HERE = "https://relay.example.com/hooks"
+WANTED = "open click delivery bounce"
+
+
+class Stage:
+    def __init__(self, folder, settings=None):
+        config = os.path.join(folder, "sandbox.json")
+        with open(config, "w") as f:
+            json.dump({"servers": [{"Name": "First", "tokens": [TOKEN]},
+                                   {"Name": "Second", "tokens": [SECOND_TOKEN]}],
+                       "switches": {"verify_webhooks": False}}, f)
+        self.sandbox = Sandbox(folder, "--config", config)
+        merged = {"webhook": {"public-url": HERE, "triggers": WANTED.split()},
+                  "suppression": {"sync": "no"},
+                  "connection second": {"token": SECOND_TOKEN},
+                  "route news": {"envelope-to": "@news.example", "message-stream": "broadcast"}}
+        for section, options in (settings or {}).items():
+            merged.setdefault(section, {}).update(options)
+        self.relay = Relay(folder, self.sandbox.port, merged)
+
+    def api(self, method, path, body=None, token=TOKEN):
+        c = http.client.HTTPConnection("127.0.0.1", self.sandbox.port, timeout=30)
+        c.request(method, path, None if body is None else json.dumps(body),
+                  {"X-Postmark-Server-Token": token, "Accept": "application/json",
+                   "Content-Type": "application/json"})
+        answer = c.getresponse()
+        text = answer.read()
+        c.close()
+        check(answer.status == 200, "%s %s: %d %s" % (method, path, answer.status, text))
+        return json.loads(text)
+
+    def hooks(self, token=TOKEN):
+        return {w["MessageStream"]: w for w in self.api("GET", "/webhooks", token=token)["Webhooks"]}
+
+    def ensure(self, **arguments):
+        return self.relay.ask("POST", "/webhook/ensure", arguments)
+
+    def repaired(self, *wrong, stream="outbound"):
+        """One ensure mends that of the default connection's stream, and the next finds nothing."""
+        before = self.ensure(**{"dry-run": True})
+        rows = [w for w in before["Webhooks"] if w["Wrong"]]
+        check(len(rows) == 1 and rows[0]["Done"].startswith("would"), "dry run: %s" % before)
+        answer = self.ensure()
+        rows = [w for w in answer["Webhooks"] if w["Wrong"]]
+        check(answer["Failed"] == 0 and len(rows) == 1, "%s" % answer)
+        row = rows[0]
+        check(row["MessageStream"] == stream and row["Connection"] == "default", "%s" % row)
+        for word in wrong:
+            check(word in row["Wrong"], "%s is not told: %s" % (word, row))
+        again = self.ensure()
+        check(not [w for w in again["Webhooks"] if w["Wrong"]], "not mended: %s" % again)
+        return row
+
+
+def is_right(webhook):
+    check(webhook["Url"].startswith(HERE + "/") and len(webhook["Url"]) == len(HERE) + 33, webhook)
+    check(webhook["HttpAuth"]["Username"] == "pmrelay" and
+          len(webhook["HttpAuth"]["Password"]) == 32, webhook)
+    on = {name for name, t in webhook["Triggers"].items() if t["Enabled"]}
+    check({"Open", "Click", "Delivery", "Bounce"} <= on, webhook)
+    check(webhook["Status"] == "verified", webhook)
+
+
+def created(folder):
+    stage = Stage(folder)
+    answer = stage.relay.ask("POST", "/webhook/create", {"instance": True})
+    made = {(w["Connection"], w["MessageStream"]) for w in answer["Webhooks"] if w["Done"] == "made"}
+    check(made == {("default", "outbound"), ("default", "broadcast"), ("second", "outbound")}, answer)
+    hooks = list(stage.hooks().values()) + list(stage.hooks(SECOND_TOKEN).values())
+    check(len(hooks) == 3, hooks)
+    for hook in hooks:
+        is_right(hook)
+    check(len({h["Url"] for h in hooks}) == 3, "one secret for several: %s" % hooks)
+    check(len({h["HttpAuth"]["Password"] for h in hooks}) == 3, hooks)
+    check(not [w for w in stage.ensure()["Webhooks"] if w["Wrong"]], "ensure finds something")
+    # Nothing is made twice.
+    stage.relay.ask("POST", "/webhook/create", {"instance": True})
+    check(len(stage.api("GET", "/webhooks")["Webhooks"]) == 2, "made twice")
+    # Secrets are for those alone who ask for them.
+    shown = json.dumps(stage.relay.ask("GET", "/webhook/list"))
+    for hook in hooks:
+        check(hook["Url"].rsplit("/", 1)[1] not in shown, "a secret path in %s" % shown)
+        check(hook["HttpAuth"]["Password"] not in shown, "a password in %s" % shown)
+        check(hook["Url"].rsplit("/", 1)[1] not in stage.relay.log(), "a secret path in the log")
+        check(hook["HttpAuth"]["Password"] not in stage.relay.log(), "a password in the log")
+    shown = stage.relay.ask("GET", "/webhook/list", query={"tokens": "show"})["Webhooks"]
+    check({w["Url"] for w in shown} == {h["Url"] for h in stage.hooks().values()}, shown)
+    check([w["Secret"] for w in shown] == ["known", "known"], shown)
+    stage.api("POST", "/webhooks", {"Url": HERE + "/made-by-somebody-else", "Verify": False})
+    shown = stage.relay.ask("GET", "/webhook/list")["Webhooks"]
+    check(sorted(w["Secret"] for w in shown) == ["known", "known", "unknown secret"], shown)
+
+
+def one_stream(folder):
+    stage = Stage(folder)
+    stage.relay.ask("POST", "/webhook/create", {
+        "instance": True, "stream": "broadcast", "connection": "default",
+        "triggers": {"Open": {"Enabled": True}, "SpamComplaint": {"Enabled": True}}})
+    check(list(stage.hooks()) == ["broadcast"] and not stage.hooks(SECOND_TOKEN), stage.hooks())
+    stage.ensure()
+    on = {n for n, t in stage.hooks()["broadcast"]["Triggers"].items() if t["Enabled"]}
+    check("SpamComplaint" in on, "ensure has undone a choice: %s" % on)
+    is_right(stage.hooks()["broadcast"])
+
+
+def mended(folder):
+    stage = Stage(folder)
+    stage.ensure()
+
+    def number():
+        return stage.hooks()["outbound"]["ID"]
+
+    def same_secret(change, *wrong):
+        before = stage.hooks()["outbound"]
+        change()
+        stage.repaired(*wrong)
+        after = stage.hooks()["outbound"]
+        is_right(after)
+        check(after["Url"] == before["Url"] and after["HttpAuth"] == before["HttpAuth"],
+              "%s became %s" % (before, after))
+
+    same_secret(lambda: stage.api("DELETE", "/webhooks/%d" % number()), "missing")
+    same_secret(lambda: stage.api("PUT", "/webhooks/%d" % number(),
+                                  {"Url": "https://old.example/x"}), "wrong URL")
+    same_secret(lambda: stage.api("PUT", "/webhooks/%d" % number(), {"Url": HERE + "/x"}), "wrong URL")
+    same_secret(lambda: stage.api("PUT", "/webhooks/%d" % number(), {
+        "Triggers": {"Bounce": {"Enabled": False}}}), "no trigger Bounce")
+    same_secret(lambda: stage.api("PUT", "/webhooks/%d" % number(), {
+        "HttpAuth": {"Username": "pmrelay", "Password": "other"}}), "wrong secret")
+    same_secret(lambda: stage.api("PUT", "/webhooks/%d" % number(), {"Verify": False}), "paused")
+    # All at once.
+    same_secret(lambda: stage.api("PUT", "/webhooks/%d" % number(), {
+        "Url": HERE + "/y", "HttpAuth": {"Username": "", "Password": ""}, "Verify": False,
+        "Triggers": {"Delivery": {"Enabled": False}}}),
+        "wrong URL", "wrong secret", "no trigger Delivery", "paused")
+    # There twice: ours stays.
+    before = number()
+    stage.api("POST", "/webhooks", {"Url": HERE + "/second-one-here", "Verify": False})
+    row = stage.repaired("one too many")
+    check(row["ID"] != before and number() == before, row)
+    # What points elsewhere is nobody's business.
+    other = stage.api("POST", "/webhooks", {"Url": "https://shop.example/x"})["ID"]
+    check(not [w for w in stage.ensure()["Webhooks"] if w["Wrong"]], "ensure finds something")
+    stage.api("GET", "/webhooks/%d" % other)
+
+
+def adopted(folder):
+    """One that points here with a secret that nobody knows is given another, and stays."""
+    stage = Stage(folder)
+    number = stage.api("POST", "/webhooks", {"Url": HERE + "/forgotten", "Verify": False})["ID"]
+    answer = stage.ensure()
+    row = [w for w in answer["Webhooks"] if w["ID"] == number][0]
+    check("unknown secret" in row["Wrong"] and row["Done"] == "mended", row)
+    is_right(stage.hooks()["outbound"])
+
+
+def rotated(folder):
+    stage = Stage(folder)
+    stage.ensure()
+    before = stage.hooks()["outbound"]
+    answer = stage.ensure(rotate=True)
+    check(answer["Failed"] == 0, answer)
+    after = stage.hooks()["outbound"]
+    is_right(after)
+    check(after["ID"] == before["ID"] and after["Url"] != before["Url"] and
+          after["HttpAuth"] != before["HttpAuth"], after)
+    check(not [w for w in stage.ensure()["Webhooks"] if w["Wrong"]], "not what was made")
+    # As a set.
+    deleted = stage.relay.ask("POST", "/webhook/delete", {"instance": True})["deleted"]
+    check(len(deleted) == 2 and not stage.hooks(), deleted)
+    check(len(stage.hooks(SECOND_TOKEN)) == 1, "of another connection")
+
+
+def failed(folder):
+    """What Postmark refuses is told, fails the command, and leaves no secrets behind."""
+    stage = Stage(folder)
+    stage.sandbox.call("PUT", "/sandbox/switches", {"verify_webhooks": True})
+    answer = stage.ensure(stream="outbound", connection="default")
+    check(answer["Failed"] == 1 and answer["Webhooks"][0]["Done"].startswith("failed"), answer)
+    code = stage.relay.ctl("webhook", "ensure", "--stream", "outbound").returncode
+    check(code != 0, "pmrelayctl says %d" % code)
+    stage.sandbox.call("PUT", "/sandbox/switches", {"verify_webhooks": False})
+    answer = stage.ensure()
+    check(answer["Failed"] == 0, answer)
+    check(not [w for w in answer["Webhooks"] if "secrets of no webhook" in w["Wrong"]], answer)
+
+
+def unasked(folder):
+    """At the start, when the configuration says so, and without a control socket."""
+    stage = Stage(folder, {"webhook": {"ensure": "yes"}, "control": {"socket": ""}})
+    wait_for("the webhooks", lambda: len(stage.hooks()) == 2 and stage.hooks(SECOND_TOKEN))
+    for hook in stage.hooks().values():
+        is_right(hook)
+
+
+def suppressed(folder):
+    stage = Stage(folder, {"suppression": {"sync": "yes"}})
+    stage.api("POST", "/message-streams/outbound/suppressions",
+              {"Suppressions": [{"EmailAddress": "gone@reader.example"}]})
+    stage.api("POST", "/message-streams/broadcast/suppressions",
+              {"Suppressions": [{"EmailAddress": "gone@news.example"}]})
+    wait_for("the list", lambda: stage.relay.log().count("event=suppressions ") >= 3)
+    answer = stage.relay.ask("POST", "/suppression/sync", {})
+    check(answer["Failed"] == 0 and len(answer["Streams"]) == 3, answer)
+
+    def rcpt(address):
+        with stage.relay.smtp() as smtp:
+            smtp.ehlo()
+            smtp.mail("shop@sender.example")
+            code, text = smtp.rcpt(address)
+            return code, text.decode()
+
+    def becomes(code, address):
+        wait_for("%d for %s" % (code, address), lambda: rcpt(address)[0] == code)
+
+    becomes(550, "gone@reader.example")
+    code, text = rcpt("Gone@reader.example")
+    check("5.7.1" in text and "stream outbound since 20" in text and "ManualSuppression" in text, text)
+    becomes(550, "gone@news.example")
+    check(rcpt("ann@reader.example")[0] == 250, "somebody else is refused")
+    check(rcpt("gone@third.example")[0] == 250, "somebody else is refused")
+
+    found = stage.relay.ask("GET", "/suppression/check/gone@reader.example")
+    check(found["suppressed"] and found["Suppressions"][0]["Stream"] == "outbound" and
+          found["Suppressions"][0]["SyncedAt"], found)
+    check(not stage.relay.ask("GET", "/suppression/check/ann@reader.example")["suppressed"], "ann")
+    # What an operator does is known at once.
+    stage.relay.ask("POST", "/suppression/delete", {"address": ["gone@reader.example"]})
+    becomes(250, "gone@reader.example")
+    stage.relay.ask("POST", "/suppression/create", {"address": ["new@reader.example"]})
+    becomes(550, "new@reader.example")
+    # And survives a restart.
+    check(stage.relay.ask("GET", "/suppression/check/new@reader.example")["suppressed"], "new")
+
+
+if __name__ == "__main__":
+    sys.exit(run([created, one_stream, mended, adopted, rotated, failed, unasked, suppressed],
+                 "webhook_ensure"))
