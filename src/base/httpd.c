@@ -197,6 +197,15 @@ on_written(struct bufferevent *bev, void *ctx)
 	}
 }
 
+/* While nobody was admitted: head_timeout_ms, or the one that counts without it. */
+static void
+wait_for_head(struct conn *conn, int64_t otherwise_ms)
+{
+	int64_t ms = conn->httpd->limits.head_timeout_ms;
+
+	loop_timer_set(conn->timer, ms > 0 ? ms : otherwise_ms);
+}
+
 static void
 on_event(struct bufferevent *bev, short what, void *ctx)
 {
@@ -216,7 +225,7 @@ on_event(struct bufferevent *bev, short what, void *ctx)
 	tls_peer_name(
 	    bufferevent_openssl_get_ssl(bev), conn->peer.subject, sizeof(conn->peer.subject));
 	conn->state = CONN_READING;
-	loop_timer_set(conn->timer, conn->httpd->limits.idle_timeout_ms);
+	wait_for_head(conn, conn->httpd->limits.idle_timeout_ms);
 }
 
 void
@@ -372,6 +381,10 @@ ask_admission(struct conn *conn)
 	if (conn->admitted)
 		return 0;
 	conn->admitted = true;
+	if (!conn->begun || httpd->limits.head_timeout_ms > 0) {
+		conn->begun = true;
+		loop_timer_set(conn->timer, httpd->limits.request_timeout_ms);
+	}
 	if (httpd->admit == NULL)
 		return 0;
 	status = httpd->admit(httpd->ctx, &head);
@@ -444,7 +457,7 @@ conn_read(struct conn *conn)
 	}
 	if (!conn->begun) {
 		conn->begun = true;
-		loop_timer_set(conn->timer, conn->httpd->limits.request_timeout_ms);
+		wait_for_head(conn, conn->httpd->limits.request_timeout_ms);
 	}
 	/* RFC 9110 10.1.1: not when the body is on its way already. */
 	if (conn->frame.expects && !conn->continued && conn->frame.body.len == 0) {
@@ -535,10 +548,10 @@ conn_begin(struct conn *conn)
 	httpd_take_callbacks(conn);
 	if (conn->secure) {
 		conn->state = CONN_HANDSHAKE;
-		loop_timer_set(conn->timer, conn->httpd->limits.request_timeout_ms);
+		wait_for_head(conn, conn->httpd->limits.request_timeout_ms);
 	} else {
 		conn->state = CONN_READING;
-		loop_timer_set(conn->timer, conn->httpd->limits.idle_timeout_ms);
+		wait_for_head(conn, conn->httpd->limits.idle_timeout_ms);
 	}
 }
 

@@ -22,7 +22,10 @@ struct httpd_limits {
 	size_t most_held_bytes;     /* of bodies at once, in all connections: 503; 0: no limit */
 	unsigned most_connections;  /* at once; more are closed at accept */
 	int64_t request_timeout_ms; /* from the first byte to the last of one request: 408 or cut */
-	int64_t idle_timeout_ms;    /* between requests, and while an answer is not read */
+	/* Not 0: so long for the first byte of a connection, and from there for the head; the time
+	 * above is the body's then.  Who is not admitted costs a connection no longer. */
+	int64_t head_timeout_ms;
+	int64_t idle_timeout_ms; /* between requests, and while an answer is not read */
 };
 
 /* Who is at the other end. */

@@ -116,10 +116,32 @@ totals_of(const struct mail *mail)
 	return totals;
 }
 
+/* The mail itself. */
+static bool
+kind_is_raw(unsigned kind)
+{
+	return kind == ITEM_SMTP || kind == ITEM_LOCAL;
+}
+
 static bool
 mail_is_raw(const struct mail *mail)
 {
-	return mail->item_count > 0 && mail->items[0].kind == ITEM_SMTP;
+	return mail->item_count > 0 && kind_is_raw(mail->items[0].kind);
+}
+
+/* What becomes of its items at once. */
+enum begins {
+	BEGINS_DUE,
+	BEGINS_CAPTURED,
+	BEGINS_HELD, /* and why */
+};
+
+static enum begins
+begins_as(const struct mail *mail)
+{
+	if (mail->captured)
+		return BEGINS_CAPTURED;
+	return mail->held_why != NULL ? BEGINS_HELD : BEGINS_DUE;
 }
 
 static void
@@ -137,7 +159,9 @@ put_mail(struct buf *out, const struct mail *mail, int *fds, size_t *fd_count)
 	put_text(out, mail->ledger);
 	put_number(out, (uint64_t)mail->accepted_ms, 8);
 	put_number(out, mail->content_bytes, 8);
-	put_number(out, mail->captured, 1);
+	put_number(out, (uint64_t)begins_as(mail), 1);
+	if (begins_as(mail) == BEGINS_HELD)
+		put_text(out, mail->held_why);
 	put_number(out, mail->reply, 1);
 	put_number(out, (uint64_t)mail->reply_within_ms, 8);
 	put_number(out, mail_is_raw(mail), 1);
@@ -184,7 +208,7 @@ enum payload_part {
 	PART_WHOLE,
 	PART_HEAD,
 	PART_SHARED,
-	PART_LINES, /* of ITEM_SMTP, whichever of them */
+	PART_LINES, /* of ITEM_SMTP and ITEM_LOCAL, whichever of them */
 };
 
 /*
@@ -279,7 +303,8 @@ take_payload(struct cursor *c, struct payload *payload, enum payload_part part, 
 	unsigned place = (unsigned)take_number(c, 1);
 	size_t len = (size_t)take_number(c, 4);
 
-	if (c->bad || len > FRAME_MOST_PAYLOAD || (len == 0 && !may_be_empty))
+	if (c->bad || len > (part == PART_LINES ? FRAME_MOST_LINES : FRAME_MOST_PAYLOAD) ||
+	    (len == 0 && !may_be_empty))
 		return "payload length";
 	if (place == PAYLOAD_INLINE) {
 		const char *at = take(c, len);
@@ -332,7 +357,7 @@ take_item(struct reading *in, struct item *item, enum payload_part part)
 	unsigned kind = (unsigned)take_number(c, 1);
 	size_t count = (size_t)take_number(c, 4);
 
-	if (kind >= ITEM_KINDS || (kind == ITEM_SMTP) != (part == PART_LINES))
+	if (kind >= ITEM_KINDS || kind_is_raw(kind) != (part == PART_LINES))
 		return "kind of item";
 	item->kind = (enum item_kind)kind;
 	in->totals.recipients += count;
@@ -391,14 +416,17 @@ take_id(struct cursor *c, const struct mail *others, struct mail *mail)
 static const char *
 take_reply(struct cursor *c, struct mail *mail)
 {
-	unsigned captured = (unsigned)take_number(c, 1);
-	unsigned reply = (unsigned)take_number(c, 1);
-	uint64_t within_ms = take_number(c, 8);
+	unsigned begins = (unsigned)take_number(c, 1), reply;
+	uint64_t within_ms;
 
-	if (c->bad || captured > 1 || reply > REPLY_POSTMARK_OR_REFUSE ||
+	mail->captured = begins == BEGINS_CAPTURED;
+	if (begins == BEGINS_HELD)
+		mail->held_why = take_text(c);
+	reply = (unsigned)take_number(c, 1);
+	within_ms = take_number(c, 8);
+	if (c->bad || begins > BEGINS_HELD || reply > REPLY_POSTMARK_OR_REFUSE ||
 	    within_ms > FRAME_MOST_REPLY_MS)
 		return "kind of reply";
-	mail->captured = captured != 0;
 	mail->reply = (enum reply_mode)reply;
 	mail->reply_within_ms = (int64_t)within_ms;
 	return NULL;

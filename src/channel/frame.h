@@ -51,6 +51,7 @@ struct frame_head {
 #define FRAME_MOST_ITEMS       10000U
 #define FRAME_MOST_RECIPIENTS  10000U
 #define FRAME_MOST_PAYLOAD     (32U * 1024U * 1024U)
+#define FRAME_MOST_LINES       (128U * 1024U * 1024U) /* the same, of a mail that came in */
 #define FRAME_MOST_TEXT        4096U
 #define FRAME_MOST_REPLY_MS    (3 * 60 * 1000) /* a front waits for four minutes */
 
@@ -62,8 +63,9 @@ int frame_head_read(struct frame_head *, const unsigned char bytes[FRAME_HEAD_SI
  * FRAME_MOST_DESCRIPTORS; *fd_count_r descriptors are to go with it (lent by the mails).  -1: they
  * do not fit into a frame.
  *
- * What an item and its mail's shared payload hold is JSON, or, for ITEM_SMTP, a mail of whole lines
- * that end with CRLF; the items of one mail are all of the one or all of the other sort.
+ * What an item and its mail's shared payload hold is JSON, or, for ITEM_SMTP and ITEM_LOCAL, a mail
+ * of whole lines that end with CRLF; the items of one mail are all of the one or all of the other
+ * sort.
  */
 int frame_commit_write(
     struct buf *, uint64_t serial, const struct mail *, int *fds_r, size_t *fd_count_r);

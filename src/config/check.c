@@ -13,6 +13,7 @@
 
 #include "config/check.h"
 #include "config/config.h"
+#include "config/inbound_value.h"
 #include "config/options.h"
 #include "config/parse.h"
 #include "config/route_value.h"
@@ -172,6 +173,56 @@ check_webhook(const struct check *c)
 						 : ", for there are no connections");
 }
 
+/* ---- outlets and notices ----------------------------------------------------------------- */
+
+static void
+check_outlet(const struct check *c, const struct outlet *o)
+{
+	int ways = (o->file[0] != '\0') + (o->command[0] != '\0') + (o->url[0] != '\0');
+	struct option_place place;
+
+	if (!option_place_find(c->config, "outlet", o->name, &place))
+		abort();
+	if (ways != 1)
+		complain(c, &place, NULL, "found %s of file, command and url, wanted one",
+		    ways == 0 ? "none" : "several");
+	if (o->url[0] != '\0' && !value_url_is_safe(o->url))
+		complain(c, &place, "url",
+		    "found http to another host, wanted https: addresses would be sent for all to "
+		    "read");
+	if (o->retry_most_ms < o->retry_least_ms)
+		complain(c, &place, "retry-maximum",
+		    "found less than retry-minimum, wanted at least as much");
+}
+
+static bool
+notice_reaches(const struct config *config, enum notice_to to)
+{
+	bool found = config->notice_bounces == (int)to || config->notice_failures == (int)to;
+
+	for (size_t i = 0; i < config->route_count; i++)
+		found = found || config->routes[i].notice == (int)to;
+	return found;
+}
+
+static void
+check_notice(const struct check *c)
+{
+	const struct config *config = c->config;
+	const struct option_place notice = section_place(c, "notice");
+	bool postmaster = notice_reaches(config, NOTICE_POSTMASTER);
+
+	if (config_connection(config, config->notice_connection) == NULL)
+		complain(c, &notice, "connection", "found %s, wanted the name of a connection",
+		    config->notice_connection);
+	if (postmaster && config->notice_postmaster[0] == '\0')
+		complain(c, &notice, "postmaster", "found none, wanted whom notices go to");
+	if (config->notice_via == NOTICE_VIA_POSTMARK && config->notice_from[0] == '\0' &&
+	    (postmaster || notice_reaches(config, NOTICE_SENDER)))
+		complain(c, &notice, "from",
+		    "found none, wanted an address that Postmark takes for notice.via postmark");
+}
+
 /* ---- routes ------------------------------------------------------------------------------ */
 
 static bool
@@ -273,6 +324,9 @@ check_route(const struct check *c, const struct option_place *place, const struc
 {
 	const struct config *config = c->config;
 
+	if (text_same(r->name, INBOUND_ROUTE))
+		complain(c, place, NULL,
+		    "found the name of the route of mails that come in, wanted another");
 	for (size_t i = 0; i < config->connection_count; i++)
 		if (text_same(r->name, config->connections[i].name))
 			complain(c, place, NULL,
@@ -319,6 +373,23 @@ check_routes(const struct check *c)
 	}
 }
 
+static void
+check_connections(const struct check *c)
+{
+	struct option_place place;
+
+	for (size_t i = 0; i < c->config->connection_count; i++) {
+		const char *name = c->config->connections[i].name;
+
+		if (!text_same(name, INBOUND_ROUTE))
+			continue;
+		if (!option_place_find(c->config, "connection", name, &place))
+			abort();
+		complain(c, &place, NULL,
+		    "found the name of the route of mails that come in, wanted another");
+	}
+}
+
 /* ---- all --------------------------------------------------------------------------------- */
 
 void
@@ -335,8 +406,12 @@ check_all(const struct check *c)
 	if (config->user[0] == '\0' && config->group[0] != '\0')
 		complain(c, &process, "group", "found a group without process.user");
 	check_control(c);
+	check_connections(c);
 	check_webhook(c);
 	check_routes(c);
+	for (size_t i = 0; i < config->outlet_count; i++)
+		check_outlet(c, &config->outlets[i]);
+	check_notice(c);
 }
 
 int

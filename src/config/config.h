@@ -89,6 +89,37 @@ struct route {
 	struct strlist allow_recipients; /* who gets it all the same; others are captured when
 					    nobody is in redirect_to */
 	bool capture;
+
+	int notice; /* enum notice_to */
+};
+
+/* A section outlet NAME { }: where events are passed on to, and which. */
+struct outlet {
+	char *name;                /* letters, digits, '-'; starts with a letter */
+	char *file, *command, *url; /* one of them; the others "" */
+	struct strlist kinds;      /* names of events' kinds; empty lists: any */
+	struct strlist streams;    /* IDs, with '*' and '?' */
+	struct strlist tags;       /* the same */
+	bool payload;              /* Postmark's post goes along */
+	struct secret *secret;     /* url: signs */
+	char *secret_file;
+	char *ca_file;             /* url */
+	int64_t timeout_ms;        /* of one attempt */
+	unsigned parallel;
+	int64_t retry_least_ms, retry_most_ms;
+	int64_t give_up_ms; /* from the first attempt at an event */
+};
+
+/* Who is told that a mail did not arrive.  OF_DEFAULT: in routes alone. */
+enum notice_to {
+	NOTICE_OFF,
+	NOTICE_SENDER,     /* the envelope's */
+	NOTICE_POSTMASTER, /* notice.postmaster */
+	NOTICE_DEFAULT,    /* as the section notice says */
+};
+enum notice_via {
+	NOTICE_VIA_INBOUND,
+	NOTICE_VIA_POSTMARK,
 };
 
 /*
@@ -189,9 +220,28 @@ struct config {
 	unsigned webhook_connections;
 	int64_t webhook_timeout_ms;
 
+	/* inbound */
+	char *inbound_deliver; /* see inbound_value.h; "": nowhere */
+	bool inbound_starttls;
+	struct strlist inbound_recipients; /* "PATTERN=ADDRESS,ADDRESS" */
+	unsigned inbound_parallel, inbound_hops;
+	int64_t inbound_timeout_ms;
+
 	/* suppression */
 	bool suppression_sync;
 	int64_t suppression_refresh_ms;
+
+	/* outlet NAME { } */
+	struct outlet *outlets;
+	size_t outlet_count;
+
+	/* notice */
+	int notice_bounces, notice_failures; /* enum notice_to */
+	int notice_via;                      /* enum notice_via */
+	char *notice_from;                   /* "": Mail Delivery System of the host */
+	char *notice_postmaster;             /* "": none */
+	char *notice_connection, *notice_stream;
+	unsigned notice_most; /* to one address in an hour */
 };
 
 /*

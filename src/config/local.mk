@@ -2,12 +2,16 @@ noinst_LIBRARIES += libconfig.a
 libconfig_a_SOURCES = \
 	src/config/check.c src/config/check.h \
 	src/config/config.c src/config/config.h \
+	src/config/inbound_value.c src/config/inbound_value.h \
 	src/config/option.c src/config/option.h \
 	src/config/options.c src/config/options.h \
 	src/config/options_connection.c \
 	src/config/options_control.c \
+	src/config/options_inbound.c \
 	src/config/options_log.c \
 	src/config/options_message.c \
+	src/config/options_notice.c \
+	src/config/options_outlet.c \
 	src/config/options_postmark.c \
 	src/config/options_process.c \
 	src/config/options_retry.c \

@@ -24,9 +24,12 @@ struct buf;
 	NAME(postmark)                                                                             \
 	NAME(retry)                                                                                \
 	NAME(webhook)                                                                              \
+	NAME(inbound)                                                                              \
 	NAME(suppression)                                                                          \
+	NAME(notice)                                                                               \
 	NAME(connection)                                                                           \
-	NAME(route)
+	NAME(route)                                                                                \
+	NAME(outlet)
 
 /*
  * The values of a section lie in struct config itself.  A titled one stands as often as it has

@@ -13,9 +13,10 @@
 	}
 
 static const char *const fidelity[] = FIDELITY_CHOICES;
-/* Those of enum convert_from, of template_else and of enum reply_mode. */
+/* Those of enum convert_from, of template_else, of enum notice_to and of enum reply_mode. */
 static const char *const from_rewrite[] = { "off", "if-unauthorised", "force", NULL };
 static const char *const otherwise[] = { "send", "refuse", NULL };
+static const char *const notice[] = { "off", "sender", "postmaster", "default", NULL };
 static const char *const reply[] = { "queued", "postmark", "postmark-or-refuse", NULL };
 
 static const struct option_row rows[] = {
@@ -172,6 +173,11 @@ static const struct option_row rows[] = {
 	    .text =
 		"Staging: make the message and keep it, but send nothing.  pmrelayctl shows it, "
 		"and sends it after all when told to." },
+
+	{ SECTION, "notice", OPTION_CHOICE, RELOAD_LIVE, AT(notice), .preset = "default",
+	    .choices = notice,
+	    .text = "Who is told by mail of a bounce or that a mail will not be sent: the "
+		    "envelope's sender, the postmaster, nobody, or whom notice { } says." },
 
 	{ .section = NULL },
 };

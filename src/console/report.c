@@ -133,7 +133,7 @@ add_moment(
     const struct paint *p, struct buf *out, const char *time, const char *state, const char *text)
 {
 	int64_t wall_ms;
-	size_t width = strlen(state) < 10 ? 10 - strlen(state) : 0;
+	size_t width = strlen(state) < 12 ? 12 - strlen(state) : 0;
 
 	buf_adds(out, "  ");
 	if (paint_parse_time(time, &wall_ms) == 0)
@@ -147,7 +147,7 @@ add_moment(
 	paint_pad(out, width);
 	if (text[0] != '\0') {
 		buf_addc(out, ' ');
-		paint_safe_lines(out, text, strlen(text), 34);
+		paint_safe_lines(out, text, strlen(text), 36);
 	}
 	buf_addc(out, '\n');
 }
@@ -718,7 +718,7 @@ report_add_event(const struct paint *p, struct buf *out, const json_t *event)
 	buf_adds(out, paint_begin(p, hue));
 	width = paint_safe(out, kind, strlen(kind), 0);
 	buf_adds(out, paint_end(p, hue));
-	paint_pad(out, width < 10 ? 10 - width : 0);
+	paint_pad(out, width < 12 ? 12 - width : 0);
 	for (int i = 0; i < 2; i++) {
 		const char *text = text_of(event, i == 0 ? "item" : "route");
 

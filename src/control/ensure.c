@@ -73,8 +73,7 @@ streams_in_use(
 static bool
 wants_inbound(const struct config *config)
 {
-	(void)config;
-	return false;
+	return config->inbound_deliver[0] != '\0';
 }
 
 /* --- what is wanted --------------------------------------------------------------------------- */

@@ -5,119 +5,52 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base64.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "mail/address.h"
 #include "mail/envelope.h"
 #include "mail/mail.h"
 #include "mail/mime.h"
 #include "mail/refusal.h"
 #include "convert/controls.h"
 #include "convert/convert.h"
+#include "convert/field.h"
 #include "convert/headers.h"
 #include "convert/payload.h"
 #include "convert/verbatim.h"
 
-/* RFC 5322 2.1.1 wants lines of less than 998 bytes, RFC 2047 2 encoded words of 75 at most. */
-#define MOST_PLAIN_VALUE 900
-#define MOST_PLAIN_NAME  200
-#define MOST_WORD_BYTES  45
-
 /* --- fields in front ------------------------------------------------------ */
-
-static bool
-is_plain(const char *text, size_t most)
-{
-	size_t len = strlen(text);
-
-	for (size_t i = 0; i < len; i++)
-		if (text[i] < 0x20 || text[i] >= 0x7F)
-			return false;
-	return len <= most && strstr(text, "=?") == NULL && (len == 0 || text[len - 1] != ' ');
-}
-
-/* RFC 2047 2 and 5: whole characters in each word, a line for each. */
-static void
-add_words(struct buf *out, const char *text)
-{
-	const char *end = text + strlen(text);
-
-	for (bool first = true; text < end; first = false) {
-		size_t len = (size_t)(end - text);
-
-		if (len > MOST_WORD_BYTES) {
-			len = MOST_WORD_BYTES;
-			while (len > 1 && ((unsigned char)text[len] & 0xC0) == 0x80)
-				len--;
-		}
-		buf_adds(out, first ? "=?utf-8?B?" : "\r\n =?utf-8?B?");
-		base64_add(out, text, len);
-		buf_adds(out, "?=");
-		text += len;
-	}
-}
-
-static void
-add_field(struct buf *out, const char *name, const char *value)
-{
-	buf_addf(out, "%s: ", name);
-	if (is_plain(value, MOST_PLAIN_VALUE))
-		buf_adds(out, value);
-	else
-		add_words(out, value);
-	buf_adds(out, "\r\n");
-}
-
-static void
-add_mailbox_field(struct buf *out, const char *name, const struct mailbox *box)
-{
-	buf_addf(out, "%s: ", name);
-	if (box->name != NULL && !is_plain(box->name, MOST_PLAIN_NAME)) {
-		add_words(out, box->name);
-		buf_addf(out, "\r\n <%s>", box->address);
-	} else {
-		struct buf printed;
-
-		buf_init(&printed, SIZE_MAX / 4);
-		mailbox_print(&printed, box);
-		buf_add(out, printed.data, printed.len);
-		buf_free(&printed);
-	}
-	buf_adds(out, "\r\n");
-}
 
 static void
 add_front(struct buf *out, const struct headers *headers, const char *id)
 {
 	const struct controls *controls = &headers->controls;
 
-	add_field(out, "X-PM-Metadata-relay-id", id);
+	field_add(out, "X-PM-Metadata-relay-id", id);
 	for (size_t i = 0; i < controls->metadata.count; i++) {
 		const struct header_pair *pair = &controls->metadata.pairs[i];
 		char *name = mem_format("X-PM-Metadata-%s", pair->name);
 
-		add_field(out, name, pair->value);
+		field_add(out, name, pair->value);
 		free(name);
 	}
 	if (controls->message_stream[0] != '\0')
-		add_field(out, "X-PM-Message-Stream", controls->message_stream);
+		field_add(out, "X-PM-Message-Stream", controls->message_stream);
 	if (controls->tag[0] != '\0')
-		add_field(out, "X-PM-Tag", controls->tag);
+		field_add(out, "X-PM-Tag", controls->tag);
 	if (controls->track_opens >= 0)
-		add_field(out, "X-PM-TrackOpens", controls->track_opens > 0 ? "true" : "false");
+		field_add(out, "X-PM-TrackOpens", controls->track_opens > 0 ? "true" : "false");
 	if (controls->track_links[0] != '\0')
-		add_field(out, "X-PM-TrackLinks", controls->track_links);
+		field_add(out, "X-PM-TrackLinks", controls->track_links);
 	/* Postmark replaces a Message-ID unless it is told not to. */
 	if (headers->message_id[0] != '\0' && controls->keep_id)
-		add_field(out, "X-PM-KeepID", "true");
+		field_add(out, "X-PM-KeepID", "true");
 	if (headers->redirected != NULL)
-		add_field(out, "X-Redirected-For", headers->redirected);
+		field_add(out, "X-Redirected-For", headers->redirected);
 	if (headers->from_replaced)
-		add_mailbox_field(out, "From", &headers->from_mailbox);
+		field_add_mailbox(out, "From", &headers->from_mailbox);
 	if (headers->reply_to_is_ours)
-		add_mailbox_field(out, "Reply-To", &headers->author);
+		field_add_mailbox(out, "Reply-To", &headers->author);
 }
 
 /* --- the mail's own ------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "deliver/deliver.h"
 #include "postmark/batch.h"
 #include "postmark/client.h"
 #include "postmark/search.h"
@@ -323,15 +324,16 @@ judge_own_streams(
 	}
 }
 
-/* The request is back: it, its verdicts and its items end here. */
-static void
+void
 request_judged(
     struct request *request, struct item_verdict *verdicts, const struct postmark_answer *answer)
 {
 	struct route *route = request->route;
 	size_t count = request->count;
-	struct route_tally tally = route_tally(verdicts, count);
-	const struct route_lesson lesson = { .verdicts = verdicts,
+	struct item_verdict own = { .verdict = VERDICT_REFUSED };
+	const struct item_verdict *learned = request->of_item ? &own : verdicts;
+	struct route_tally tally = route_tally(learned, count);
+	const struct route_lesson lesson = { .verdicts = learned,
 		.count = count,
 		.tally = &tally,
 		.answer = answer,
@@ -471,13 +473,15 @@ request_submit(struct request *request)
 	route->counts.requests++;
 	if (request->count > 1)
 		route->counts.batches++;
-	if (request->items[0].kind == ITEM_SMTP)
+	if (route_is_local(route))
+		request_submit_local(request);
+	else if (request->items[0].kind == ITEM_SMTP)
 		request_submit_smtp(request);
 	else
 		request_submit_api(request);
 }
 
-/* --- what cannot go by SMTP --------------------------------------------------------------- */
+/* --- what cannot go its way --------------------------------------------------------------- */
 
 /* NULL, or why no mail of this route can. */
 static const char *
@@ -488,6 +492,21 @@ smtp_unfit(const struct route *route)
 	if (postmark_smtp(route->dispatch->client) == NULL)
 		return "no SMTP service of Postmark's is configured";
 	return NULL;
+}
+
+/* NULL, or why this one cannot go this way. */
+static const char *
+item_unfit(const struct route *route, const struct store_item *item)
+{
+	bool local = item->kind == ITEM_LOCAL;
+
+	if (local != route_is_local(route))
+		return local ? "a mail that came in does not go to Postmark"
+			     : "a mail for Postmark does not go where mails go that came in";
+	/* The others would have to be remembered apart. */
+	if (local && item->recipients.count != 1)
+		return "a mail that came in has one recipient";
+	return item->kind == ITEM_SMTP ? smtp_unfit(route) : NULL;
 }
 
 /* Takes the items. */
@@ -514,23 +533,20 @@ items_hold(struct route *route, struct store_item *items, size_t count, const ch
 static size_t
 unfit_hold(struct route *route, struct store_item *items, size_t count)
 {
-	const char *why = smtp_unfit(route);
-	struct store_item *unfit;
-	size_t held = 0, rest = 0;
+	size_t rest = 0;
 
-	if (why == NULL)
-		return count;
-	unfit = mem_array(count, sizeof(*unfit));
 	for (size_t i = 0; i < count; i++) {
-		if (items[i].kind == ITEM_SMTP)
-			unfit[held++] = items[i];
-		else
+		const char *why = item_unfit(route, &items[i]);
+		struct store_item *unfit;
+
+		if (why == NULL) {
 			items[rest++] = items[i];
+			continue;
+		}
+		unfit = mem_new(sizeof(*unfit));
+		*unfit = items[i];
+		items_hold(route, unfit, 1, why);
 	}
-	if (held > 0)
-		items_hold(route, unfit, held, why);
-	else
-		free(unfit);
 	return rest;
 }
 
@@ -585,7 +601,7 @@ route_most_bytes(const struct route *route, size_t count)
 	return most_bytes > frame_bytes ? most_bytes - frame_bytes : 1;
 }
 
-/* A sieve is one request: what does not fit into it has its turn later.  Mails that go by SMTP are
+/* A sieve is one request: what does not fit into it has its turn later.  Mails that go alone are
  * not what it is made of, as long as there are others. */
 static void
 items_sieve(struct route *route, struct store_item *items, size_t count)
@@ -594,10 +610,10 @@ items_sieve(struct route *route, struct store_item *items, size_t count)
 	enum item_kind kind = items[0].kind;
 	size_t same = 0, other = 0;
 
-	for (size_t i = 1; i < count && kind == ITEM_SMTP; i++)
+	for (size_t i = 1; i < count && mix_goes_alone(kind); i++)
 		kind = items[i].kind;
 	for (size_t i = 0; i < count; i++) {
-		if (items[i].kind == kind && (kind != ITEM_SMTP || same == 0))
+		if (items[i].kind == kind && (!mix_goes_alone(kind) || same == 0))
 			items[same++] = items[i];
 		else
 			others[other++] = items[i];
@@ -652,7 +668,7 @@ loners_count(const struct store_item *items, size_t count)
 	size_t loners = 0;
 
 	for (size_t i = 0; i < count; i++)
-		loners += items[i].kind == ITEM_SMTP;
+		loners += mix_goes_alone(items[i].kind);
 	return loners;
 }
 
@@ -867,6 +883,7 @@ route_init(struct dispatch *dispatch, struct route *route, const struct dispatch
 {
 	static const struct settle_hooks hooks = { settle_waiting, settle_durable, settle_is_idle };
 	const struct dispatch_options *options = &dispatch->options;
+	struct dispatch_options own = *options;
 	struct settle_params params;
 
 	route->dispatch = dispatch;
@@ -877,7 +894,11 @@ route_init(struct dispatch *dispatch, struct route *route, const struct dispatch
 	route->maybe_due = true;
 	route->asks_next = true;
 	route->due_at_ms = INT64_MAX;
-	route_state_init(&route->state, route->name, given->token != NULL, options);
+	route->local = given->local;
+	if (route_is_local(route) && given->local.parallel > 0)
+		own.most_in_flight = given->local.parallel;
+	route_state_init(&route->state, route->name,
+	    given->token != NULL || route_is_local(route), &own);
 	route->state.gone = given->gone;
 	route->gate_timer = loop_timer_new(dispatch->loop, gate_fired, route);
 	route->due_timer = loop_timer_new(dispatch->loop, due_fired, route);
@@ -889,6 +910,7 @@ route_init(struct dispatch *dispatch, struct route *route, const struct dispatch
 		.route = route->name,
 		.token = route->token,
 		.is_test = is_test_token(route->token),
+		.is_local = route_is_local(route),
 		.message_stream = route->message_stream,
 		.options = options,
 		.state = &route->state,
@@ -999,6 +1021,7 @@ request_cut(struct request *request)
 	free(outcomes);
 	postmark_cancel(&request->job);
 	smtp_cancel(&request->smtp_job);
+	deliver_cancel(&request->deliver_job);
 	request_unlink(&request->route->out, request);
 	request_free(request);
 }

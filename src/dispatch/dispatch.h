@@ -46,10 +46,26 @@ struct dispatch_options {
 	} unsure;
 };
 
+/*
+ * Where the items of a route go that Postmark gets nothing of: mails that came in, of the kind
+ * ITEM_LOCAL, each to one recipient.  One of the two, lent for life; both end after the dispatcher.
+ * Nothing of it fails: what is refused is held, and so is what is too old.  What is unsure goes
+ * again, since there is nobody to be asked.
+ */
+struct deliver;
+struct smtp;
+struct dispatch_local {
+	struct deliver *deliver;
+	struct smtp *smtp;
+	int64_t timeout_ms; /* by smtp */
+	unsigned parallel;
+};
+
 struct dispatch_route {
 	const char *name;           /* as in struct mail; copied */
 	const struct secret *token; /* lent for life; NULL: the route is paused (operator) */
 	const char *message_stream; /* for search; copied */
+	struct dispatch_local local; /* neither: the route goes to Postmark */
 	bool gone; /* without a token, because the configuration has it no longer: for people */
 };
 

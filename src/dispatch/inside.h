@@ -32,8 +32,10 @@ struct request {
 	struct batch batch;
 	struct postmark_job *job; /* NULL: waits to leave, or goes by SMTP */
 	struct smtp_job *smtp_job;
+	struct deliver_job *deliver_job;
 	bool probe;      /* of the breaker or of a paused route */
 	bool smtp_probe; /* of the breaker of what goes by SMTP */
+	bool of_item;    /* what kept it is no matter of the route's */
 	int64_t started_ms;
 };
 
@@ -42,6 +44,7 @@ struct route {
 	char *name;
 	char *message_stream;
 	const struct secret *token;
+	struct dispatch_local local;
 	struct route_state state;
 	struct settle *settle;
 
@@ -93,6 +96,14 @@ void route_pump(struct route *);             /* whatever has changed what can le
 void due_at(struct route *, int64_t due_ms); /* wall clock */
 struct pending *route_note(struct route *);  /* of a call to the store */
 void drain_check(struct dispatch *);
+
+/* The request is back: it, its verdicts and its items end here. */
+void request_judged(
+    struct request *, struct item_verdict *verdicts, const struct postmark_answer *);
+
+/* local.c: mails that came in. */
+bool route_is_local(const struct route *);
+void request_submit_local(struct request *);
 
 /* keep.c: what the store keeps of the routes. */
 void keep_read(void *dispatch); /* until the store has answered */

@@ -54,6 +54,13 @@ static void
 outcome_waits(const struct judge *judge, const struct store_item *item,
     const struct item_verdict *verdict, int status, int64_t delay_ms, struct store_outcome *outcome)
 {
+	/* What came in is nowhere but here: its sender was told that it has arrived. */
+	if (item->kind == ITEM_LOCAL &&
+	    route_lifetime_over(judge->state, item, outcome->at_ms)) {
+		outcome->to = ITEM_HELD;
+		item_log("held", LOG_LEVEL_ERROR, item, verdict, status, 0);
+		return;
+	}
 	if (route_lifetime_over(judge->state, item, outcome->at_ms)) {
 		outcome->to = ITEM_FAILED;
 		judge->counts->refused++;
@@ -110,8 +117,13 @@ outcome_judged(const struct judge *judge, const struct store_item *item,
 		    log_str("inactive", inactive));
 		break;
 	case VERDICT_REFUSED:
-		outcome.to = ITEM_FAILED;
 		judge->counts->refused++;
+		if (item->kind == ITEM_LOCAL) {
+			outcome.to = ITEM_HELD;
+			item_log("held", LOG_LEVEL_ERROR, item, verdict, answer->status, 0);
+			break;
+		}
+		outcome.to = ITEM_FAILED;
 		item_log("failed", LOG_LEVEL_WARNING, item, verdict, answer->status, 0);
 		break;
 	case VERDICT_OPERATOR:

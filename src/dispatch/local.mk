@@ -5,6 +5,7 @@ libdispatch_a_SOURCES = \
 	src/dispatch/inside.h \
 	src/dispatch/judge.c src/dispatch/judge.h \
 	src/dispatch/keep.c \
+	src/dispatch/local.c \
 	src/dispatch/mix.c src/dispatch/mix.h \
 	src/dispatch/outcome.c src/dispatch/outcome.h \
 	src/dispatch/pace.c src/dispatch/pace.h \
@@ -13,8 +14,9 @@ libdispatch_a_SOURCES = \
 	src/dispatch/schedule.c src/dispatch/schedule.h \
 	src/dispatch/settle.c src/dispatch/settle.h
 
-dispatch_test_libs = libdispatch.a libstore.a libpostmark.a libmail.a libbase.a \
-	$(CURL_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+dispatch_test_libs = libdispatch.a libdeliver.a libstore.a libpostmark.a libmail.a libconfig.a \
+	libbase.a $(CURL_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS) $(CONFUSE_LIBS) \
+	$(PCRE2_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
 
 check_PROGRAMS += tests/unit/dispatch/breaker_test
 TESTS += tests/unit/dispatch/breaker_test
@@ -51,3 +53,10 @@ check_PROGRAMS += tests/unit/dispatch/route_test
 TESTS += tests/unit/dispatch/route_test
 tests_unit_dispatch_route_test_SOURCES = tests/unit/dispatch/route_test.c
 tests_unit_dispatch_route_test_LDADD = libdispatch.a $(postmark_test_libs)
+
+check_PROGRAMS += tests/unit/dispatch/local_test
+TESTS += tests/unit/dispatch/local_test
+tests_unit_dispatch_local_test_SOURCES = tests/unit/dispatch/local_test.c \
+	tests/unit/postmark/smtp_server.c tests/unit/postmark/smtp_server.h
+tests_unit_dispatch_local_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit/postmark
+tests_unit_dispatch_local_test_LDADD = $(dispatch_test_libs) $(TLS_LIBS)

@@ -6,6 +6,12 @@
 #include "dispatch/mix.h"
 
 bool
+mix_goes_alone(enum item_kind kind)
+{
+	return kind == ITEM_SMTP || kind == ITEM_LOCAL;
+}
+
+bool
 mix_is_empty(const struct mix *mix)
 {
 	return mix_count(mix) == 0;
@@ -28,7 +34,7 @@ mix_is_one_request(const struct store_item *items, size_t count)
 		if (items[i].kind != items[0].kind)
 			return false;
 	}
-	return count <= 1 || items[0].kind != ITEM_SMTP;
+	return count <= 1 || !mix_goes_alone(items[0].kind);
 }
 
 void
@@ -100,7 +106,7 @@ mix_next(struct mix *mix, size_t most_items, uint64_t most_bytes, bool all,
 	for (size_t kind = 0; kind < MIX_KINDS; kind++) {
 		struct mix_kind *of = &mix->of[kind];
 		bool full;
-		size_t most = kind == ITEM_SMTP ? 1 : most_items;
+		size_t most = mix_goes_alone((enum item_kind)kind) ? 1 : most_items;
 		size_t count = kind_fits(of, most, most_bytes, &full);
 
 		if (count == 0)

@@ -14,7 +14,8 @@
  * only for MIX_MOST_CLAIMS of them: a rare kind does not wait for its own company in a long queue
  * of the other.  Pure.
  *
- * A mail that goes by SMTP is a request by itself and waits for nobody.
+ * A mail that goes as it is, by SMTP or to where mails that came in go, is a request by itself and
+ * waits for nobody.
  */
 #define MIX_KINDS       ((size_t)ITEM_KINDS)
 #define MIX_MOST_CLAIMS 4U
@@ -26,6 +27,8 @@ struct mix {
 		unsigned claims; /* that it has waited for since it came or last left */
 	} of[MIX_KINDS];
 };
+
+bool mix_goes_alone(enum item_kind);
 
 bool mix_is_empty(const struct mix *);
 size_t mix_count(const struct mix *);

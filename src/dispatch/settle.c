@@ -335,7 +335,7 @@ ask_start(struct settle *settle, const struct store_item *item)
 static enum dispatch_unsure
 unsure_way(const struct settle *settle)
 {
-	return settle->params.is_test ? UNSURE_RETRY : settle->params.options->unsure;
+	return settle->params.is_test || settle->params.is_local ? UNSURE_RETRY : settle->params.options->unsure;
 }
 
 /*
@@ -371,6 +371,14 @@ items_ask(struct settle *settle, struct store_item *items, size_t count)
 	return rest;
 }
 
+static const char *
+unsure_words(const struct settle *settle)
+{
+	if (settle->params.is_local)
+		return "whether it was delivered is not known";
+	return settle->params.is_test ? "the token is for tests" : "unsure = retry";
+}
+
 /* unsure = retry or hold.  Takes the items. */
 static void
 items_move(struct settle *settle, struct store_item *items, size_t count)
@@ -384,7 +392,7 @@ items_move(struct settle *settle, struct store_item *items, size_t count)
 		    outcome_of(&items[i], hold ? ITEM_HELD : ITEM_WAITING);
 
 		outcome.keeps_history = false;
-		if (settle->params.is_test)
+		if (settle->params.is_test || settle->params.is_local)
 			outcome.due_ms +=
 			    schedule_delay_ms(items[i].attempt, options->retry_least_ms,
 				options->retry_most_ms, schedule_random(settle->params.random));
@@ -395,8 +403,7 @@ items_move(struct settle *settle, struct store_item *items, size_t count)
 		else
 			log_warning("waiting", log_str("item", items[i].id),
 			    log_num("try", items[i].attempt),
-			    log_str("why", settle->params.is_test ? "the token is for tests"
-								  : "unsure = retry"));
+			    log_str("why", unsure_words(settle)));
 	}
 	outcomes_put(settle, outcomes);
 }

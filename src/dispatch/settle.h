@@ -35,6 +35,7 @@ struct settle_params {
 	const char *route;			/* lent for life, like the rest */
 	bool is_test; /* the token sends nothing and is none for questions: what is unsure goes
 		       * again, whatever the options say */
+	bool is_local; /* there is nobody to be asked: as with is_test */
 	const struct secret *token;		/* NULL: nothing is asked */
 	const char *message_stream;
 	const struct dispatch_options *options;

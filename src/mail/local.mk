@@ -3,6 +3,7 @@ libmail_a_SOURCES = \
 	src/mail/address.c src/mail/address.h \
 	src/mail/charset.c src/mail/charset.h \
 	src/mail/charset_mac.c src/mail/charset_mac.h \
+	src/mail/dsn.c src/mail/dsn.h \
 	src/mail/envelope.c src/mail/envelope.h \
 	src/mail/event.c src/mail/event.h \
 	src/mail/hook.c src/mail/hook.h \
@@ -37,6 +38,14 @@ check_PROGRAMS += tests/unit/mail/event_test
 TESTS += tests/unit/mail/event_test
 tests_unit_mail_event_test_SOURCES = tests/unit/mail/event_test.c
 tests_unit_mail_event_test_LDADD = libmail.a libbase.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+
+check_PROGRAMS += tests/unit/mail/dsn_test
+TESTS += tests/unit/mail/dsn_test
+tests_unit_mail_dsn_test_SOURCES = tests/unit/mail/dsn_test.c
+tests_unit_mail_dsn_test_LDADD = $(tests_unit_mail_address_test_LDADD)
+TESTS += tests/unit/mail/dsn.py
+dist_check_SCRIPTS += tests/unit/mail/dsn.py
+
 check_PROGRAMS += tests/unit/mail/fate_test
 TESTS += tests/unit/mail/fate_test
 tests_unit_mail_fate_test_SOURCES = tests/unit/mail/fate_test.c

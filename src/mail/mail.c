@@ -83,6 +83,7 @@ mail_free_one(struct mail *m)
 	free(m->from);
 	free(m->subject);
 	free(m->ledger);
+	free(m->held_why);
 	free(m);
 }
 

@@ -74,6 +74,9 @@ struct mail {
 	char *ledger; /* fidelity: what was converted or dropped, "date,sender"; "" if nothing */
 	uint64_t content_bytes; /* as received */
 	bool captured;          /* staging: its items are kept and not sent (ITEM_CAPTURED) */
+	/* Not NULL: its items are stored as ITEM_HELD, and the history says this; released, they go
+	 * out.  Owned. */
+	char *held_why;
 	enum reply_mode reply;
 	int64_t reply_within_ms; /* of REPLY_POSTMARK and the like */
 	struct item *items;

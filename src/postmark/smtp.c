@@ -76,7 +76,7 @@ struct smtp {
 	struct loop *loop;
 	char *url;
 	char *ca_file;
-	bool starttls;
+	bool starttls, without_secrets;
 	long connect_timeout_ms;
 	unsigned most_workers;
 	int wake_fd; /* a thread has something for the loop */
@@ -179,7 +179,10 @@ static const char *
 job_fill(struct smtp_job *job, const struct smtp_request *request)
 {
 	job->timeout_ms = request->timeout_ms;
-	job->token = secret_copy(request->token);
+	if (request->token != NULL && job->smtp->without_secrets)
+		return "a token is for Postmark alone";
+	if (request->token != NULL)
+		job->token = secret_copy(request->token);
 	job->sender = mem_string(request->sender);
 	if (!address_ok(request->sender))
 		return "the sender is not an address";
@@ -270,7 +273,7 @@ socket_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 	int fd;
 
 	(void)purpose;
-	if (!smtp->starttls && !is_loopback(&address->addr)) {
+	if (!smtp->starttls && !smtp->without_secrets && !is_loopback(&address->addr)) {
 		worker->job->not_loopback = true;
 		return CURL_SOCKET_BAD;
 	}
@@ -361,6 +364,8 @@ easy_mail(CURL *easy, struct smtp_job *job)
 static void
 easy_login(CURL *easy, const struct smtp_job *job)
 {
+	if (job->token == NULL)
+		return;
 	curl_easy_setopt(easy, CURLOPT_USERNAME, secret_text(job->token));
 	curl_easy_setopt(easy, CURLOPT_PASSWORD, secret_text(job->token));
 	curl_easy_setopt(easy, CURLOPT_LOGIN_OPTIONS, "AUTH=PLAIN;AUTH=LOGIN");
@@ -762,6 +767,7 @@ smtp_new(const struct smtp_params *params, char *why, size_t why_size)
 	smtp->loop = params->loop;
 	smtp->url = mem_string(params->url);
 	smtp->starttls = params->starttls;
+	smtp->without_secrets = params->without_secrets;
 	smtp->ca_file = params->ca_file != NULL ? mem_string(params->ca_file) : NULL;
 	smtp->connect_timeout_ms = (long)params->connect_timeout_ms;
 	smtp->most_workers =

@@ -24,7 +24,8 @@ struct smtp_job;
 struct smtp_params {
 	struct loop *loop;
 	const char *url;     /* "smtp://smtp.postmarkapp.com:587" */
-	bool starttls;       /* false: in the clear, and then to a loopback address alone */
+	bool starttls;       /* false: in the clear, and then to a loopback address alone, */
+	bool without_secrets; /* unless no request has a token: then to any */
 	const char *ca_file; /* NULL: the system's */
 	int64_t connect_timeout_ms;
 	unsigned most_connections; /* that is, threads; 0: SMTP_CONNECTIONS */
@@ -34,7 +35,7 @@ struct smtp_params {
 
 /* Copied by smtp_submit(); of a piece that is a file the descriptor is duplicated. */
 struct smtp_request {
-	const struct secret *token; /* user and password */
+	const struct secret *token; /* user and password; NULL: no login */
 	/* Of MAIL; "" is <>.  Postmark sends with a reverse-path of its own and looks at From. */
 	const char *sender;
 	const struct strlist *recipients;    /* canonical addresses */

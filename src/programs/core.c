@@ -37,10 +37,12 @@
 #include "programs/desk.h"
 #include "programs/events.h"
 #include "programs/handover.h"
+#include "programs/passing.h"
 #include "programs/instanced.h"
 #include "programs/suppressions.h"
 #include "programs/routes.h"
 
+#define BACKEND        "sqlite"
 #define MOST_FRONTS    256
 #define FIRST_PURGE_MS (60 * 1000) /* not in the way of a start */
 #define PURGE_MS       (60 * 60 * 1000)
@@ -72,12 +74,14 @@ struct core {
 	struct handover *supervisor;
 	struct store *store;
 	struct postmark_client *client;
+	struct dispatch_local local; /* for mails that come in */
 	struct dispatch *dispatch; /* NULL: not yet */
 	struct commits *commits;
 	struct events *events;
+	struct passing *passing; /* NULL: not to be had */
+	struct buf keys;         /* by which posts of webhooks are known, as fronts are told */
 	struct instanced *instanced;
 	struct suppressions *suppressions;
-	struct buf keys; /* by which posts of webhooks are known, as fronts are told */
 	struct secret *test_token;
 	struct strlist routes; /* of the dispatcher */
 	bool asks_strays;      /* the dispatcher begins with the answer */
@@ -213,6 +217,7 @@ on_event_stored(void *ctx, const struct event *event, const struct store_event_d
 	struct core *core = ctx;
 
 	desk_event(core->desk, event, done);
+	passing_wake(core->passing);
 	suppressions_event(core->suppressions, event);
 	if (done->settled) {
 		/* Whoever still waits to hear what Postmark said. */
@@ -370,6 +375,15 @@ tell_keys(struct core *core, struct peer *front)
 		    log_str("why", "they are too many for the fronts to be told"));
 }
 
+/* The key of a certificate is among them. */
+static void
+forget_keys(struct core *core)
+{
+	if (core->keys.data != NULL)
+		explicit_bzero(core->keys.data, core->keys.len);
+	buf_clear(&core->keys);
+}
+
 /* Made anew, and told to all: when the settings change, or the webhooks of this instance. */
 static void
 tell_new_keys(struct core *core)
@@ -383,7 +397,7 @@ tell_new_keys(struct core *core)
 	if (core->config->webhook_listen.count == 0 ||
 	    !instanced_list(core->instanced, &list, &count))
 		return;
-	buf_clear(&core->keys);
+	forget_keys(core);
 	if (hooks_json(core->config, list, count, clock_wall_ms(), &core->keys, why, sizeof(why)) !=
 	    0)
 		log_error("webhook-certificate", log_str("why", why),
@@ -431,8 +445,12 @@ on_report(void *ctx, const struct dispatch_event *event)
 {
 	struct core *core = ctx;
 
-	if (event->item != NULL)
+	if (event->item != NULL) {
 		commits_outcome(core->commits, event->item->id, event->outcome);
+		/* The store has made an event of it. */
+		if (event->outcome->to == ITEM_FAILED || event->outcome->inactive != NULL)
+			passing_wake(core->passing);
+	}
 	desk_report(core->desk, event);
 }
 
@@ -469,7 +487,7 @@ dispatch_with(struct core *core, const struct store_stray *strays, size_t stray_
 		.unsure = (enum dispatch_unsure)c->retry_unsure,
 	};
 	size_t count;
-	struct dispatch_route *routes = routes_of(c, core->test_token, &count);
+	struct dispatch_route *routes = routes_of(c, core->test_token, &core->local, &count);
 	uint64_t seed;
 
 	routes = mem_resize(routes, count + stray_count, sizeof(*routes));
@@ -538,6 +556,12 @@ start_dispatching(struct core *core)
 		strlist_free(&known);
 		return -1;
 	}
+	if (routes_local_start(c, core->loop, &core->local, why, sizeof(why)) != 0) {
+		log_error("inbound-deliver", log_str("why", why));
+		postmark_client_free(&core->client);
+		strlist_free(&known);
+		return -1;
+	}
 	core->asks_strays = true;
 	store_strays(core->store, &known, on_strays, core);
 	strlist_free(&known);
@@ -548,6 +572,7 @@ static void
 stop_dispatching(struct core *core)
 {
 	dispatch_free(&core->dispatch);
+	routes_local_stop(&core->local);
 	postmark_client_free(&core->client);
 }
 
@@ -638,6 +663,7 @@ on_drained_for_reload(void *ctx)
 	log_set_level(core->config->log_level);
 	desk_reload(core->desk, core->config);
 	tell_new_keys(core);
+	passing_reload(core->passing, core->config);
 	if (start_dispatching(core) != 0) {
 		core->status = EX_CONFIG;
 		loop_stop(core->loop);
@@ -825,6 +851,34 @@ open_desk(struct core *core)
 		    log_str("todo", "mend it and restart; mail flows without the control socket"));
 }
 
+/* --- outlets ------------------------------------------------------------------------------ */
+
+static void
+on_notice(void *ctx, const char *mail_id, const char *route, bool durable)
+{
+	struct core *core = ctx;
+
+	desk_mail(core->desk, mail_id, route, durable);
+}
+
+/* As with the desk: mail flows without. */
+static void
+open_passing(struct core *core)
+{
+	char why[256] = "";
+
+	core->passing = passing_open(&(struct passing_params){ .loop = core->loop,
+					 .store = core->store,
+					 .config = core->config,
+					 .backend = BACKEND,
+					 .stored = on_notice,
+					 .ctx = core },
+	    why, sizeof(why));
+	if (core->passing == NULL)
+		log_error("outlets", log_str("why", why),
+		    log_str("todo", "mend it and restart; events are kept until then"));
+}
+
 /* --- life --------------------------------------------------------------------------------- */
 
 static int
@@ -832,7 +886,7 @@ open_store(struct core *core)
 {
 	const struct config *c = core->config;
 	const struct store_params params = { .loop = core->loop,
-		.backend = "sqlite",
+		.backend = BACKEND,
 		.folder = c->spool_folder,
 		.min_free_bytes = c->spool_min_free_bytes,
 		.sync_delay_ms = c->spool_sync_delay_ms,
@@ -898,12 +952,14 @@ core_main(void)
 	core.supervisor =
 	    handover_new(core.loop, HANDOVER_FD_CONTROL, on_handover, on_supervisor_gone, &core);
 	open_desk(&core);
+	open_passing(&core);
 	handover_send(HANDOVER_FD_CONTROL, HANDOVER_READY, 0, -1);
 
 	loop_run(core.loop);
 
 	stop_dispatching(&core); /* answers who waits at the desk */
 	desk_close(&core.desk);
+	passing_stop(core.passing);
 	handover_free(&core.supervisor);
 	for (size_t i = 0; i < MOST_FRONTS; i++)
 		peer_free(&core.channels[i].peer);
@@ -913,10 +969,12 @@ close_store:
 	loop_timer_free(&core.strays);
 	loop_timer_free(&core.purge);
 	store_close(&core.store);
+	passing_free(&core.passing);
 	events_free(&core.events);
 	instanced_free(&core.instanced);
 	suppressions_free(&core.suppressions);
 	commits_free(&core.commits);
+	forget_keys(&core);
 	buf_free(&core.keys);
 	secret_free(&core.test_token);
 	strlist_free(&core.routes);

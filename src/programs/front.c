@@ -13,6 +13,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -23,6 +24,7 @@
 #include "smtp/listener.h"
 #include "smtp/session.h"
 #include "convert/convert.h"
+#include "convert/inbound.h"
 #include "intake/intake.h"
 #include "intake/rules.h"
 #include "webhook/receiver.h"
@@ -340,6 +342,29 @@ open_listener(struct front *f)
 	return f->listener != NULL ? 0 : -1;
 }
 
+/* A post of a mail that came in. */
+static struct mail *
+on_inbound(void *ctx, const struct json_t *post, const char *connection,
+    struct receiver_refusal *refusal_r)
+{
+	const struct front *f = ctx;
+	const struct config *config = f->settings->config;
+	const struct inbound_options options = { .hostname = f->settings->hostname,
+		.connection = connection,
+		.recipients = &config->inbound_recipients,
+		.most_hops = config->inbound_hops,
+		.most_bytes = FRAME_MOST_LINES };
+	struct mail *mail;
+
+	if (inbound_make(&options, post, clock_wall_ms(), &mail, &refusal_r->status, refusal_r->why,
+		sizeof(refusal_r->why)) != 0)
+		return NULL;
+	log_info("inbound", log_str("mail", mail->id), log_str("from", mail->reverse_path),
+	    log_num("recipients", (int64_t)mail->item_count),
+	    log_num("bytes", (int64_t)mail->content_bytes), log_str("held", mail->held_why));
+	return mail;
+}
+
 static void
 open_receiver(struct front *f)
 {
@@ -355,7 +380,9 @@ open_receiver(struct front *f)
 		    .config = config,
 		    .fds = fds,
 		    .names = (const char *const *)config->webhook_listen.items,
-		    .count = count });
+		    .count = count,
+		    .inbound = on_inbound,
+		    .inbound_ctx = f });
 	}
 	free(fds);
 }

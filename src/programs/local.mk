@@ -12,9 +12,11 @@ pmrelayd_SOURCES = \
 	src/programs/instanced.c src/programs/instanced.h \
 	src/programs/suppressions.c src/programs/suppressions.h \
 	src/programs/handover.c src/programs/handover.h \
+	src/programs/passing.c src/programs/passing.h \
 	src/programs/replies.c src/programs/replies.h \
 	src/programs/routes.c src/programs/routes.h
-pmrelayd_LDADD = libcontrol.a libconsole.a libintake.a libwebhook.a libdispatch.a libsmtp.a librouting.a \
+pmrelayd_LDADD = libcontrol.a libconsole.a libintake.a libwebhook.a liboutlet.a libdispatch.a \
+	libdeliver.a libsmtp.a librouting.a \
 	libconvert.a libchannel.a libstore.a libpostmark.a libmail.a libconfig.a liboperations.a \
 	libbase.a \
 	$(GMIME_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) \
@@ -59,5 +61,4 @@ check_PROGRAMS += tests/unit/programs/routes_test
 TESTS += tests/unit/programs/routes_test
 tests_unit_programs_routes_test_SOURCES = tests/unit/programs/routes_test.c \
 	src/programs/routes.c src/programs/routes.h
-tests_unit_programs_routes_test_LDADD = libconfig.a libbase.a \
-	$(CMOCKA_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+tests_unit_programs_routes_test_LDADD = $(dispatch_test_libs)

@@ -253,10 +253,21 @@ tell_waiting(struct supervisor *s, int status)
 	s->waiting_fd = -1;
 }
 
+/* Made in here, with blanks between them. */
+static void
+add_words(struct buf *out, const struct strlist *words)
+{
+	buf_init(out, 8192);
+	for (size_t i = 0; i < words->count; i++) {
+		buf_adds(out, i > 0 ? " " : "");
+		buf_adds(out, words->items[i]);
+	}
+}
+
 static void
 tell_ready(struct supervisor *s)
 {
-	struct buf listen;
+	struct buf listen, webhooks;
 
 	if (s->told_ready || !s->core.ready)
 		return;
@@ -265,14 +276,13 @@ tell_ready(struct supervisor *s)
 			return;
 	}
 	s->told_ready = true;
-	buf_init(&listen, 4096);
-	for (size_t i = 0; i < s->config->listen.count; i++) {
-		buf_adds(&listen, i > 0 ? " " : "");
-		buf_adds(&listen, s->config->listen.items[i]);
-	}
-	log_info("ready", log_str("listen", listen.data), log_num("fronts", s->front_count),
-	    log_str("version", PACKAGE_VERSION));
+	add_words(&listen, &s->config->listen);
+	add_words(&webhooks, &s->config->webhook_listen);
+	log_info("ready", log_str("listen", listen.data),
+	    log_str("webhooks", webhooks.len > 0 ? webhooks.data : NULL),
+	    log_num("fronts", s->front_count), log_str("version", PACKAGE_VERSION));
 	buf_free(&listen);
+	buf_free(&webhooks);
 	tell_waiting(s, EX_OK);
 #ifdef HAVE_SYSTEMD
 	sd_notify(0, "READY=1");

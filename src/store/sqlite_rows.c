@@ -241,15 +241,25 @@ shared_add(struct sqlite *b, const struct mail *mail, int64_t mail_key, int64_t 
 	return result == STORE_OK ? payload_put(b, mail->id, key, &mail->shared) : result;
 }
 
+static enum item_state
+first_state(const struct mail *mail)
+{
+	if (mail->captured)
+		return ITEM_CAPTURED;
+	return mail->held_why != NULL ? ITEM_HELD : ITEM_SPOOLED;
+}
+
 /* Why it is there and nobody sends it. */
 static enum store_result
-captured_note(struct sqlite *b, const struct mail *mail, int64_t key)
+kept_note(struct sqlite *b, const struct mail *mail, int64_t key, enum item_state state)
 {
-	char *text = mem_format("captured by route %s", mail->route != NULL ? mail->route : "");
+	char *text = state == ITEM_HELD ? mem_string(mail->held_why)
+					: mem_format("captured by route %s",
+					      mail->route != NULL ? mail->route : "");
 	const struct store_outcome line = {
 		.key = key, .at_ms = mail->accepted_ms, .answer = text
 	};
-	enum store_result result = sqlite_history_add(b, 1, 0, &line, ITEM_CAPTURED);
+	enum store_result result = sqlite_history_add(b, 1, 0, &line, state);
 
 	free(text);
 	return result;
@@ -261,7 +271,7 @@ item_add(struct sqlite *b, const struct mail *mail, int64_t mail_key, int64_t ro
 {
 	sqlite3_stmt *s = b->statements[SQL_ITEM_ADD];
 	int64_t key = mail_key << NUMBER_BITS | item->number;
-	enum item_state state = mail->captured ? ITEM_CAPTURED : ITEM_SPOOLED;
+	enum item_state state = first_state(mail);
 	enum store_result result;
 	size_t len = 0, at = 0;
 	char *recipients;
@@ -288,12 +298,12 @@ item_add(struct sqlite *b, const struct mail *mail, int64_t mail_key, int64_t ro
 	sqlite3_bind_int64(s, 7, (int64_t)(item->payload.len + mail->shared.len));
 	sqlite3_bind_int(s, 8, (int)item->kind);
 	sqlite3_bind_int(s, 9, (int)state);
-	sqlite3_bind_int(s, 10, mail->captured);
+	sqlite3_bind_int(s, 10, state != ITEM_SPOOLED);
 	sqlite3_bind_int64(s, 11, mail->captured ? mail->accepted_ms : 0);
 	result = sqlite_run(b, SQL_ITEM_ADD);
 	free(recipients);
-	if (result == STORE_OK && mail->captured)
-		result = captured_note(b, mail, key);
+	if (result == STORE_OK && state != ITEM_SPOOLED)
+		result = kept_note(b, mail, key, state);
 	if (result != STORE_OK)
 		return result;
 	b->tally[state]++;

@@ -39,7 +39,8 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 	[SQL_ITEM_ADD] = "INSERT INTO item(key, route, state, due_ms, attempt, history, put_aside,"
 			 " payload_at, payload_bytes, message_bytes, ended_ms, recipients, kind)"
 			 " VALUES(?1,?2,?9,?3,0,?10,0,?4,?5,?7,?11,?6,?8)",
-	[SQL_ITEM_READ] = "SELECT state, attempt, history, payload_at, proof FROM item WHERE key=?1",
+	[SQL_ITEM_READ] =
+	    "SELECT state, attempt, history, payload_at, proof FROM item WHERE key=?1",
 	[SQL_ITEM_MARK] = "UPDATE item SET state=2, attempt=?2 WHERE key=?1",
 	[SQL_ITEM_PUT_ASIDE] = "UPDATE item SET state=4, put_aside=1 WHERE key=?1",
 	[SQL_ITEM_SETTLE] =
@@ -118,8 +119,9 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 	[SQL_MARK_DROP] = "DELETE FROM event_mark WHERE mark=?1",
 	[SQL_MARKS_DROP] = "DELETE FROM event_mark WHERE mark IN"
 			   " (SELECT mark FROM event WHERE item=?1 AND item<>0)",
-	[SQL_ITEM_BY_POSTMARK_ID] = "SELECT key FROM item INDEXED BY item_postmark"
-				    " WHERE key>>30=?1 AND postmark_id=?2 ORDER BY key DESC LIMIT 1",
+	[SQL_ITEM_BY_POSTMARK_ID] =
+	    "SELECT key FROM item INDEXED BY item_postmark"
+	    " WHERE key>>30=?1 AND postmark_id=?2 ORDER BY key DESC LIMIT 1",
 	[SQL_ITEM_FATES] = "UPDATE item SET fates=?2 WHERE key=?1",
 	[SQL_ITEM_POSTMARK_ID] = "UPDATE item SET postmark_id=?2 WHERE key=?1",
 	[SQL_ITEM_PROOF] = "UPDATE item SET proof=?2 WHERE key=?1",
@@ -135,8 +137,9 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 				" SET reason=?4, origin=?5, at_ms=?6",
 	[SQL_SUPPRESSION_DROP] =
 	    "DELETE FROM suppression WHERE connection=?1 AND stream=?2 AND address=?3",
-	[SQL_HOOKS] = "SELECT path, connection, stream, user, password, webhook_id, made_ms, ends_ms"
-		      " FROM hook ORDER BY path",
+	[SQL_HOOKS] =
+	    "SELECT path, connection, stream, user, password, webhook_id, made_ms, ends_ms"
+	    " FROM hook ORDER BY path",
 	[SQL_HOOK_SET] = "INSERT OR REPLACE INTO hook VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
 	[SQL_HOOK_DROP] = "DELETE FROM hook WHERE path=?1",
 	[SQL_FREE_PAGES] = "PRAGMA freelist_count",

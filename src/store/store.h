@@ -233,7 +233,7 @@ struct store_event_done {
  * Makes an event durable, once for each mark.  Takes it.  Lent to done: the event and what it did.
  *
  * It is joined to an item by its relay_id, else (when that is not the id of an item, of whatever
- * relay) by Postmark's MessageID, among the newest quarter of a million mails.  That item's fates
+ * relay) by Postmark's MessageID, among the newest 65,536 mails.  That item's fates
  * grow, its postmark_id is set where it had none, and since Postmark speaks of it as of one that it
  * has taken, it is SENT: at once when it is SPOOLED, WAITING, HELD (not put aside), UNSURE and not
  * in the dispatcher's hands, or FAILED with an unanswered request; when its outcome comes in that

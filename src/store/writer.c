@@ -233,7 +233,7 @@ commit_look_back(struct op *op)
 
 	for (const struct mail *mail = op->commit.mail; mail != NULL; mail = mail->next, known++) {
 		op->commit.any_known |= *known;
-		op->commit.made_due |= !*known && !mail->captured;
+		op->commit.made_due |= !*known && !mail->captured && mail->held_why == NULL;
 	}
 }
 

@@ -36,6 +36,7 @@
 #include "webhook/senders.h"
 
 #define MOST_HEAD_BYTES (16U * 1024U)
+#define HEAD_MS         10000 /* for strangers */
 #define IDLE_MS         75000 /* longer than proxies keep a connection to use it again */
 #define MOST_PENDING    4096U
 #define CORE_WAIT_MS    60000
@@ -593,6 +594,7 @@ limits_of(const struct config *config)
 		.most_held_bytes = config->webhook_memory_bytes,
 		.most_connections = config->webhook_connections,
 		.request_timeout_ms = config->webhook_timeout_ms,
+		.head_timeout_ms = HEAD_MS,
 		.idle_timeout_ms = IDLE_MS };
 }
 

@@ -12,6 +12,7 @@ tests_bench_sync_count_so_LDFLAGS = -shared
 
 include tests/bench/convert.mk
 include tests/bench/store.mk
+include tests/bench/webhook.mk
 
 bench: all $(bench_tools)
 	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \

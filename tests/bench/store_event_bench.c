@@ -2,7 +2,7 @@
  * What the spool alone does with events: so many under way at once, about items that were sent, by
  * the relay-id, by the MessageID alone, and of nobody's; then the same again, as repeats.
  *
- *	store_event_bench [folder [in-flight [events]]]
+ *	store_event_bench [folder [in-flight [events [mails]]]]
  */
 
 #include <stdio.h>
@@ -20,9 +20,9 @@
 #include "mail/mail.h"
 #include "store/store.h"
 
-#define MAILS      20000
 #define JSON_BYTES 1100 /* a Delivery with its metadata */
 #define CLAIM_MOST 500
+#define NEWEST     60000 /* mails that a MessageID alone finds, and a little less */
 
 enum way { BY_RELAY_ID, BY_MESSAGE_ID, STRANGE, REPEATED, WAYS };
 static const char *const way_names[WAYS] = { "relay-id", "message-id", "strange", "repeat" };
@@ -31,7 +31,7 @@ struct bench {
 	struct loop *loop;
 	struct store *store;
 	char (*ids)[ITEM_ID_SIZE];
-	unsigned long sent, waiting;
+	unsigned long mails, sent, waiting;
 
 	enum way way;
 	unsigned long total, asked, answered;
@@ -48,8 +48,10 @@ struct bench_event {
 static void
 check(enum store_result result)
 {
-	if (result != STORE_OK)
-		abort();
+	if (result != STORE_OK) {
+		fprintf(stderr, "the spool fails: %d\n", (int)result);
+		exit(1);
+	}
 }
 
 static void
@@ -113,7 +115,7 @@ claimed(void *ctx, enum store_result result, struct store_item *items, size_t co
 static void
 mails_send(struct bench *b)
 {
-	for (unsigned long i = 0; i < MAILS; i++) {
+	for (unsigned long i = 0; i < b->mails; i++) {
 		struct mail *mail = mail_new();
 
 		mail->accepted_ms = clock_wall_ms();
@@ -131,7 +133,7 @@ mails_send(struct bench *b)
 		if (b->waiting == 500)
 			loop_run(b->loop);
 	}
-	while (b->sent < MAILS) {
+	while (b->sent < b->mails) {
 		const struct store_claim claim = { .route = "main",
 			.from = ITEM_SPOOLED,
 			.now_ms = clock_wall_ms(),
@@ -163,8 +165,11 @@ told(void *ctx, enum store_result result, const struct event *event,
 
 	(void)event;
 	check(result);
-	if ((did->item[0] != '\0') != (b->way != STRANGE) || did->repeat != (b->way == REPEATED))
-		abort();
+	if ((did->item[0] != '\0') != (b->way != STRANGE) || did->repeat != (b->way == REPEATED)) {
+		fprintf(stderr, "event %lu: item \"%s\", repeat %d\n", e->index, did->item,
+		    did->repeat);
+		exit(1);
+	}
 	b->took_us[e->index] = clock_mono_us() - b->started_us[e->index];
 	free(e);
 	if (b->asked < b->total)
@@ -178,7 +183,8 @@ event_ask(struct bench *b)
 {
 	struct bench_event *e = mem_new(sizeof(*e));
 	struct event *event = mail_event_new();
-	unsigned long whose = b->asked * 7 % MAILS;
+	unsigned long newest = b->mails < NEWEST ? b->mails : NEWEST;
+	unsigned long whose = b->mails - 1 - b->asked * 7 % newest;
 	char message_id[40];
 
 	e->bench = b;
@@ -188,7 +194,7 @@ event_ask(struct bench *b)
 	ulid_make(event->id, event->received_ms);
 	event->kind = e->index % 3 == 0 ? EVENT_OPEN : EVENT_DELIVERY;
 	memcpy(event->mark, b->marks[e->index], EVENT_MARK_BYTES);
-	message_id_make(message_id, b->way == STRANGE ? MAILS + e->index : whose);
+	message_id_make(message_id, b->way == STRANGE ? b->mails + e->index : whose);
 	set(&event->message_id, message_id);
 	if (b->way == BY_RELAY_ID || b->way == REPEATED)
 		set(&event->relay_id, b->ids[whose]);
@@ -258,6 +264,7 @@ main(int argc, char **argv)
 	struct store_params params = { .backend = "sqlite", .folder = folder };
 	char why[300], *command;
 
+	b.mails = argc > 4 ? strtoul(argv[4], NULL, 10) : 20000;
 	log_setup("bench", LOG_LEVEL_WARNING, LOG_FORMAT_TEXT, STDERR_FILENO);
 	b.loop = params.loop = loop_new();
 	b.store = store_open(&params, why, sizeof(why));
@@ -266,7 +273,7 @@ main(int argc, char **argv)
 		return 1;
 	}
 	memset(b.json, 'x', JSON_BYTES);
-	b.ids = mem_array(MAILS + CLAIM_MOST, sizeof(*b.ids));
+	b.ids = mem_array(b.mails + CLAIM_MOST, sizeof(*b.ids));
 	b.marks = mem_array(b.total, sizeof(*b.marks));
 	b.started_us = mem_array(b.total, sizeof(int64_t));
 	b.took_us = mem_array(b.total, sizeof(int64_t));

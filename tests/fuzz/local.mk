@@ -14,8 +14,10 @@ include tests/fuzz/smtp_reply.mk
 include tests/fuzz/smtp_session.mk
 include tests/fuzz/address.mk
 include tests/fuzz/convert.mk
+include tests/fuzz/dsn.mk
 include tests/fuzz/explain.mk
 include tests/fuzz/frame.mk
+include tests/fuzz/inbound.mk
 include tests/fuzz/mime.mk
 include tests/fuzz/answer.mk
 include tests/fuzz/config.mk

@@ -9,7 +9,8 @@ scenario_tests = \
 	tests/scenario/connector.py \
 	tests/scenario/webhook_ensure.py \
 	tests/scenario/explain.py \
-	tests/scenario/mapping.py
+	tests/scenario/mapping.py \
+	tests/scenario/circle.py
 TESTS += $(scenario_tests)
 dist_check_SCRIPTS += $(scenario_tests)
 

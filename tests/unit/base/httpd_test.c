@@ -1118,6 +1118,41 @@ a_body_is_read_from_those_admitted(void **state)
 	bench_close(&b);
 }
 
+/* Who has not shown his head costs a connection not for long; who was admitted has his time. */
+static void
+a_head_has_less_time_than_a_body(void **state)
+{
+	static const char half[] = "POST /a HTTP/1.1\r\n" HOST,
+			  head[] = "POST /a HTTP/1.1\r\n" HOST KEY "Content-Length: 2\r\n\r\n";
+	struct httpd_limits limits = usual;
+	struct client silent, slow, good;
+	struct bench b;
+
+	(void)state;
+	limits.head_timeout_ms = 200;
+	admission_open(&b, &limits);
+	silent = client_open(&b);
+	slow = client_open(&b);
+	good = client_open(&b);
+	client_say(&slow, half, strlen(half));
+	client_say(&good, head, strlen(head));
+	await(&b, &slow, "HTTP/1.1 408 ");
+	await(&b, &silent, NULL);
+	assert_int_equal(silent.got.len, 0);
+	run_ms(&b, 100);
+	client_read(&good);
+	assert_false(good.ended);
+	say_and_await(&b, &good, "xy", "<POST /a  xy>");
+	/* Between requests it is idle, not new. */
+	run_ms(&b, 300);
+	client_read(&good);
+	assert_false(good.ended);
+	client_close(&silent);
+	client_close(&slow);
+	client_close(&good);
+	bench_close(&b);
+}
+
 /* What was let one request may not be more for the next. */
 static void
 each_request_of_a_connection_is_judged(void **state)
@@ -1457,6 +1492,7 @@ main(void)
 		cmocka_unit_test(what_is_no_request_is_refused),
 		cmocka_unit_test(a_body_is_read_from_those_admitted),
 		cmocka_unit_test(each_request_of_a_connection_is_judged),
+		cmocka_unit_test(a_head_has_less_time_than_a_body),
 		cmocka_unit_test(bodies_at_once_have_a_limit),
 		cmocka_unit_test(a_certificate_may_be_in_memory),
 		cmocka_unit_test(a_head_ends_at_its_limit),

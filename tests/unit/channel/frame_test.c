@@ -340,6 +340,7 @@ test_chain(void **state)
 	mail->next = sample();
 	mail->next->captured = true;
 	mail->next->next = part_of_chain("c");
+	mail->next->next->held_why = mem_string("once round");
 	mail->next->next->reply = REPLY_POSTMARK_OR_REFUSE;
 	mail->next->next->reply_within_ms = FRAME_MOST_REPLY_MS;
 	back = back_of(mail, &why);
@@ -350,6 +351,8 @@ test_chain(void **state)
 	assert_string_equal(back->next->id, mail->next->id);
 	assert_string_equal(back->next->route, "default");
 	assert_true(back->next->captured);
+	assert_null(back->next->held_why);
+	assert_string_equal(back->next->next->held_why, "once round");
 	assert_true(back->next->items[1].payload.fd >= 0);
 	assert_string_equal(back->next->next->route, "c");
 	assert_int_equal(back->next->next->reply, REPLY_POSTMARK_OR_REFUSE);
@@ -439,13 +442,13 @@ test_lines(void **state)
 
 		if (!shares)
 			payload_free(&mail->shared);
-		mail->items[0].kind = mail->items[1].kind = ITEM_SMTP;
+		mail->items[0].kind = mail->items[1].kind = i % 2 ? ITEM_LOCAL : ITEM_SMTP;
 		back = back_of(mail, &why);
 		if ((back != NULL) != (cases[i].expected == NULL) ||
 		    (back == NULL && strcmp(why, cases[i].expected) != 0))
 			fail_msg("%s: %s", cases[i].reason, back == NULL ? why : "taken");
 		if (back != NULL)
-			assert_int_equal(back->items[1].kind, ITEM_SMTP);
+			assert_int_equal(back->items[1].kind, mail->items[1].kind);
 		mail_free(&back);
 		/* The two sorts are not mixed. */
 		mail->items[1].kind = ITEM_EMAIL;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <fcntl.h>
@@ -132,6 +133,62 @@ test_many(void **state)
 	peer_free(&front.peer);
 	peer_free(&core.peer);
 	loop_free(&core.loop);
+	assert_int_equal(count_descriptors(), before);
+}
+
+/* What the core tells: JSON, then a table as a descriptor, then JSON again. */
+static int
+on_told(void *ctx, const struct frame_head *head, const char *body, int *fds)
+{
+	struct side *side = ctx;
+	char text[8] = "";
+
+	switch (side->frames++) {
+	case 0:
+	case 2:
+		assert_int_equal(head->kind, FRAME_HOOKS);
+		assert_int_equal(head->body_bytes, side->frames == 1 ? 7 : 2);
+		assert_memory_equal(body, "{\"a\":1}", side->frames == 1 ? 7 : 1);
+		break;
+	case 1:
+		assert_int_equal(head->kind, FRAME_SUPPRESSIONS);
+		assert_int_equal(head->body_bytes, 0);
+		assert_int_equal(pread(fds[0], text, sizeof(text), 0), 5);
+		assert_string_equal(text, "table");
+		break;
+	}
+	if (side->frames == side->expected)
+		loop_stop(side->loop);
+	return 0;
+}
+
+static void
+test_told(void **state)
+{
+	static const struct peer_hooks told_hooks = { .frame = on_told, .lost = on_lost };
+	struct side core = { 0 }, front = { .expected = 3 };
+	int before = count_descriptors(), ends[2], table;
+	char *large = mem_new(FRAME_MOST_BODY + 2);
+
+	(void)state;
+	front.loop = core.loop = loop_new();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	core.peer = peer_new(core.loop, ends[0], &hooks, &core);
+	front.peer = peer_new(front.loop, ends[1], &told_hooks, &front);
+	table = memfd_create("table", MFD_CLOEXEC);
+	assert_int_equal(write(table, "table", 5), 5);
+	assert_int_equal(peer_tell_hooks(core.peer, "{\"a\":1}", 7), 0);
+	assert_int_equal(peer_tell_suppressions(core.peer, table), 0);
+	close(table);
+	assert_int_equal(peer_tell_hooks(core.peer, large, FRAME_MOST_BODY + 1), -1);
+	assert_int_equal(peer_tell_hooks(core.peer, "{}", 2), 0);
+	loop_run(front.loop);
+	assert_int_equal(front.frames, 3);
+	assert_null(front.lost);
+	peer_free(&front.peer);
+	peer_free(&core.peer);
+	loop_free(&core.loop);
+	free(large);
 	assert_int_equal(count_descriptors(), before);
 }
 
@@ -287,6 +344,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_no_descriptors_left),
 		cmocka_unit_test(test_other_side_dies),

@@ -1025,6 +1025,7 @@ static void
 test_sample(void **state)
 {
 	struct buf sample, open, preset, printed, why;
+	bool in_outlet = false;
 	struct config *c;
 
 	(void)state;
@@ -1049,19 +1050,24 @@ test_sample(void **state)
 	buf_free(&why);
 
 	/* A section with a title is there once it is uncommented. */
-	c = parse("connection NAME { } route R { }", &why);
+	c = parse("connection NAME { } route R { } outlet NAME { file = /f }", &why);
 	config_print(c, true, &preset);
 	config_free(&c);
 	for (const char *line = sample.data; *line != '\0';) {
 		size_t len = strcspn(line, "\n") + 1;
 
 		if (line[0] == '\t' && line[1] == '#' && line[2] != ' ') {
-			/* A secret is given by value or by file. */
-			if (!is_secret_file(line + 2))
+			/* A secret is given by value or by file; an outlet has its file already. */
+			if (!is_secret_file(line + 2) &&
+			    (strncmp(line + 2, "file = \"\"", 9) != 0 || !in_outlet))
 				buf_add(&open, line + 2, len - 2);
 		} else if (strncmp(line, "#route NAME {", 13) == 0) {
 			/* It has not the name of a connection. */
 			buf_adds(&open, "route R {\n");
+		} else if (strncmp(line, "#outlet NAME {", 14) == 0) {
+			in_outlet = true;
+			/* It goes somewhere. */
+			buf_adds(&open, "outlet NAME {\nfile = /f\n");
 		} else if (line[0] == '#' && line[1] != ' ') {
 			buf_add(&open, line + 1, len - 1);
 		} else {

@@ -335,6 +335,12 @@ test_refused(void **state)
 		{ "the name of a connection", "route eu { }\nconnection EU { }",
 		    "test.conf: route.eu: found the name of a connection, wanted another: each is "
 		    "a route of its own\n" },
+		{ "the name of what comes in", "route Inbound { }",
+		    "test.conf: route.Inbound: found the name of the route of mails that come in, "
+		    "wanted another\n" },
+		{ "a connection of that name", "connection inbound { }",
+		    "test.conf: connection.inbound: found the name of the route of mails that come "
+		    "in, wanted another\n" },
 		{ "the name of all others", "route Default { }",
 		    "test.conf:1: route: found Default, which is what the route of all other mail "
 		    "is called, wanted another name\n" },

@@ -343,9 +343,9 @@ stories(void **state)
 		    "{'at':'2026-11-23T06:30:26.000Z','attempt':2,'to':'failed','http_status':422,"
 		    "'error_code':300,'answer':'Invalid \\u0007 email'}]}]}",
 		    { "Item 01A-1  failed\n", "subject       Hi\\x1B[2J\n",
-			"2026-11-23 06:29:25  accepted   from 192.0.2.1 at 127.0.0.1:25\n",
-			"2026-11-23 06:29:26  waiting    try 1: HTTP 500: Oops\n",
-			"06:30:26  failed     try 2: HTTP 422, code 300: Invalid \\x07 email\n",
+			"2026-11-23 06:29:25  accepted     from 192.0.2.1 at 127.0.0.1:25\n",
+			"2026-11-23 06:29:26  waiting      try 1: HTTP 500: Oops\n",
+			"06:30:26  failed       try 2: HTTP 422, code 300: Invalid \\x07 email\n",
 			"pmrelayctl queue retry 01A-1\n", NULL } },
 		{ "a mail that went by SMTP", "status",
 		    "{'items':[{'id':'01A-1','state':'sent','kind':'smtp','history':[{'at':"
@@ -353,7 +353,7 @@ stories(void **state)
 		    "'error_code':0,'answer':'451 4.3.0 later'},{'at':'2026-11-23T06:30:26.000Z',"
 		    "'attempt':2,'to':'sent','http_status':250,'error_code':0,'answer':"
 		    "'250 2.0.0 Ok'}]}]}",
-		    { "waiting    try 1: 451 4.3.0 later\n", "sent       try 2: 250 2.0.0 Ok\n",
+		    { "waiting      try 1: 451 4.3.0 later\n", "sent         try 2: 250 2.0.0 Ok\n",
 			NULL } },
 		{ "one whose message is gone", "status",
 		    "{'items':[{'id':'01A-1','state':'failed','has_message':false}]}",
@@ -367,13 +367,13 @@ stories(void **state)
 		    "{'items':[{'id':'01A-1','state':'held','history':[{'at':"
 		    "'2026-11-23T06:29:26.000Z','attempt':0,'to':'held','http_status':0,"
 		    "'error_code':0,'answer':'hold by root: wrong list'}]}]}",
-		    { "06:29:26  held       hold by root: wrong list\n", NULL } },
+		    { "06:29:26  held         hold by root: wrong list\n", NULL } },
 		{ "what webhooks told", "status",
 		    "{'items':[{'id':'01A-1','state':'sent','fates':[{'address':'b@x','fate':"
 		    "'bounced'},{'address':'c@x\\u001b','fate':'opened'}],'events':[{'at':"
 		    "'2026-11-23T06:29:26.000Z','kind':'bounce','text':'b@x: HardBounce: smtp;550'}]}]}",
 		    { "  bounced       b@x\n", "  opened        c@x\\x1B\n",
-			"06:29:26  bounce     b@x: HardBounce: smtp;550\n", NULL } },
+			"06:29:26  bounce       b@x: HardBounce: smtp;550\n", NULL } },
 		{ "an item with its message", "queue show",
 		    "{'id':'01A-1','state':'sent','reverse_path':'','bytes':120,'message':"
 		    "{'Subject':'\\u009b','To':'b@x'}}",
@@ -507,7 +507,7 @@ events(void **state)
 	buf_init(&out, 4096);
 	report_add_event(&plain, &out, event);
 	assert_string_equal(out.data,
-	    "2026-11-23 06:29:25  failed      01A-1  default  try 2  HTTP "
+	    "2026-11-23 06:29:25  failed        01A-1  default  try 2  HTTP "
 	    "422  code 300  b@x: \\x1B[31mno\n");
 	buf_clear(&out);
 	report_add_event(&terminal, &out, event);
@@ -519,12 +519,12 @@ events(void **state)
 		const char *reason, *event, *line;
 	} by_smtp[] = {
 		{ "taken", "{'kind':'sent','item':'01A-1','http_status':250,'text':'to b@x'}",
-		    "  sent        01A-1  to b@x\n" },
+		    "  sent          01A-1  to b@x\n" },
 		{ "refused", "{'kind':'failed','http_status':554,'text':'554 5.6.0 no'}",
-		    "  failed      554 5.6.0 no\n" },
+		    "  failed        554 5.6.0 no\n" },
 		{ "for its recipients",
 		    "{'kind':'failed','http_status':550,'text':'<b@x>: 550 5.1.1 who'}",
-		    "  failed      <b@x>: 550 5.1.1 who\n" },
+		    "  failed        <b@x>: 550 5.1.1 who\n" },
 	};
 	for (size_t i = 0; i < sizeof(by_smtp) / sizeof(by_smtp[0]); i++) {
 		print_message("%s\n", by_smtp[i].reason);

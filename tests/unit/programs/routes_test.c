@@ -65,7 +65,7 @@ test_routes(void **state)
 	    "route mute { connection = office }\n");
 	struct secret *test_token = secret_new("POSTMARK_API_TEST", 17);
 	size_t count, wanted = sizeof(expected) / sizeof(expected[0]);
-	struct dispatch_route *routes = routes_of(config, test_token, &count);
+	struct dispatch_route *routes = routes_of(config, test_token, NULL, &count);
 	struct strlist names = { 0 };
 
 	(void)state;
@@ -101,7 +101,7 @@ test_nothing_set(void **state)
 {
 	struct config *config = config_of("");
 	size_t count;
-	struct dispatch_route *routes = routes_of(config, NULL, &count);
+	struct dispatch_route *routes = routes_of(config, NULL, NULL, &count);
 
 	(void)state;
 	assert_int_equal(count, 1);
@@ -111,12 +111,44 @@ test_nothing_set(void **state)
 	config_free(&config);
 }
 
+/* Mails that come in have a route where they have somewhere to go; they are kept in any case. */
+static void
+test_inbound(void **state)
+{
+	struct config *config = config_of("inbound { deliver = \"maildir:/var/mail/in\" }");
+	const struct dispatch_local local = { .parallel = 7 };
+	size_t count;
+	struct dispatch_route *routes = routes_of(config, NULL, &local, &count);
+	const struct dispatch_route *route = named(routes, count, "inbound");
+	struct strlist names = { 0 };
+
+	(void)state;
+	assert_int_equal(count, 2);
+	assert_non_null(route);
+	assert_null(route->token);
+	assert_int_equal(route->local.parallel, 7);
+	assert_true(routes_have(config, "inbound"));
+	routes_names(config, &names);
+	assert_true(strlist_has(&names, "inbound"));
+	strlist_free(&names);
+	free(routes);
+	config_free(&config);
+
+	config = config_of("");
+	assert_true(routes_have(config, "inbound"));
+	routes_names(config, &names);
+	assert_false(strlist_has(&names, "inbound"));
+	strlist_free(&names);
+	config_free(&config);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_nothing_set),
+		cmocka_unit_test(test_inbound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

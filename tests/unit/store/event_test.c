@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -10,7 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -612,10 +616,10 @@ test_join(void **state)
 		assert_true(did.key > 0);
 	}
 
-	/* The newest quarter of a million mails are looked through. */
+	/* The newest mails are looked through, and no more of them. */
 	last = item_in(s, SPOOLED, other) >> 20;
 	for (int i = 0; i < 2; i++) {
-		int64_t to = (key >> 30 << 10) + (i == 0 ? 255 : 256) * 1024 + 5;
+		int64_t to = (key >> 30 << 10) + (i == 0 ? 63 : 64) * 1024 + 5;
 		struct event *event = event_make(EVENT_DELIVERY, "");
 
 		key_move(s, last, to);
@@ -789,6 +793,121 @@ test_disk_full(void **state)
 	store_close(&s->store);
 	assert_int_equal(umount(s->folder), 0);
 	spool_open(s); /* for the teardown */
+}
+
+/* What the child had been told, in memory that outlives it. */
+#define KILL_MOST 100000
+struct witness {
+	atomic_uint asked;
+	atomic_uchar known[KILL_MOST];
+};
+
+struct child {
+	struct spool spool;
+	struct witness *witness;
+	char (*ids)[ITEM_ID_SIZE];
+};
+
+struct child_event {
+	struct child *child;
+	unsigned index;
+};
+
+static struct event *
+numbered(unsigned index, const char *id)
+{
+	struct event *event = event_make(EVENT_DELIVERY, id);
+
+	memset(event->mark, 0, EVENT_MARK_BYTES);
+	memcpy(event->mark, &index, sizeof(index));
+	return event;
+}
+
+static void child_tell(struct child *);
+
+static void
+child_told(void *ctx, enum store_result result, const struct event *event,
+    const struct store_event_done *did)
+{
+	struct child_event *e = ctx;
+
+	(void)event;
+	if (result != STORE_OK || did->repeat)
+		_exit(2);
+	atomic_store(&e->child->witness->known[e->index], 1);
+	child_tell(e->child);
+	free(e);
+}
+
+static void
+child_tell(struct child *c)
+{
+	struct child_event *e = mem_new(sizeof(*e));
+
+	e->child = c;
+	e->index = atomic_fetch_add(&c->witness->asked, 1);
+	if (e->index >= KILL_MOST)
+		_exit(5);
+	store_event(c->spool.store,
+	    numbered(e->index, e->index % 7 < 6 ? c->ids[e->index % 7] : ""), child_told, e);
+}
+
+static void
+test_kill(void **state)
+{
+	struct spool *s = *state;
+	struct witness *witness =
+	    mmap(NULL, sizeof(*witness), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char ids[6][ITEM_ID_SIZE];
+	struct child c = { .witness = witness, .ids = ids };
+	int64_t keys[6];
+	unsigned known = 0;
+
+	assert_true(witness != MAP_FAILED);
+	for (int i = 0; i < 6; i++)
+		keys[i] = item_in(s, i % 2 == 0 ? UNSURE : SENDING, ids[i]);
+	store_close(&s->store);
+	for (unsigned round = 0; round < 5; round++) {
+		const struct timespec span = { .tv_nsec = (20 + 17 * round) * 1000000L };
+		int status;
+		pid_t pid;
+
+		memcpy(c.spool.folder, s->folder, sizeof(c.spool.folder));
+		pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			char why[300];
+
+			c.spool.loop = loop_new();
+			if (spool_try_open(&c.spool, why, sizeof(why)) != 0)
+				_exit(3);
+			for (unsigned i = 0; i < 64; i++)
+				child_tell(&c);
+			loop_run(c.spool.loop);
+			_exit(4);
+		}
+		/* Real time, since the child's threads run in it; the outcome may not depend on
+		 * when the blow falls. */
+		nanosleep(&span, NULL);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+	}
+	spool_open(s);
+	books_check(s);
+	for (unsigned i = 0; i < atomic_load(&witness->asked); i++) {
+		if (atomic_load(&witness->known[i]) == 0)
+			continue;
+		known++;
+		assert_true(told(s, numbered(i, "")).repeat);
+	}
+	if (known > 600)
+		for (int i = 0; i < 6; i++) {
+			assert_int_equal(item_value(s, "state", keys[i]), ITEM_SENT);
+			assert_int_equal(item_value(s, "history", keys[i]), i % 2 == 0 ? 2 : 1);
+		}
+	assert_true(sql(s, "SELECT count(*) FROM event") >= (int64_t)known);
+	munmap(witness, sizeof(*witness));
 }
 
 /* --- what goes ---------------------------------------------------------------------------- */
@@ -1401,6 +1520,7 @@ main(void)
 		TEST(test_sync_error),
 		TEST(test_little_space),
 		TEST(test_disk_full),
+		TEST(test_kill),
 		TEST(test_purge),
 		TEST(test_purge_steps),
 		TEST(test_own),

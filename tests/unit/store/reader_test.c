@@ -427,6 +427,37 @@ test_list_pages(void **state)
 	store_reader_close(&reader);
 }
 
+/* Held from the first moment: nobody claims it, and the history says why. */
+static void
+test_held_at_once(void **state)
+{
+	struct spool *s = *state;
+	struct mail *mail = mail_make("01HZZZZZZZZZZZZZZZZZZZZZZ2", 1, 100, NOW_MS);
+	struct store_reader *reader = reader_open(s);
+	const struct item_filter filter = { .states = 1U << ITEM_HELD };
+	const struct item_page page = { .most_items = 10, .budget_ms = 1000 };
+	struct attempt_facts *lines;
+	struct item_facts *items;
+	int64_t next;
+	size_t count;
+
+	mail->held_why = mem_string("it goes round in circles");
+	mail->items[0].kind = ITEM_LOCAL;
+	assert_int_equal(commit(s, mail), STORE_OK);
+	assert_int_equal(store_reader_list(reader, &filter, &page, &items, &count, &next), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(items[0].kind, ITEM_LOCAL);
+	assert_int_equal(items[0].ended_ms, 0);
+	assert_true(items[0].has_payload);
+	assert_int_equal(store_reader_history(reader, items[0].key, &lines, &count), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(lines[0].to, ITEM_HELD);
+	assert_string_equal(lines[0].answer, "it goes round in circles");
+	attempt_facts_free(lines, count);
+	facts_free(items, 1);
+	store_reader_close(&reader);
+}
+
 /* What is kept and not sent: by its state, with its message and with the reason. */
 static void
 test_captured(void **state)
@@ -831,6 +862,7 @@ main(void)
 		TEST(test_list_filters),
 		TEST(test_list_pages),
 		TEST(test_captured),
+		TEST(test_held_at_once),
 		TEST(test_list_budget),
 		TEST(test_shared_hidden),
 		TEST(test_find),

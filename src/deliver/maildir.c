@@ -1,0 +1,252 @@
+/*
+ * A Maildir (maildir(5) of qmail): written to tmp, synced, linked into new.  The name is made of
+ * the item, so that a mail that was delivered just before a crash is found there when it is tried
+ * again.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#include "deliver/inside.h"
+
+#define PIECE 65536U
+
+struct maildir {
+	struct delivery *d;
+	char *path;
+	char name[256];
+	int tmp, new, cur; /* folders */
+};
+
+/* --- where it is -------------------------------------------------------------------------- */
+
+/* A part of an address as the name of a folder.  False: it could be another one's. */
+static bool
+part_add(struct buf *path, const char *part, size_t len)
+{
+	if (len == 0 || part[0] == '.' || memchr(part, '/', len) != NULL)
+		return false;
+	buf_add(path, part, len);
+	return true;
+}
+
+/* NULL: the recipient has no folder of its own. */
+static char *
+path_make(const struct delivery *d, bool *has_parts_r)
+{
+	static const char local[] = "%{localpart}", domain[] = "%{domain}";
+	const char *at = d->target_text, *sign = strchr(d->recipient, '@');
+	struct buf path;
+	bool right = sign != NULL;
+
+	*has_parts_r = false;
+	buf_init(&path, 16384);
+	while (right && *at != '\0') {
+		if (text_starts(at, local)) {
+			right = part_add(&path, d->recipient, (size_t)(sign - d->recipient));
+			at += sizeof(local) - 1;
+			*has_parts_r = true;
+		} else if (text_starts(at, domain)) {
+			right = part_add(&path, sign + 1, strlen(sign + 1));
+			at += sizeof(domain) - 1;
+			*has_parts_r = true;
+		} else {
+			buf_addc(&path, *at++);
+		}
+	}
+	if (right && !path.over)
+		return buf_take(&path, NULL);
+	buf_free(&path);
+	return NULL;
+}
+
+static int
+folder_open(const struct maildir *m, int root, const char *name)
+{
+	int fd;
+
+	(void)m;
+	if (mkdirat(root, name, 0700) != 0 && errno != EEXIST)
+		return -1;
+	fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd;
+}
+
+/* 0, or -1 and the delivery's end. */
+static int
+folders_open(struct maildir *m, bool has_parts)
+{
+	int root, saved;
+
+	if (!has_parts && mkdir(m->path, 0700) != 0 && errno != EEXIST) {
+		delivery_end(m->d, DELIVER_LATER, "%s: %s", m->path, strerror(errno));
+		return -1;
+	}
+	root = open(m->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0 && has_parts && errno == ENOENT) {
+		/* Anybody may write to any name: folders are made by who runs the place. */
+		delivery_end(m->d, DELIVER_REFUSED, "%s: there is no such Maildir", m->path);
+		return -1;
+	}
+	if (root >= 0) {
+		m->tmp = folder_open(m, root, "tmp");
+		m->new = folder_open(m, root, "new");
+		m->cur = folder_open(m, root, "cur");
+	}
+	saved = errno;
+	if (root >= 0)
+		close(root);
+	if (root >= 0 && m->tmp >= 0 && m->new >= 0 && m->cur >= 0)
+		return 0;
+	delivery_end(m->d, DELIVER_LATER, "%s: %s", m->path, strerror(saved));
+	return -1;
+}
+
+/* --- was it there before? ----------------------------------------------------------------- */
+
+/* In cur a name goes on with ":2," and flags. */
+static bool
+is_in_cur(const struct maildir *m)
+{
+	size_t len = strlen(m->name);
+	int fd = fcntl(m->cur, F_DUPFD_CLOEXEC, 0);
+	DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *entry;
+	bool found = false;
+
+	if (folder == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	rewinddir(folder);
+	while (!found && (entry = readdir(folder)) != NULL)
+		found = strncmp(entry->d_name, m->name, len) == 0 &&
+			(entry->d_name[len] == '\0' || entry->d_name[len] == ':');
+	closedir(folder);
+	return found;
+}
+
+static bool
+is_there(const struct maildir *m)
+{
+	struct stat about;
+
+	return fstatat(m->new, m->name, &about, AT_SYMLINK_NOFOLLOW) == 0 || is_in_cur(m);
+}
+
+/* --- writing ------------------------------------------------------------------------------ */
+
+static int
+write_all(int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t done = write(fd, bytes, len);
+
+		if (done < 0 && errno != EINTR)
+			return -1;
+		if (done > 0) {
+			bytes += done;
+			len -= (size_t)done;
+		}
+	}
+	return 0;
+}
+
+static int
+mail_write(struct maildir *m, int fd)
+{
+	char *piece = mem_new(PIECE);
+	ssize_t got;
+	int result = 0;
+
+	delivery_return_path(m->d, piece, PIECE);
+	result = write_all(fd, piece, strlen(piece));
+	while (result == 0 && (got = content_read_lf(&m->d->content, piece, PIECE)) != 0)
+		result = got < 0 ? -1 : write_all(fd, piece, (size_t)got);
+	free(piece);
+	return result;
+}
+
+/* EEXIST is as good as done: nobody else makes that name. */
+static int
+move_in(const struct maildir *m)
+{
+	if (linkat(m->tmp, m->name, m->new, m->name, 0) == 0 || errno == EEXIST) {
+		unlinkat(m->tmp, m->name, 0);
+		return 0;
+	}
+	/* A file system without links. */
+	if (errno != EPERM && errno != EOPNOTSUPP && errno != EMLINK)
+		return -1;
+	return renameat(m->tmp, m->name, m->new, m->name);
+}
+
+static void
+mail_put(struct maildir *m)
+{
+	int fd, saved;
+	bool done;
+
+	unlinkat(m->tmp, m->name, 0); /* of a try that was cut */
+	fd = openat(m->tmp, m->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		delivery_end(m->d, DELIVER_LATER, "%s/tmp: %s", m->path, strerror(errno));
+		return;
+	}
+	done = mail_write(m, fd) == 0 && fsync(fd) == 0;
+	saved = errno;
+	if (close(fd) != 0 && done) {
+		done = false;
+		saved = errno;
+	}
+	if (done && (move_in(m) != 0 || fsync(m->new) != 0)) {
+		done = false;
+		saved = errno;
+	}
+	if (done) {
+		delivery_end(m->d, DELIVER_DONE, "%s/new/%s", m->path, m->name);
+		return;
+	}
+	unlinkat(m->tmp, m->name, 0);
+	delivery_end(m->d, DELIVER_LATER, "%s: %s", m->path, strerror(saved));
+}
+
+void
+maildir_deliver(struct delivery *d)
+{
+	struct maildir m = { .d = d, .tmp = -1, .new = -1, .cur = -1 };
+	bool has_parts;
+
+	m.path = path_make(d, &has_parts);
+	if (m.path == NULL) {
+		delivery_end(d, DELIVER_REFUSED, "%s can be the name of no Maildir", d->recipient);
+		return;
+	}
+	snprintf(m.name, sizeof(m.name), "%lld.R%s.%s", (long long)(d->accepted_ms / 1000), d->id,
+	    d->hostname);
+	if (folders_open(&m, has_parts) == 0) {
+		if (d->again && is_there(&m))
+			delivery_end(
+			    d, DELIVER_DONE, "%s: it was there already, as %s", m.path, m.name);
+		else
+			mail_put(&m);
+	}
+	if (m.tmp >= 0)
+		close(m.tmp);
+	if (m.new >= 0)
+		close(m.new);
+	if (m.cur >= 0)
+		close(m.cur);
+	free(m.path);
+}
