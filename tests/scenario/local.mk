@@ -8,6 +8,7 @@ scenario_tests = \
 	tests/scenario/control.py \
 	tests/scenario/connector.py \
 	tests/scenario/explain.py \
+	tests/scenario/inbound.py \
 	tests/scenario/mapping.py
 TESTS += $(scenario_tests)
 dist_check_SCRIPTS += $(scenario_tests)
