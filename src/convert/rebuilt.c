@@ -356,16 +356,17 @@ add_quoted(struct buf *out, const char *text, size_t len)
 	free(e);
 }
 
-/* The text, with the fields of its part. */
+/* The text, with the fields of its part.  Before a boundary its last line end is the boundary's
+ * (RFC 2046 5.1.1), so it gets another. */
 static void
-add_text(struct buf *out, const char *type, const char *text, size_t len)
+add_text(struct buf *out, const char *type, const char *text, size_t len, bool within)
 {
 	buf_addf(out,
 	    "Content-Type: text/%s; charset=utf-8\r\n"
 	    "Content-Transfer-Encoding: quoted-printable\r\n\r\n",
 	    type);
 	add_quoted(out, text, len);
-	if (out->len < 2 || memcmp(out->data + out->len - 2, "\r\n", 2) != 0)
+	if (within || out->len < 2 || memcmp(out->data + out->len - 2, "\r\n", 2) != 0)
 		buf_adds(out, "\r\n");
 }
 
@@ -588,12 +589,12 @@ static void
 add_html(struct building *b)
 {
 	if (b->related == 0) {
-		add_text(b->out, "html", b->html, b->html_len);
+		add_text(b->out, "html", b->html, b->html_len, b->others > 0 || b->text_len > 0);
 		return;
 	}
 	multipart_begin(b, "related", " type=\"text/html\";");
 	boundary_add(b, "related", false);
-	add_text(b->out, "html", b->html, b->html_len);
+	add_text(b->out, "html", b->html, b->html_len, true);
 	add_attachments(b, "related", true);
 	boundary_add(b, "related", true);
 }
@@ -602,7 +603,7 @@ static void
 add_texts(struct building *b)
 {
 	if (b->html_len == 0) {
-		add_text(b->out, "plain", b->text, b->text_len);
+		add_text(b->out, "plain", b->text, b->text_len, b->others > 0);
 		return;
 	}
 	if (b->text_len == 0) {
@@ -611,7 +612,7 @@ add_texts(struct building *b)
 	}
 	multipart_begin(b, "alternative", "");
 	boundary_add(b, "alternative", false);
-	add_text(b->out, "plain", b->text, b->text_len);
+	add_text(b->out, "plain", b->text, b->text_len, true);
 	boundary_add(b, "alternative", false);
 	add_html(b);
 	boundary_add(b, "alternative", true);

@@ -9,6 +9,7 @@ scenario_tests = \
 	tests/scenario/connector.py \
 	tests/scenario/webhook_ensure.py \
 	tests/scenario/explain.py \
+	tests/scenario/inbound.py \
 	tests/scenario/mapping.py \
 	tests/scenario/circle.py
 TESTS += $(scenario_tests)

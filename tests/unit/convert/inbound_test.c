@@ -132,6 +132,12 @@ static const struct {
 	    TOP FACTS_AFTER PLAIN "a=3Db\n.\nc=C3=A4\n" },
 	{ "html alone", BASE GIVEN "'HtmlBody':'<p>x</p>'", TOP FACTS_AFTER HTML "<p>x</p>\n" },
 	{ "neither", BASE GIVEN "'Tag':''", TOP FACTS_AFTER PLAIN },
+	{ "the line ends at the end of a text stay",
+	    BASE GIVEN "'TextBody':'x\\n','HtmlBody':'<p>\\n\\n'",
+	    TOP FACTS_AFTER
+	    "Content-Type: multipart/alternative;\n boundary=\"=_alternative_*\"\n\n"
+	    "--=_alternative_*\n" PLAIN "x\n\n--=_alternative_*\n" HTML
+	    "<p>\n\n\n--=_alternative_*--\n" },
 	{ "both are alternatives", BASE GIVEN "'TextBody':'x','HtmlBody':'<p>x</p>'",
 	    TOP FACTS_AFTER
 	    "Content-Type: multipart/alternative;\n boundary=\"=_alternative_*\"\n\n"
