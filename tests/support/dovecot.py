@@ -9,6 +9,8 @@ import tempfile
 
 from daemons import Program, Skip, installed, wait_for
 
+bases = {}  # of the Dovecots of one test: who starts a second one finds the mailboxes of the first
+
 
 class Dovecot(Program):
     """A private LMTP server with a Maildir for each of its users; as root or as anybody."""
@@ -22,11 +24,13 @@ class Dovecot(Program):
         user = pwd.getpwuid(os.getuid()).pw_name if os.getuid() != 0 else "nobody"
         uid, gid = pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid
         # The build may lie below a folder that is closed to that user.
-        self.base = tempfile.mkdtemp(prefix="pmrelay-dovecot-")
-        atexit.register(shutil.rmtree, self.base, True)
+        if folder not in bases:
+            bases[folder] = tempfile.mkdtemp(prefix="pmrelay-dovecot-")
+            atexit.register(shutil.rmtree, bases[folder], True)
+        self.base = bases[folder]
         self.mail = os.path.join(self.base, "mail")
         self.socket = os.path.join(self.base, "lmtp")
-        os.mkdir(self.mail)
+        os.makedirs(self.mail, exist_ok=True)
         for path in (self.base, self.mail):
             os.chmod(path, 0o755)
             if os.getuid() == 0:
