@@ -25,8 +25,6 @@
 #include "mail/event.h"
 #include "mail/mail.h"
 #include "mail/refusal.h"
-#include "channel/frame.h"
-#include "channel/peer.h"
 #include "store/store.h"
 #include "postmark/client.h"
 #include "dispatch/dispatch.h"
@@ -36,6 +34,7 @@
 #include "programs/core.h"
 #include "programs/desk.h"
 #include "programs/events.h"
+#include "programs/fronts.h"
 #include "programs/handover.h"
 #include "programs/passing.h"
 #include "programs/instanced.h"
@@ -43,29 +42,16 @@
 #include "programs/routes.h"
 
 #define BACKEND        "sqlite"
-#define MOST_FRONTS    256
 #define FIRST_PURGE_MS (60 * 1000) /* not in the way of a start */
 #define PURGE_MS       (60 * 60 * 1000)
 #define STRAYS_MS      (30 * 1000) /* until a spool that did not answer is asked again */
-/* Of one front's mails that the disk has not taken yet: beyond it they wait in the front. */
-#define MOST_OPEN_BYTES (64U * 1024U * 1024U)
-#define MOST_KEYS       (8U * 1024U * 1024U)
-#define TEST_TOKEN      "POSTMARK_API_TEST" /* Postmark's own: checks, and delivers nothing */
+#define MOST_KEYS      (8U * 1024U * 1024U)
+#define TEST_TOKEN     "POSTMARK_API_TEST" /* Postmark's own: checks, and delivers nothing */
 
 struct core;
 
 static void drain_without_fronts(struct core *);
 static void on_drained_for_reload(void *);
-
-/* The channel to one front. */
-struct channel {
-	struct core *core;
-	unsigned front;
-	int number;          /* of the channel, as the supervisor knows it */
-	unsigned generation; /* tells an answer that its front has been replaced */
-	struct peer *peer;   /* NULL: no such front */
-	uint64_t open_bytes; /* of commits without an answer */
-};
 
 struct core {
 	struct loop *loop;
@@ -75,11 +61,10 @@ struct core {
 	struct store *store;
 	struct postmark_client *client;
 	struct dispatch_local local; /* for mails that come in */
-	struct dispatch *dispatch; /* NULL: not yet */
+	struct dispatch *dispatch;   /* NULL: not yet */
 	struct commits *commits;
 	struct events *events;
 	struct passing *passing; /* NULL: not to be had */
-	struct buf keys;         /* by which posts of webhooks are known, as fronts are told */
 	struct instanced *instanced;
 	struct suppressions *suppressions;
 	struct secret *test_token;
@@ -91,7 +76,7 @@ struct core {
 	struct loop_timer *strays; /* the spool did not answer */
 	struct loop_timer *drain_end;
 	struct loop_timer *reload_end;
-	struct channel channels[MOST_FRONTS];
+	struct fronts *fronts;
 	struct log_gate full_gate;
 	bool hurries;  /* nobody is to wait for Postmark any more */
 	bool orphaned; /* the supervisor has gone: drains when the fronts have */
@@ -116,57 +101,24 @@ log_full(struct core *core, enum store_result result)
 		    log_num("left_out", left_out));
 }
 
-/* NULL: the front has been replaced since. */
-static struct channel *
-channel_of(const struct commit_from *from)
-{
-	struct channel *channel = from->channel;
-
-	return channel->peer != NULL && channel->generation == from->generation ? channel : NULL;
-}
-
-/* What a front has asked for takes memory here until the disk has it. */
-static void
-channel_opens(struct channel *channel, uint64_t bytes)
-{
-	channel->open_bytes += bytes;
-	if (channel->open_bytes > MOST_OPEN_BYTES)
-		peer_rest(channel->peer, true);
-}
-
-static void
-channel_closes(struct channel *channel, uint64_t bytes)
-{
-	channel->open_bytes -= bytes;
-	if (channel->open_bytes + bytes > MOST_OPEN_BYTES && channel->open_bytes <= MOST_OPEN_BYTES)
-		peer_rest(channel->peer, false);
-}
-
 static void
 on_stored(void *ctx, const struct commit_from *from, const struct commit_mail *mails, size_t count,
     enum store_result result)
 {
 	struct core *core = ctx;
-	struct channel *channel = channel_of(from);
 
 	for (size_t i = 0; i < count; i++)
 		desk_mail(core->desk, mails[i].id, mails[i].route, result == STORE_OK);
 	if (result != STORE_OK)
 		log_full(core, result);
-	if (channel != NULL)
-		channel_closes(channel, from->bytes);
+	fronts_done(from);
 }
 
 static bool
 on_answer(void *ctx, const struct commit_from *from, const struct refusal *answer)
 {
-	struct channel *channel = channel_of(from);
-
 	(void)ctx;
-	if (channel == NULL)
-		return false;
-	peer_committed(channel->peer, from->serial, answer);
-	return true;
+	return fronts_answer(from, answer);
 }
 
 static void
@@ -239,157 +191,70 @@ on_event_failed(void *ctx, enum store_result result)
 static void
 on_event_answer(void *ctx, const struct commit_from *from, const struct refusal *answer)
 {
-	struct channel *channel = channel_of(from);
-
 	(void)ctx;
-	if (channel == NULL)
-		return;
-	channel_closes(channel, from->bytes);
-	peer_committed(channel->peer, from->serial, answer);
+	fronts_done(from);
+	fronts_answer(from, answer);
 }
 
-/* --- what fronts have to know -------------------------------------------------------------- */
-
-static void tell_new_keys(struct core *);
+/* --- fronts ------------------------------------------------------------------------------- */
 
 static void
-tell_hooks(void *ctx)
+on_mails(void *ctx, struct mail *mail, const struct commit_from *from)
 {
-	tell_new_keys(ctx);
+	struct core *core = ctx;
+	const char *why = mails_wrong(core, mail);
+	struct refusal refusal;
+
+	if (why == NULL) {
+		commits_ask(core->commits, mail, from, core->config->retry_unsure == UNSURE_RETRY);
+		return;
+	}
+	log_error("bad-frame", log_str("mail", mail->id), log_str("why", why));
+	mail_free(&mail);
+	refusal_set(&refusal, 451, "4.3.0", "the relay could not hand this mail on: %s", why);
+	fronts_done(from);
+	fronts_answer(from, &refusal);
 }
 
 static void
-tell_suppressions(void *ctx, int table_fd)
+on_event(void *ctx, struct event *event, const struct commit_from *from)
 {
 	struct core *core = ctx;
 
-	for (size_t i = 0; i < MOST_FRONTS; i++)
-		if (core->channels[i].peer != NULL)
-			peer_tell_suppressions(core->channels[i].peer, table_fd);
-}
-
-/* --- frames ------------------------------------------------------------------------------- */
-
-static int
-on_explained(const struct channel *channel, const struct frame_head *head, const char *body)
-{
-	const char *json;
-	size_t len;
-
-	if (frame_explained_read(body, head->body_bytes, &json, &len) != 0)
-		return -1;
-	desk_explained(channel->core->desk, (int)channel->front, head->serial, json, len);
-	return 0;
-}
-
-static int
-on_event(struct channel *channel, const struct commit_from *asks, const struct frame_head *head,
-    const char *body)
-{
-	struct event *event = frame_event_read(body, head->body_bytes);
-	struct commit_from from = *asks;
-
-	if (event == NULL)
-		return -1;
-	/* A front's clock is ours. */
-	if (event->received_ms > clock_wall_ms())
-		event->received_ms = clock_wall_ms();
-	from.bytes = head->body_bytes;
-	channel_opens(channel, from.bytes);
-	events_ask(channel->core->events, event, &from);
-	return 0;
-}
-
-static int
-on_frame(void *ctx, const struct frame_head *head, const char *body, int *fds)
-{
-	struct channel *channel = ctx;
-	struct core *core = channel->core;
-	struct commit_from from = {
-		.channel = channel, .generation = channel->generation, .serial = head->serial
-	};
-	struct mail *mail;
-	const char *why;
-
-	if (head->kind == FRAME_EXPLAINED)
-		return on_explained(channel, head, body);
-	if (head->kind == FRAME_EVENT)
-		return on_event(channel, &from, head, body);
-	if (head->kind != FRAME_COMMIT)
-		return -1;
-	mail = frame_commit_read(body, head->body_bytes, fds, head->descriptors, &why);
-	for (unsigned i = 0; i < head->descriptors; i++)
-		fds[i] = -1; /* taken in any case */
-	if (mail != NULL && (why = mails_wrong(core, mail)) != NULL)
-		mail_free(&mail);
-	if (mail == NULL) {
-		/* Not the channel's end: one strange mail must not cost the others theirs. */
-		struct refusal refusal;
-
-		log_error("bad-frame", log_num("front", channel->front), log_str("why", why));
-		refusal_set(
-		    &refusal, 451, "4.3.0", "the relay could not hand this mail on: %s", why);
-		peer_committed(channel->peer, head->serial, &refusal);
-		return 0;
-	}
-	/* A front's clock is ours; whatever it says, untried mail must not wait for a time to come.
-	 */
-	for (struct mail *m = mail; m != NULL; m = m->next)
-		if (m->accepted_ms > clock_wall_ms())
-			m->accepted_ms = clock_wall_ms();
-	from.bytes = head->body_bytes + mail_payload_bytes(mail);
-	channel_opens(channel, from.bytes);
-	commits_ask(core->commits, mail, &from, core->config->retry_unsure == UNSURE_RETRY);
-	return 0;
+	events_ask(core->events, event, from);
 }
 
 static void
-on_lost(void *ctx, const char *why)
+on_explained(void *ctx, unsigned front, uint64_t serial, const char *json, size_t len)
 {
-	struct channel *channel = ctx;
-	struct core *core = channel->core;
+	struct core *core = ctx;
 
-	peer_free(&channel->peer);
-	desk_front_lost(core->desk, (int)channel->front);
+	desk_explained(core->desk, (int)front, serial, json, len);
+}
+
+static void
+on_lost(void *ctx, unsigned front, int number, const char *why)
+{
+	struct core *core = ctx;
+
+	desk_front_lost(core->desk, (int)front);
 	if (core->orphaned)
 		drain_without_fronts(core);
 	if (core->draining)
 		return;
-	log_info("front-lost", log_num("front", channel->front), log_str("why", why));
+	log_info("front-lost", log_num("front", front), log_str("why", why));
 	if (core->supervisor != NULL) /* a front that lives and sends nonsense is replaced */
-		handover_send(
-		    handover_fd(core->supervisor), HANDOVER_BAD_FRONT, channel->number, -1);
+		handover_send(handover_fd(core->supervisor), HANDOVER_BAD_FRONT, number, -1);
 }
 
-static const struct peer_hooks peer_hooks = { .frame = on_frame, .lost = on_lost };
-
-/* --- what fronts are told ------------------------------------------------------------------ */
-
-/* NULL: there is no such front now. */
+/* By which posts are known: when the settings change, or the webhooks of this instance. */
 static void
-tell_keys(struct core *core, struct peer *front)
+tell_keys(void *ctx)
 {
-	if (front != NULL && core->keys.len > 0 &&
-	    peer_tell_hooks(front, core->keys.data, core->keys.len) != 0)
-		log_error("webhook-keys", log_num("bytes", (int64_t)core->keys.len),
-		    log_str("why", "they are too many for the fronts to be told"));
-}
-
-/* The key of a certificate is among them. */
-static void
-forget_keys(struct core *core)
-{
-	if (core->keys.data != NULL)
-		explicit_bzero(core->keys.data, core->keys.len);
-	buf_clear(&core->keys);
-}
-
-/* Made anew, and told to all: when the settings change, or the webhooks of this instance. */
-static void
-tell_new_keys(struct core *core)
-{
+	struct core *core = ctx;
 	char why[512] = "";
 	const struct hook *list;
+	struct buf keys;
 	size_t count;
 
 	/* A front that was told nothing answers 503, and Postmark comes again: 401 ends its tries.
@@ -397,36 +262,19 @@ tell_new_keys(struct core *core)
 	if (core->config->webhook_listen.count == 0 ||
 	    !instanced_list(core->instanced, &list, &count))
 		return;
-	forget_keys(core);
-	if (hooks_json(core->config, list, count, clock_wall_ms(), &core->keys, why, sizeof(why)) !=
-	    0)
+	buf_init(&keys, MOST_KEYS);
+	if (hooks_json(core->config, list, count, clock_wall_ms(), &keys, why, sizeof(why)) != 0)
 		log_error("webhook-certificate", log_str("why", why),
 		    log_str("todo", "mend it and reload; until then nobody is let in by TLS"));
-	for (size_t i = 0; i < MOST_FRONTS; i++)
-		tell_keys(core, core->channels[i].peer);
+	fronts_tell_keys(core->fronts, &keys);
 }
 
 static void
-connect_front(struct core *core, int number, int fd)
+tell_suppressions(void *ctx, int table_fd)
 {
-	unsigned front = handover_front(number);
-	struct channel *channel;
+	struct core *core = ctx;
 
-	if (front >= MOST_FRONTS) {
-		close(fd);
-		return;
-	}
-	channel = &core->channels[front];
-	peer_free(&channel->peer);
-	channel->core = core;
-	channel->front = front;
-	channel->number = number;
-	channel->generation++;
-	channel->open_bytes = 0;
-	channel->peer = peer_new(core->loop, fd, &peer_hooks, channel);
-	tell_keys(core, channel->peer);
-	if (suppressions_table(core->suppressions) >= 0)
-		peer_tell_suppressions(channel->peer, suppressions_table(core->suppressions));
+	fronts_tell_suppressions(core->fronts, table_fd);
 }
 
 /* --- dispatching -------------------------------------------------------------------------- */
@@ -637,11 +485,8 @@ on_drain_end(void *ctx)
 static void
 drain_without_fronts(struct core *core)
 {
-	for (size_t i = 0; i < MOST_FRONTS; i++) {
-		if (core->channels[i].peer != NULL)
-			return;
-	}
-	drain(core);
+	if (fronts_count(core->fronts) == 0)
+		drain(core);
 }
 
 /* --- from the supervisor ------------------------------------------------------------------ */
@@ -662,7 +507,7 @@ on_drained_for_reload(void *ctx)
 	core->next_config = NULL;
 	log_set_level(core->config->log_level);
 	desk_reload(core->desk, core->config);
-	tell_new_keys(core);
+	tell_keys(core);
 	passing_reload(core->passing, core->config);
 	if (start_dispatching(core) != 0) {
 		core->status = EX_CONFIG;
@@ -742,7 +587,7 @@ on_handover(void *ctx, enum handover_kind kind, int number, int fd)
 
 	switch (kind) {
 	case HANDOVER_CHANNEL:
-		connect_front(core, number, fd);
+		fronts_connect(core->fronts, number, fd);
 		return;
 	case HANDOVER_SETTINGS:
 		reload(core, fd);
@@ -797,11 +642,8 @@ static unsigned
 desk_fronts(void *ctx)
 {
 	const struct core *core = ctx;
-	unsigned count = 0;
 
-	for (size_t i = 0; i < MOST_FRONTS; i++)
-		count += core->channels[i].peer != NULL;
-	return count;
+	return fronts_count(core->fronts);
 }
 
 static int
@@ -809,11 +651,7 @@ desk_explain(void *ctx, uint64_t serial, const struct frame_explain *question, i
 {
 	struct core *core = ctx;
 
-	for (size_t i = 0; i < MOST_FRONTS; i++)
-		if (core->channels[i].peer != NULL &&
-		    peer_explain(core->channels[i].peer, serial, question, content_fd) == 0)
-			return (int)i;
-	return -1;
+	return fronts_explain(core->fronts, serial, question, content_fd);
 }
 
 static int
@@ -921,7 +759,6 @@ core_main(void)
 		core.status = EX_UNAVAILABLE;
 		goto free_loop;
 	}
-	buf_init(&core.keys, MOST_KEYS);
 	core.test_token = secret_new(TEST_TOKEN, strlen(TEST_TOKEN));
 	core.commits = commits_new(&(struct commits_params){ .loop = core.loop,
 	    .store = core.store,
@@ -935,8 +772,14 @@ core_main(void)
 	    .failed = on_event_failed,
 	    .answer = on_event_answer,
 	    .ctx = &core });
+	core.fronts = fronts_new(&(struct fronts_params){ .loop = core.loop,
+	    .mails = on_mails,
+	    .event = on_event,
+	    .explained = on_explained,
+	    .lost = on_lost,
+	    .ctx = &core });
 	core.instanced = instanced_new(&(struct instanced_params){
-	    .loop = core.loop, .store = core.store, .changed = tell_hooks, .ctx = &core });
+	    .loop = core.loop, .store = core.store, .changed = tell_keys, .ctx = &core });
 	core.suppressions = suppressions_new(&(struct suppressions_params){
 	    .loop = core.loop, .store = core.store, .publish = tell_suppressions, .ctx = &core });
 	core.purge = loop_timer_new(core.loop, on_purge, &core);
@@ -947,7 +790,7 @@ core_main(void)
 		core.status = EX_CONFIG;
 		goto close_store;
 	}
-	tell_new_keys(&core);
+	tell_keys(&core);
 	loop_timer_set(core.purge, FIRST_PURGE_MS);
 	core.supervisor =
 	    handover_new(core.loop, HANDOVER_FD_CONTROL, on_handover, on_supervisor_gone, &core);
@@ -961,8 +804,6 @@ core_main(void)
 	desk_close(&core.desk);
 	passing_stop(core.passing);
 	handover_free(&core.supervisor);
-	for (size_t i = 0; i < MOST_FRONTS; i++)
-		peer_free(&core.channels[i].peer);
 close_store:
 	loop_timer_free(&core.reload_end);
 	loop_timer_free(&core.drain_end);
@@ -974,8 +815,7 @@ close_store:
 	instanced_free(&core.instanced);
 	suppressions_free(&core.suppressions);
 	commits_free(&core.commits);
-	forget_keys(&core);
-	buf_free(&core.keys);
+	fronts_free(&core.fronts); /* whom the others answer */
 	secret_free(&core.test_token);
 	strlist_free(&core.routes);
 free_loop:

@@ -9,6 +9,7 @@ pmrelayd_SOURCES = \
 	src/programs/core.c src/programs/core.h \
 	src/programs/desk.c src/programs/desk.h \
 	src/programs/events.c src/programs/events.h \
+	src/programs/fronts.c src/programs/fronts.h \
 	src/programs/instanced.c src/programs/instanced.h \
 	src/programs/suppressions.c src/programs/suppressions.h \
 	src/programs/handover.c src/programs/handover.h \
