@@ -46,7 +46,3 @@ tests_unit_mail_dsn_test_LDADD = $(tests_unit_mail_address_test_LDADD)
 TESTS += tests/unit/mail/dsn.py
 dist_check_SCRIPTS += tests/unit/mail/dsn.py
 
-check_PROGRAMS += tests/unit/mail/fate_test
-TESTS += tests/unit/mail/fate_test
-tests_unit_mail_fate_test_SOURCES = tests/unit/mail/fate_test.c
-tests_unit_mail_fate_test_LDADD = libmail.a libbase.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)

@@ -1,4 +1,4 @@
-/* What events say, of a message and of an address. */
+/* What an event says of a mail and of an address. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,16 +9,10 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "mail/event.h"
 #include "mail/suppression.h"
-
-static void
-set(char **text, const char *value)
-{
-	free(*text);
-	*text = mem_string(value);
-}
 
 static void
 test_kinds(void **state)
@@ -32,8 +26,44 @@ test_kinds(void **state)
 	}
 	assert_int_equal(event_kind_parse("Bounce", &kind), 0);
 	assert_int_equal(kind, EVENT_BOUNCE);
-	assert_int_equal(event_kind_parse("bounces", &kind), -1);
+	assert_int_equal(event_kind_parse("bounced", &kind), -1);
 	assert_int_equal(event_kind_parse("", &kind), -1);
+}
+
+static void
+test_final_bounces(void **state)
+{
+	static const struct {
+		const char *why, *type;
+		bool suppressed, final;
+	} cases[] = {
+		{ "no such mailbox", "HardBounce", true, true },
+		{ "hard, though the address stays active", "HardBounce", false, true },
+		{ "failed this time", "SoftBounce", false, true },
+		{ "Postmark goes on trying", "Transient", false, false },
+		{ "what gets no more mail has not arrived", "Transient", true, true },
+		{ "an out-of-office note", "AutoResponder", false, false },
+		{ "for information", "AddressChange", false, false },
+		{ "for information", "Subscribe", false, false },
+		{ "the mail is there, the reader wants no more", "Unsubscribe", false, false },
+		{ "a question back", "ChallengeVerification", false, false },
+		{ "spelt otherwise", "transient", false, false },
+		{ "refused by Postmark after SMTP", "SMTPApiError", false, true },
+		{ "a type of tomorrow", "Evaporated", false, true },
+		{ "no type", "", false, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (event_bounce_is_final(cases[i].type, cases[i].suppressed) != cases[i].final)
+			fail_msg("%s: %s", cases[i].type, cases[i].why);
+}
+
+static void
+set(char **text, const char *value)
+{
+	free(*text);
+	*text = mem_string(value);
 }
 
 static void
@@ -43,47 +73,80 @@ test_fates(void **state)
 		enum event_kind kind;
 		const char *type, *origin;
 		bool suppressed;
-		unsigned fates;
-		const char *name, *why;
+		unsigned fate;
+		const char *name, *described;
 	} cases[] = {
-		{ EVENT_DELIVERY, "", "", false, FATE_DELIVERED, "delivered", "it is there" },
+		{ EVENT_DELIVERY, "", "", false, FATE_DELIVERED, "delivered",
+		    "ann@r.example: words" },
 		{ EVENT_BOUNCE, "HardBounce", "", true, FATE_BOUNCED | FATE_SUPPRESSED, "bounced",
-		    "and never again" },
-		{ EVENT_BOUNCE, "SoftBounce", "", false, FATE_BOUNCED, "bounced",
-		    "Postmark tries no more" },
+		    "ann@r.example: HardBounce: words (gets no more mail)" },
 		{ EVENT_BOUNCE, "Transient", "", false, FATE_DELAYED, "delayed",
-		    "Postmark tries again" },
+		    "ann@r.example: Transient: words" },
 		{ EVENT_BOUNCE, "AutoResponder", "", false, FATE_ANSWERED, "answered",
-		    "somebody is on holiday" },
-		{ EVENT_BOUNCE, "Novelty", "", false, FATE_BOUNCED, "bounced",
-		    "of a type that we do not know" },
+		    "ann@r.example: AutoResponder: words" },
 		{ EVENT_COMPLAINT, "SpamComplaint", "", true, FATE_COMPLAINED | FATE_SUPPRESSED,
-		    "complained", "and never again" },
-		{ EVENT_OPEN, "Mobile", "", false, FATE_OPENED, "opened", "somebody reads" },
-		{ EVENT_CLICK, "Mobile", "", false, FATE_CLICKED, "clicked", "somebody acts" },
+		    "complained", "ann@r.example: SpamComplaint: words (gets no more mail)" },
+		{ EVENT_OPEN, "WebMail", "", false, FATE_OPENED, "opened",
+		    "ann@r.example: again, WebMail, words" },
+		{ EVENT_CLICK, "Desktop", "", false, FATE_CLICKED, "clicked",
+		    "ann@r.example: words" },
 		{ EVENT_SUBSCRIPTION, "ManualSuppression", "Recipient", true,
-		    FATE_SUPPRESSED | FATE_UNSUBSCRIBED, "unsubscribed", "by its own wish" },
+		    FATE_SUPPRESSED | FATE_UNSUBSCRIBED, "unsubscribed",
+		    "ann@r.example: gets no more mail from news: ManualSuppression by Recipient" },
 		{ EVENT_SUBSCRIPTION, "ManualSuppression", "Customer", true, FATE_SUPPRESSED,
-		    "suppressed", "by the sender" },
-		{ EVENT_SUBSCRIPTION, "", "Customer", false, 0, "", "lifted" },
-		{ EVENT_INACTIVE, "", "", true, FATE_BOUNCED, "bounced", "not sent to these" },
-		{ EVENT_FAILED, "300", "", false, 0, "", "its state says it" },
-		{ EVENT_OTHER, "Novelty", "", false, 0, "", "who knows" },
+		    "suppressed",
+		    "ann@r.example: gets no more mail from news: ManualSuppression by Customer" },
+		{ EVENT_SUBSCRIPTION, "", "Admin", false, 0, "",
+		    "ann@r.example: gets mail again from news by Admin" },
+		{ EVENT_INACTIVE, "", "", true, FATE_BOUNCED, "bounced",
+		    "ann@r.example: Postmark sends nothing there: inactive" },
+		{ EVENT_FAILED, "300", "", false, 0, "", "ann@r.example: words" },
+		{ EVENT_OTHER, "Parcel", "", false, 0, "", "ann@r.example: Parcel" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct event *event = mail_event_new();
+		struct buf out;
+		unsigned fate;
 
 		event->kind = cases[i].kind;
 		event->suppressed = cases[i].suppressed;
 		set(&event->type, cases[i].type);
 		set(&event->origin, cases[i].origin);
-		if (event_fate(event) != cases[i].fates)
-			fail_msg("%s: %u", cases[i].why, event_fate(event));
+		set(&event->recipient, "ann@r.example");
+		set(&event->detail, "words");
+		set(&event->stream, "news");
+		assert_int_equal(event_fate(event), cases[i].fate);
 		assert_string_equal(fate_name(event_fate(event)), cases[i].name);
+		if (cases[i].fate != 0) {
+			assert_int_equal(fate_parse(cases[i].name, &fate), 0);
+			assert_true(fate & cases[i].fate);
+		}
+		buf_init(&out, 1000);
+		event_describe(event, &out);
+		assert_string_equal(out.data, cases[i].described);
+		buf_free(&out);
+		mail_event_free(&event);
+		assert_null(event);
 		mail_event_free(&event);
 	}
+}
+
+/* Whoever complains has had the mail, and has opened it: what matters most is said. */
+static void
+test_what_says_most(void **state)
+{
+	unsigned fate;
+
+	(void)state;
+	assert_string_equal(fate_name(FATE_DELIVERED | FATE_OPENED | FATE_CLICKED), "clicked");
+	assert_string_equal(
+	    fate_name(FATE_DELIVERED | FATE_OPENED | FATE_COMPLAINED | FATE_SUPPRESSED),
+	    "complained");
+	assert_string_equal(fate_name(FATE_DELAYED | FATE_DELIVERED), "delivered");
+	assert_string_equal(fate_name(FATE_DELAYED | FATE_BOUNCED), "bounced");
+	assert_int_equal(fate_parse("sent", &fate), -1);
 }
 
 static void
@@ -157,7 +220,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_final_bounces),
 		cmocka_unit_test(test_fates),
+		cmocka_unit_test(test_what_says_most),
 		cmocka_unit_test(test_suppression),
 	};
 
