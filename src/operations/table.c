@@ -88,5 +88,5 @@ const struct argument operation_connection = {
 	.kind = ARGUMENT_STRING,
 	.label = "Connection",
 	.text = "Name of the pair of Postmark tokens, as in the configuration, to speak with. Without "
-		"it the one called default.",
+		"it the one called default, or all where the command says so.",
 };
