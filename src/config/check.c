@@ -211,14 +211,19 @@ check_notice(const struct check *c)
 	const struct config *config = c->config;
 	const struct option_place notice = section_place(c, "notice");
 	bool postmaster = notice_reaches(config, NOTICE_POSTMASTER);
+	bool somebody = postmaster || notice_reaches(config, NOTICE_SENDER);
 
 	if (config_connection(config, config->notice_connection) == NULL)
 		complain(c, &notice, "connection", "found %s, wanted the name of a connection",
 		    config->notice_connection);
 	if (postmaster && config->notice_postmaster[0] == '\0')
 		complain(c, &notice, "postmaster", "found none, wanted whom notices go to");
-	if (config->notice_via == NOTICE_VIA_POSTMARK && config->notice_from[0] == '\0' &&
-	    (postmaster || notice_reaches(config, NOTICE_SENDER)))
+	if (somebody && config->notice_via == NOTICE_VIA_INBOUND &&
+	    config->inbound_deliver[0] == '\0')
+		complain(c, &notice, "via",
+		    "found inbound without inbound.deliver, wanted that, or notice.via postmark: "
+		    "where are notices to go?");
+	if (somebody && config->notice_via == NOTICE_VIA_POSTMARK && config->notice_from[0] == '\0')
 		complain(c, &notice, "from",
 		    "found none, wanted an address that Postmark takes for notice.via postmark");
 }
@@ -417,6 +422,7 @@ check_all(const struct check *c)
 int
 check_loaded(const struct config *config, struct buf *why)
 {
+	const struct connection *notices = config_connection(config, config->notice_connection);
 	size_t before = why->len;
 	bool user = config->webhook_user[0] != '\0', header = config->webhook_header[0] != '\0';
 
@@ -429,6 +435,12 @@ check_loaded(const struct config *config, struct buf *why)
 			      "header-value-file\n");
 	if (!header && config->webhook_header_value != NULL)
 		buf_adds(why, "webhook.header-value: found no header, wanted its name\n");
+	/* Without one for the connection called default, mails and notices wait for it alike. */
+	if (config->notice_via == NOTICE_VIA_POSTMARK && notices->server_token == NULL &&
+	    !text_same(notices->name, "default"))
+		buf_addf(why,
+		    "notice.connection: found %s, which has no server token, wanted one that has\n",
+		    notices->name);
 	return why->len == before ? 0 : -1;
 }
 

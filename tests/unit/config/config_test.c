@@ -517,6 +517,14 @@ test_loaded(void **state)
 		{ "both",
 		    "webhook {\n user = pm\n password = x\n header = X-A\n header-value = y\n}",
 		    "" },
+		{ "notices by a connection that cannot send",
+		    "connection eu { account-token = a }\n"
+		    "notice { via = postmark connection = EU }",
+		    "notice.connection: found eu, which has no server token, wanted one that "
+		    "has\n" },
+		{ "notices by one that can",
+		    "connection eu { token = a }\nnotice { via = postmark connection = EU }", "" },
+		{ "notices that wait for a token, as mail does", "notice { via = postmark }", "" },
 	};
 
 	(void)state;

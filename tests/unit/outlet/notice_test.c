@@ -19,7 +19,8 @@
 
 #include "outlet/notice_mail.h"
 
-#define NOW_MS INT64_C(1788645700000)
+#define INBOUND "inbound { deliver = \"maildir:/m\" } "
+#define NOW_MS  INT64_C(1788645700000)
 
 static void
 set(char **text, const char *value)
@@ -85,8 +86,8 @@ item_make(void)
 static void
 test_whom(void **state)
 {
-#define BOUNCES  "notice { bounces = sender postmaster = pm@shop.example } "
-#define FAILURES "notice { failures = sender } "
+#define BOUNCES  INBOUND "notice { bounces = sender postmaster = pm@shop.example } "
+#define FAILURES INBOUND "notice { failures = sender } "
 	static const struct {
 		const char *reason, *config;
 		enum event_kind kind;
@@ -129,7 +130,8 @@ test_whom(void **state)
 		    false, NULL, "notice", NULL, NULL },
 		{ "what came in", BOUNCES, EVENT_FAILED, "", false, ITEM_FAILED, false, NULL, NULL,
 		    "inbound", NULL },
-		{ "the postmaster", "notice { bounces = postmaster postmaster = pm@shop.example }",
+		{ "the postmaster",
+		    INBOUND "notice { bounces = postmaster postmaster = pm@shop.example }",
 		    EVENT_BOUNCE, "HardBounce", true, ITEM_SENT, false, NULL, NULL, NULL,
 		    "pm@shop.example" },
 		{ "the route says no", BOUNCES "route main { notice = off }", EVENT_BOUNCE,
@@ -141,8 +143,9 @@ test_whom(void **state)
 		    true, ITEM_SENT, false, NULL, NULL, NULL, "ann@shop.example" },
 		{ "another route says no", BOUNCES "route other { notice = off }", EVENT_BOUNCE,
 		    "HardBounce", true, ITEM_SENT, false, NULL, NULL, NULL, "ann@shop.example" },
-		{ "the route alone says yes", "route main { notice = sender }", EVENT_FAILED, "300",
-		    false, ITEM_FAILED, false, NULL, NULL, NULL, "ann@shop.example" },
+		{ "the route alone says yes", INBOUND "route main { notice = sender }",
+		    EVENT_FAILED, "300", false, ITEM_FAILED, false, NULL, NULL, NULL,
+		    "ann@shop.example" },
 	};
 
 	(void)state;
@@ -192,7 +195,7 @@ test_by_inbound(void **state)
 
 	(void)state;
 	set(&facts.event->recipient, "bo@reader.example, cy@reader.example");
-	mail = make("notice { bounces = sender }", &facts);
+	mail = make(INBOUND "notice { bounces = sender }", &facts);
 	assert_string_equal(mail->route, "inbound");
 	assert_string_equal(mail->reverse_path, "");
 	assert_string_equal(mail->listener, "notice");
@@ -209,7 +212,7 @@ test_by_inbound(void **state)
 	assert_non_null(strstr(mail->items[0].payload.data, "rfc822; cy@reader.example\r\n"));
 
 	/* The same event is the same notice; its id is one, and not the event's. */
-	again = make("notice { bounces = sender }", &facts);
+	again = make(INBOUND "notice { bounces = sender }", &facts);
 	assert_string_equal(mail->id, again->id);
 	assert_true(ulid_ok(mail->id));
 	assert_string_not_equal(mail->id, facts.event->id);
@@ -271,7 +274,7 @@ test_ids(void **state)
 		struct mail *mail;
 
 		memcpy(facts.event->id + ULID_LEN - 2, ends[i], 2);
-		mail = make("notice { bounces = sender }", &facts);
+		mail = make(INBOUND "notice { bounces = sender }", &facts);
 		assert_true(ulid_ok(mail->id));
 		assert_string_not_equal(mail->id, facts.event->id);
 		mail_free(&mail);

@@ -32,6 +32,7 @@
 #define WAIT_MS 15000
 #define LOOK_MS 5
 #define QUICK   "retry-minimum = 10ms retry-maximum = 20ms "
+#define INBOUND "inbound { deliver = \"maildir:/m\" } "
 
 struct lab {
 	struct spool *spool;
@@ -876,7 +877,7 @@ test_notice(void **state)
 
 	item_id(id, mail->id, 1);
 	assert_int_equal(commit(lab->spool, mail), STORE_OK);
-	begin(lab, "notice { bounces = sender most-per-hour = 2 }");
+	begin(lab, INBOUND "notice { bounces = sender most-per-hour = 2 }");
 	expect_cursor(lab, "notice", 0);
 	tell_of(lab, EVENT_BOUNCE, "", "nobody's");
 	tell_of(lab, EVENT_DELIVERY, "", id);
@@ -924,7 +925,7 @@ test_notice_after_a_crash(void **state)
 
 	item_id(id, mail->id, 1);
 	assert_int_equal(commit(lab->spool, mail), STORE_OK);
-	begin(lab, "notice { bounces = sender }");
+	begin(lab, INBOUND "notice { bounces = sender }");
 	expect_cursor(lab, "notice", 0);
 	lab->deaf = true;
 	tell_of(lab, EVENT_BOUNCE, "", id);
@@ -933,7 +934,7 @@ test_notice_after_a_crash(void **state)
 	end(lab);
 	lab->deaf = false;
 	before = count(lab->spool)->items[ITEM_SPOOLED];
-	begin(lab, "notice { bounces = sender }");
+	begin(lab, INBOUND "notice { bounces = sender }");
 	expect_commits(lab, 2);
 	assert_string_equal(lab->last_mail, first);
 	expect_cursor(lab, "notice", 1);
@@ -971,7 +972,7 @@ test_notice_of_a_failure(void **state)
 		.action = STORE_TOLD, .ids = ids, .count = 1, .at_ms = NOW_MS, .by = ""
 	};
 
-	begin(lab, "notice { failures = sender }");
+	begin(lab, INBOUND "notice { failures = sender }");
 	expect_cursor(lab, "notice", 0);
 	fail_item(lab, known); /* the spool makes an event of it */
 	fail_item(lab, unknown);

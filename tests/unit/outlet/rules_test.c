@@ -110,6 +110,7 @@ test_every_kind_is_an_option(void **state)
 static void
 test_options_together(void **state)
 {
+#define INBOUND "inbound { deliver = \"maildir:/m\" } "
 	static const struct {
 		const char *text, *why; /* NULL: it is right */
 	} cases[] = {
@@ -125,10 +126,13 @@ test_options_together(void **state)
 		{ "outlet o { file = /f kinds = {bounces} }", "wanted delivery, bounce" },
 		{ "outlet o { file = /f retry-minimum = 1h }", "retry-maximum: found less" },
 		{ "outlet notice { file = /f }", "what makes notices" },
-		{ "notice { bounces = sender }", NULL },
+		{ INBOUND "notice { bounces = sender }", NULL },
+		{ "notice { bounces = sender }", "notice.via: found inbound without" },
+		{ "route r { notice = sender }", "notice.via: found inbound without" },
+		{ "notice { bounces = off }", NULL },
 		{ "notice { bounces = default }", "bounces" },
 		{ "notice { failures = postmaster }", "postmaster: found none" },
-		{ "notice { failures = postmaster postmaster = a@b.example }", NULL },
+		{ INBOUND "notice { failures = postmaster postmaster = a@b.example }", NULL },
 		{ "notice { bounces = sender via = postmark }", "from: found none" },
 		{ "notice { bounces = sender via = postmark from = a@b.example }", NULL },
 		{ "notice { via = postmark } route r { notice = sender }", "from: found none" },
