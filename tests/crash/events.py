@@ -5,16 +5,20 @@ The short form is an ordinary test.  CRASH_FULL=1, or --full: 50,000 events over
 first left alone, with the time to each 200, then with each process killed in turn.
 """
 
+import concurrent.futures
+import http.client
+import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import sys
-import threading
 import time
+import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from daemons import Relay, Sandbox, check, free_port, load, load_result, role_pid, run, sanitized, wait_for  # noqa: E402
+from daemons import Failure, Relay, Sandbox, check, free_port, load, load_result, role_pid, run, sanitized, wait_for  # noqa: E402
 
 FULL = "--full" in sys.argv or os.environ.get("CRASH_FULL", "0") not in ("", "0")
 SEED = int(os.environ.get("CRASH_SEED", "0")) or random.randrange(1, 1 << 30)
@@ -25,14 +29,14 @@ SECRET = "a-secret-for-this-test-alone"
 P99_MS = 50
 
 
-def start(folder):
+def start(folder, settings=None):
     hooks = free_port()
     sandbox = Sandbox(folder)
     # A minute of Postmark's retry table takes a fifth of a second, all of it ten.
     sandbox.call("PUT", "/sandbox/events/settings", {"webhook_speed": 300, "timeout_ms": 20000})
     relay = Relay(folder, sandbox.port, {
         "webhook": {"listen": ["127.0.0.1:%d" % hooks], "secret": SECRET, "connections": 512},
-        "log": {"level": "warning"}}, wait=False)
+        "log": {"level": "warning"}, **(settings or {})}, wait=False)
     wait_for("the relay", lambda: ready(relay), 60)
     return sandbox, relay, "http://127.0.0.1:%d/%s" % (hooks, SECRET)
 
@@ -51,8 +55,6 @@ def hook(sandbox, url):
 
 
 def post(sandbox, path, body):
-    import http.client
-    import json
     connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=60)
     connection.request("POST", path, json.dumps(body), {
         "Content-Type": "application/json", "X-Postmark-Server-Token": "sandbox-server-token"})
@@ -178,5 +180,65 @@ def all_killed(folder):
     check((total, twice, joined) == (EVENTS, 0, EVENTS), (total, twice, joined))
 
 
+def bounce(number, relay_id):
+    return {"RecordType": "Bounce", "ID": number, "Type": "HardBounce", "TypeCode": 1, "Name": "Hard bounce",
+            "Tag": "", "MessageID": "", "ServerID": 23, "MessageStream": "outbound",
+            "Description": "The server was unable to deliver your message",
+            "Details": "smtp;550 5.1.1 no such user", "Email": "reader@reader.example",
+            "From": "load@bench.example", "BouncedAt": "2026-11-05T16:33:54Z", "DumpAvailable": False,
+            "Inactive": True, "CanActivate": True, "Subject": "", "Metadata": {"relay-id": relay_id}}
+
+
+def posted(url, body):
+    """Until it is taken."""
+    where = urllib.parse.urlsplit(url)
+    for _ in range(600):
+        connection = http.client.HTTPConnection(where.hostname, where.port, timeout=5)
+        try:
+            connection.request("POST", where.path, json.dumps(body), {"Content-Type": "application/json"})
+            if connection.getresponse().status == 200:
+                return
+        except (http.client.HTTPException, OSError):
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.1)
+    raise Failure("%s was not taken" % body["Metadata"])
+
+
+def notices(folder):
+    """A notice of each bounce, and one alone, however often the core dies between the two."""
+    print("      seed %d" % SEED)
+    chance = random.Random(SEED)
+    maildir = os.path.join(folder, "mail")
+    sandbox, relay, url = start(folder, {
+        "inbound": {"deliver": "maildir:" + maildir},
+        "notice": {"bounces": "sender", "most-per-hour": 100000}})
+    ids = prepare(sandbox, relay, url)
+    check(len(ids) == 300, len(ids))
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        posts = [pool.submit(posted, url, bounce(*i)) for i in enumerate(ids)]
+        for kill in range(4):
+            time.sleep(chance.uniform(2.1, 2.6) if kill else chance.uniform(0.05, 0.2))
+            pid = role_pid(relay, "core")
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
+            # What was told already comes again, and is no news.
+            posts += [pool.submit(posted, url, bounce(*i)) for i in chance.sample(list(enumerate(ids)), 60)]
+        for one in posts:
+            one.result()
+
+    def found():
+        told = []
+        for name in os.listdir(os.path.join(maildir, "new")):
+            with open(os.path.join(maildir, "new", name), errors="replace") as f:
+                told += re.findall(r"^X-Pmrelay-Item: (\S+)", f.read(), re.M)
+        return told
+    wait_for("a notice of each", lambda: len(found()) >= len(ids), 60, 0.3)
+    time.sleep(1)  # for one too many
+    check(len(found()) == len(ids) and len(set(found())) == len(ids),
+          "%d notices of %d mails" % (len(found()), len(set(found()))))
+
+
 if __name__ == "__main__":
-    run([left_alone, front_killed, core_killed, all_killed], "events")
+    run([left_alone, front_killed, core_killed, all_killed, notices], "events")
