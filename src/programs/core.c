@@ -265,7 +265,7 @@ tell_keys(void *ctx)
 	buf_init(&keys, MOST_KEYS);
 	if (hooks_json(core->config, list, count, clock_wall_ms(), &keys, why, sizeof(why)) != 0)
 		log_error("webhook-certificate", log_str("why", why),
-		    log_str("todo", "mend it and reload; until then nobody is let in by TLS"));
+		    log_str("todo", "mend it and reload"));
 	fronts_tell_keys(core->fronts, &keys);
 }
 

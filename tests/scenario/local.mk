@@ -8,6 +8,7 @@ scenario_tests = \
 	tests/scenario/control.py \
 	tests/scenario/connector.py \
 	tests/scenario/webhook_ensure.py \
+	tests/scenario/webhook_listen.py \
 	tests/scenario/explain.py \
 	tests/scenario/inbound.py \
 	tests/scenario/mapping.py \
