@@ -24,7 +24,8 @@ FULL = "--full" in sys.argv or os.environ.get("CRASH_FULL", "0") not in ("", "0"
 SEED = int(os.environ.get("CRASH_SEED", "0")) or random.randrange(1, 1 << 30)
 EVENTS = 50000 if FULL else 3000
 PARALLEL = 64
-MAILS = 2000 if FULL else 200
+MAILS = 4000 if FULL else 200
+MAILS_A_SECOND = 500  # so that they flow as long as the events do
 SECRET = "a-secret-for-this-test-alone"
 P99_MS = 50
 
@@ -97,7 +98,7 @@ def flood(sandbox, ids):
 
 
 def mails_beside(relay, folder):
-    return load(relay, "--mails", MAILS, "--connections", 20, "--size", "10K", "--retry", "--run",
+    return load(relay, "--mails", MAILS, "--connections", 20, "--size", "10K", "--retry", "--rate", MAILS_A_SECOND, "--run",
                 "beside", "--record", os.path.join(folder, "record"), "--timeout", 300, wait=False)
 
 
