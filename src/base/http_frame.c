@@ -32,10 +32,8 @@ http_frame_deinit(struct http_frame *f)
 }
 
 void
-http_frame_next(struct http_frame *f)
+http_frame_next(struct http_frame *f, size_t most_head, size_t most_body)
 {
-	size_t most_head = f->most_head, most_body = f->most_body;
-
 	http_frame_deinit(f);
 	http_frame_init(f, most_head, most_body);
 }

@@ -61,7 +61,7 @@ void http_frame_deinit(struct http_frame *);
  * refused.  Returns how many were used. */
 size_t http_frame_feed(struct http_frame *, const char *bytes, size_t len);
 /* After HTTP_FRAME_WHOLE: from the start, for the next request. */
-void http_frame_next(struct http_frame *);
+void http_frame_next(struct http_frame *, size_t most_head, size_t most_body);
 /* With the head there and none of the body: this one may have so much, which may refuse it. */
 void http_frame_limit(struct http_frame *, size_t most_body);
 /* What the head says of the body's length; 0 for none and for one that comes in chunks. */

@@ -43,6 +43,7 @@
 #define LINGER_MS         2000 /* for a client to read why it was refused, while it still sends */
 #define OUT_OF_FDS_MS     250
 #define TURN_AWAY_AT_ONCE 64
+#define LOG_SPAN_MS       10000
 
 static void conn_close(struct conn *);
 static void conn_answered(struct evhttp_request *asked, void *ctx);
@@ -65,10 +66,14 @@ accept_again(void *ctx)
 {
 	struct httpd *httpd = ctx;
 
-	if (httpd->full || httpd->stopped)
+	if (httpd->stopped)
 		return;
-	for (struct listener *l = httpd->listeners; l != NULL; l = l->next)
-		evconnlistener_enable(l->accepting);
+	for (struct listener *l = httpd->listeners; l != NULL; l = l->next) {
+		if (httpd->full)
+			event_add(l->turning_away, NULL);
+		else
+			evconnlistener_enable(l->accepting);
+	}
 }
 
 static void
@@ -378,22 +383,21 @@ ask_admission(struct conn *conn)
 	char header[200] = "";
 	int status;
 
-	if (conn->admitted)
+	if (conn->judged)
 		return 0;
-	conn->admitted = true;
+	conn->judged = true;
 	if (!conn->begun || httpd->limits.head_timeout_ms > 0) {
 		conn->begun = true;
 		loop_timer_set(conn->timer, httpd->limits.request_timeout_ms);
 	}
-	if (httpd->admit == NULL)
-		return 0;
-	status = httpd->admit(httpd->ctx, &head);
+	status = httpd->admit != NULL ? httpd->admit(httpd->ctx, &head) : 0;
 	if (status != 0) {
 		if (head.header != NULL)
 			snprintf(header, sizeof(header), "%s: %s\r\n", head.header, head.value);
 		conn_refuse_with(conn, status, head.why, header);
 		return -1;
 	}
+	conn->known = true;
 	http_frame_limit(&conn->frame, head.most_body);
 	return 0;
 }
@@ -468,6 +472,14 @@ conn_read(struct conn *conn)
 	}
 }
 
+static void
+next_frame(struct conn *conn)
+{
+	const struct httpd_limits *limits = &conn->httpd->limits;
+
+	http_frame_next(&conn->frame, limits->most_header_bytes, limits->most_body_bytes);
+}
+
 /* The answer has gone out.  evhttp ends the connection after this, or waits for more. */
 static void
 conn_answered(struct evhttp_request *asked, void *ctx)
@@ -477,10 +489,10 @@ conn_answered(struct evhttp_request *asked, void *ctx)
 	(void)asked;
 	conn->asked = NULL;
 	conn->state = CONN_READING;
-	conn->begun = conn->continued = conn->admitted = false;
+	conn->begun = conn->continued = conn->judged = false;
 	conn->httpd->held -= conn->held;
 	conn->held = 0;
-	http_frame_next(&conn->frame);
+	next_frame(conn);
 	loop_timer_set(conn->timer, conn->httpd->limits.idle_timeout_ms);
 	loop_call_ask(conn->step);
 }
@@ -609,16 +621,52 @@ on_accept(struct event_base *base, void *ctx)
 	return conn->bev;
 }
 
+/* The one that has waited longest of those that nobody has admitted.  NULL: all were. */
+static struct conn *
+oldest_stranger(struct httpd *httpd)
+{
+	struct conn *oldest = NULL;
+
+	for (struct conn *conn = httpd->conns; conn != NULL; conn = conn->next) {
+		if (!conn->known && conn->state != CONN_NEW)
+			oldest = conn;
+	}
+	return oldest;
+}
+
+/*
+ * There is no room for who waits to be accepted.  Strangers who hold connections and say nothing
+ * do not keep out those who have something to say: they make room, and who is new is turned away
+ * only where all others are known.
+ */
 static void
 on_surplus(evutil_socket_t fd, short what, void *ctx)
 {
+	struct listener *l = ctx;
+	struct httpd *httpd = l->httpd;
+	struct conn *stranger = oldest_stranger(httpd);
+	int64_t left_out;
+
 	(void)what;
-	(void)ctx;
+	if (log_gate_pass(&httpd->crowd, LOG_SPAN_MS, &left_out))
+		log_warning("http-full", log_num("connections", httpd->conn_count),
+		    log_str("closed", stranger != NULL ? stranger->peer.address : "the new one"),
+		    log_num("left_out", left_out));
+	if (stranger != NULL) {
+		conn_close(stranger); /* and accepting begins again */
+		return;
+	}
 	for (int i = 0; i < TURN_AWAY_AT_ONCE; i++) {
 		int surplus = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 
-		if (surplus < 0)
+		if (surplus < 0) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+			    errno == ENOBUFS) {
+				event_del(l->turning_away);
+				loop_timer_set(httpd->accept_again, OUT_OF_FDS_MS);
+			}
 			return;
+		}
 		close(surplus);
 	}
 }
@@ -658,6 +706,10 @@ void
 httpd_set_limits(struct httpd *httpd, const struct httpd_limits *limits)
 {
 	httpd->limits = *limits;
+	for (struct conn *conn = httpd->conns; conn != NULL; conn = conn->next) {
+		if (conn->state <= CONN_READING && !conn->frame.begun)
+			next_frame(conn);
+	}
 	look_at_count(httpd);
 }
 

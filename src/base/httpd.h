@@ -17,10 +17,12 @@ struct httpd;
 struct httpd_request;
 
 struct httpd_limits {
-	size_t most_header_bytes;   /* request line and headers: 431 */
-	size_t most_body_bytes;     /* 413 */
-	size_t most_held_bytes;     /* of bodies at once, in all connections: 503; 0: no limit */
-	unsigned most_connections;  /* at once; more are closed at accept */
+	size_t most_header_bytes; /* request line and headers: 431 */
+	size_t most_body_bytes;   /* 413 */
+	size_t most_held_bytes;   /* of bodies at once, in all connections: 503; 0: no limit */
+	/* At once.  One more takes the place of the one that has been there longest without a
+	 * request that was admitted; where there is none, it is closed at accept. */
+	unsigned most_connections;
 	int64_t request_timeout_ms; /* from the first byte to the last of one request: 408 or cut */
 	/* Not 0: so long for the first byte of a connection, and from there for the head; the time
 	 * above is the body's then.  Who is not admitted costs a connection no longer. */
@@ -91,7 +93,7 @@ int httpd_listen(struct httpd *, int fd, const struct httpd_tls *tls, char *why,
 int httpd_use_tls(struct httpd *, const struct httpd_tls *, char *why, size_t why_size);
 /* New certificates for listeners with TLS, for connections from now on.  -1: the old ones stay. */
 int httpd_reload_tls(struct httpd *, const struct httpd_tls *, char *why, size_t why_size);
-/* For connections from now on; the number of them at once counts from the next one. */
+/* For requests that begin from now on; the number of connections counts from the next one. */
 void httpd_set_limits(struct httpd *, const struct httpd_limits *);
 /* What is under way goes on; connections without a request are closed. */
 void httpd_stop_listening(struct httpd *);

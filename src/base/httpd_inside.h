@@ -7,6 +7,7 @@
 
 #include "base/http_frame.h"
 #include "base/httpd.h"
+#include "base/log.h"
 
 struct listener {
 	struct listener *next;
@@ -35,9 +36,10 @@ struct conn {
 	struct http_frame frame;
 	bool begun; /* the deadline of a request runs */
 	bool continued;
-	bool admitted; /* the head has been judged */
-	bool secure;   /* TLS */
-	size_t held;   /* bytes of the body, as counted in httpd->held */
+	bool judged; /* the head has been */
+	bool known;  /* a request of it was admitted */
+	bool secure; /* TLS */
+	size_t held; /* bytes of the body, as counted in httpd->held */
 	struct loop_call *step;
 	struct loop_timer *timer;
 	struct httpd_peer peer;
@@ -83,6 +85,7 @@ struct httpd {
 	struct conn *busy;      /* while evhttp works on it; NULL when it ended meanwhile */
 	struct loop_call *bury; /* gone() of requests without a connection */
 	struct loop_timer *accept_again;
+	struct log_gate crowd;
 };
 
 /* What we answer a status with. */

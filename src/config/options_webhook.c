@@ -93,7 +93,8 @@ static const struct option_row rows[] = {
 		    "Postmark comes again." },
 	{ SECTION, "connections", OPTION_NUMBER, RELOAD_LIVE, AT(webhook_connections),
 	    .preset = "256", .least = 1, .most = 10000,
-	    .text = "Most connections at once, in each front.  Beyond it one is turned away." },
+	    .text = "Most connections at once, in each front.  Beyond it, the oldest that has not "
+		    "shown its secrets makes room; where all have, the new one is turned away." },
 	{ SECTION, "timeout", OPTION_TIME, RELOAD_LIVE, AT(webhook_timeout_ms), .preset = "60s",
 	    .least = SECOND, .most = HOUR, .text = "Longest time for a post to come in whole." },
 

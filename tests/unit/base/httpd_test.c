@@ -3,6 +3,7 @@
  * client writes, then the loop runs in short turns until what is waited for has come.
  */
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -531,6 +532,109 @@ surplus_connections_are_turned_away(void **state)
 	}
 	run_ms(&b, 20);
 	must_serve(&b);
+	bench_close(&b);
+}
+
+/* Who holds connections without a request that was admitted makes room, the oldest first. */
+static void
+strangers_make_room(void **state)
+{
+	struct httpd_limits limits = usual;
+	struct client known, silent, half, next;
+	struct bench b;
+
+	(void)state;
+	limits.most_connections = 3;
+	bench_open(&b, AF_INET, &limits);
+	silent = client_open(&b);
+	run_ms(&b, 4);
+	known = client_open(&b);
+	say_and_await(&b, &known, "GET /good?x HTTP/1.1\r\n" HOST "\r\n", "<GET /good x >");
+	half = client_open(&b);
+	client_say(&half, "GET /", 5);
+	run_ms(&b, 4);
+	must_serve(&b);
+	await(&b, &silent, NULL);
+	client_read(&half);
+	assert_false(half.ended);
+	next = client_open(&b);
+	run_ms(&b, 4);
+	must_serve(&b);
+	await(&b, &half, NULL);
+	say_and_await(&b, &known, "GET /good?y HTTP/1.1\r\n" HOST "\r\n", "<GET /good y >");
+	client_close(&known);
+	client_close(&silent);
+	client_close(&half);
+	client_close(&next);
+	bench_close(&b);
+}
+
+/* All connections taken and no descriptor left: who waits is looked at now and then. */
+static void
+no_descriptor_to_turn_away_with(void **state)
+{
+	struct httpd_limits limits = usual;
+	struct rlimit old, low;
+	struct client c, late;
+	struct bench b;
+	struct rusage before, after;
+	int free_fd;
+
+	(void)state;
+	limits.most_connections = 1;
+	bench_open(&b, AF_INET, &limits);
+	c = client_open(&b);
+	asked_to_wait(&b, &c);
+	late.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	buf_init(&late.got, 1000);
+	late.ended = false;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	free_fd = dup(0);
+	close(free_fd);
+	low = old;
+	low.rlim_cur = (rlim_t)free_fd;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	connect(late.fd, (const struct sockaddr *)&b.address, b.address_len);
+	getrusage(RUSAGE_SELF, &before);
+	loop_timer_set(b.tick, 400);
+	loop_run(b.loop);
+	getrusage(RUSAGE_SELF, &after);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	/* Once in a quarter of a second, not thousands of times. */
+	assert_true((after.ru_utime.tv_sec - before.ru_utime.tv_sec) * 1000000 +
+			(after.ru_utime.tv_usec - before.ru_utime.tv_usec) <
+		    100000);
+	await(&b, &late, NULL);
+	httpd_answer(b.waiting[0], 200, "text/plain", "done", 4);
+	await(&b, &c, "done");
+	client_close(&c);
+	client_close(&late);
+	must_serve(&b);
+	bench_close(&b);
+}
+
+/* Also for connections that are there. */
+static void
+limits_count_from_the_next_request(void **state)
+{
+	static const char post[] = "POST /p HTTP/1.1\r\n" HOST "Content-Length: 20\r\n\r\n"
+				   "twenty bytes of body";
+	struct httpd_limits limits = usual;
+	struct client used, unused;
+	struct bench b;
+
+	(void)state;
+	limits.most_body_bytes = 10;
+	bench_open(&b, AF_INET, &limits);
+	used = client_open(&b);
+	unused = client_open(&b);
+	say_and_await(&b, &used, "GET /good?x HTTP/1.1\r\n" HOST "\r\n", "<GET /good x >");
+	limits.most_body_bytes = 30;
+	httpd_set_limits(b.httpd, &limits);
+	say_and_await(&b, &used, post, "<POST /p  twenty bytes of body>");
+	say_and_await(&b, &unused, post, "<POST /p  twenty bytes of body>");
+	client_close(&used);
+	client_close(&unused);
 	bench_close(&b);
 }
 
@@ -1503,6 +1607,9 @@ main(void)
 		cmocka_unit_test(an_answer_that_nobody_reads_ends),
 		cmocka_unit_test(a_slow_reader_is_waited_for),
 		cmocka_unit_test(surplus_connections_are_turned_away),
+		cmocka_unit_test(strangers_make_room),
+		cmocka_unit_test(no_descriptor_to_turn_away_with),
+		cmocka_unit_test(limits_count_from_the_next_request),
 		cmocka_unit_test(who_leaves_while_a_request_waits_is_noticed),
 		cmocka_unit_test(a_local_client_may_close_its_half),
 		cmocka_unit_test(a_request_without_a_hook_is_answered_to_nobody),

@@ -25,6 +25,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/privs.h"
@@ -1056,6 +1057,99 @@ a_client_may_leave(void **state)
 	free(request);
 }
 
+/* What a core that reads nothing was asked stays in the channel, and comes to an end in memory. */
+static void
+what_was_given_up_counts_as_memory(void **state)
+{
+	const size_t most = 8U * 1024 * 1024, filler = 200000;
+	char *big = mem_new(filler + 1), *body, *request;
+	struct stage s;
+
+	(void)state;
+	memset(big, 'x', filler);
+	body = mem_format("{\"RecordType\":\"Delivery\",\"MessageID\":\"m\",\"Recipient\":"
+			  "\"a@b.example\",\"DeliveredAt\":\"2026-09-05T22:01:03Z\",\"X\":\"%s\"}",
+	    big);
+	request = request_make("POST", "/" PATH, BASIC, body);
+	clock_fake(1788700000000, 1000);
+	stage_begin(&s, "memory = 8M\n inbound-size = 8M\n body-size = 1M\n");
+	peer_rest(s.core, true);
+	for (int round = 0; round < 10; round++) {
+		struct client c[10];
+
+		for (int i = 0; i < 10; i++) {
+			c[i] = client_open(&s);
+			client_say(&s, &c[i], request, strlen(request), SIZE_MAX);
+		}
+		for (int i = 0; i < 20; i++)
+			turn(&s);
+		clock_fake_advance(61000);
+		for (int i = 0; i < 10; i++) {
+			assert_int_equal(client_hear(&s, &c[i]), 503);
+			client_close(&c[i]);
+		}
+		assert_int_equal(receiver_waiting(s.receiver), 0);
+	}
+	assert_true(peer_unsent(s.front) > filler);
+	assert_true(peer_unsent(s.front) < most + filler);
+	peer_rest(s.core, false);
+	for (unsigned i = 0; i < MOST_TURNS && peer_unsent(s.front) > 0; i++)
+		turn(&s);
+	/* All that was told is known, so that there is room again. */
+	assert_int_equal(post(&s, "/" PATH, BASIC, DELIVERY), 200);
+	clock_restore();
+	stage_end(&s);
+	free(request);
+	free(body);
+	free(big);
+}
+
+/* Whoever reads the log to keep strangers out is not to keep out Postmark. */
+static void
+a_refusal_names_its_own_client(void **state)
+{
+	FILE *log = tmpfile();
+	struct stage s;
+	struct client c;
+	char text[4000] = "";
+
+	(void)state;
+	assert_non_null(log);
+	log_setup("test", LOG_LEVEL_INFO, LOG_FORMAT_TEXT, fileno(log));
+	stage_begin(&s, "");
+	assert_int_equal(
+	    post(&s, "/" PATH, BASIC "X-Forwarded-For: 50.31.156.6\r\n", DELIVERY), 200);
+	c = client_open(&s);
+	client_say(&s, &c, "nonsense\r\n\r\n", 12, SIZE_MAX);
+	assert_int_equal(client_hear(&s, &c), 400);
+	client_close(&c);
+	log_setup("test", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, STDERR_FILENO);
+	rewind(log);
+	assert_true(fread(text, 1, sizeof(text) - 1, log) > 0);
+	assert_non_null(strstr(text, "client=127.0.0.1:"));
+	assert_null(strstr(text, "50.31.156.6"));
+	fclose(log);
+	stage_end(&s);
+}
+
+static void
+strangers_keep_nobody_out(void **state)
+{
+	struct client all[32];
+	struct stage s;
+
+	(void)state;
+	stage_begin(&s, "connections = 32\n");
+	for (int i = 0; i < 32; i++) {
+		all[i] = client_open(&s);
+		turn(&s);
+	}
+	assert_int_equal(post(&s, "/" PATH, BASIC, DELIVERY), 200);
+	for (int i = 0; i < 32; i++)
+		client_close(&all[i]);
+	stage_end(&s);
+}
+
 /* The least memory is 8 MiB. */
 static void
 memory_has_a_limit(void **state)
@@ -1308,6 +1402,9 @@ main(void)
 		cmocka_unit_test(what_the_core_does_not_answer_is_given_up),
 		cmocka_unit_test(what_the_core_refuses_may_come_again),
 		cmocka_unit_test(a_client_may_leave),
+		cmocka_unit_test(what_was_given_up_counts_as_memory),
+		cmocka_unit_test(a_refusal_names_its_own_client),
+		cmocka_unit_test(strangers_keep_nobody_out),
 		cmocka_unit_test(memory_has_a_limit),
 		cmocka_unit_test(secrets_change_without_a_loss),
 		cmocka_unit_test(what_was_made_by_hand_is_known),
