@@ -3,8 +3,10 @@
  *
  * admit() judges a request by its head and refuses it, so that a stranger never has a body read;
  * request() reads the body and asks the core; receiver_frame() brings the core's word, which is the
- * answer.  What was asked stays in the list until the core has answered or for a minute, also when
- * the client has gone: it may be stored by then, or be asked for again of the next core.
+ * answer.  What was asked stays in the list until the core has answered, also when the client has
+ * gone: it may be stored by then, or be asked for again of the next core.  After a minute the
+ * client is told to come again; what the channel still holds of the post counts as memory all the
+ * same.
  */
 
 #include <inttypes.h>
@@ -54,7 +56,8 @@ struct pending {
 	struct event *event;
 	struct mail *mail;
 	struct receiver *receiver;
-	struct httpd_request *request; /* NULL: its client has gone */
+	struct httpd_request *request; /* NULL: its client has gone, or was told */
+	bool given_up;
 	size_t bytes;
 	int64_t begun_ms; /* monotonic */
 };
@@ -81,7 +84,7 @@ struct receiver {
 	int64_t absent_ms; /* since when, monotonic */
 	uint64_t next_serial;
 	struct pending *oldest, *newest;
-	size_t pending_count, pending_bytes;
+	size_t pending_count, pending_bytes, given_up_count;
 	struct loop_timer *sweep;
 
 	/* Of the request that is being judged, for the log. */
@@ -128,6 +131,7 @@ pending_remove(struct pending *p)
 	*(p->older != NULL ? &p->older->newer : &r->oldest) = p->newer;
 	*(p->newer != NULL ? &p->newer->older : &r->newest) = p->older;
 	r->pending_count--;
+	r->given_up_count -= p->given_up;
 	r->pending_bytes -= p->bytes;
 	mail_event_free(&p->event);
 	mail_free(&p->mail);
@@ -234,7 +238,7 @@ fact_name(const struct pending *p)
 
 /* status 200: durable. */
 static void
-finish(struct pending *p, int status, const char *why)
+tell(struct pending *p, int status, const char *why)
 {
 	struct receiver *r = p->receiver;
 	struct httpd_request *request = p->request;
@@ -250,9 +254,17 @@ finish(struct pending *p, int status, const char *why)
 		log_warning("webhook-refused", log_str("kind", fact_name(p)),
 		    log_num("status", status), log_str("why", why), log_num("left_out", left_out));
 	}
-	pending_remove(p);
+	p->request = NULL;
 	if (request != NULL)
 		answer(request, status, code_of(status), why);
+}
+
+static void
+finish(struct pending *p, int status, const char *why)
+{
+	if (!p->given_up || status == 200)
+		tell(p, status, why);
+	pending_remove(p);
 }
 
 static void
@@ -260,9 +272,19 @@ sweep(void *ctx)
 {
 	struct receiver *r = ctx;
 	int64_t now = clock_mono_ms();
+	struct pending *next;
 
-	while (r->oldest != NULL && now - r->oldest->begun_ms > CORE_WAIT_MS)
-		finish(r->oldest, 503, "the spool did not answer, try again later");
+	for (struct pending *p = r->oldest; p != NULL && now - p->begun_ms > CORE_WAIT_MS;
+	     p = next) {
+		next = p->newer;
+		if (p->given_up)
+			continue;
+		tell(p, 503, "the spool did not answer, try again later");
+		p->given_up = true;
+		r->given_up_count++;
+		if (r->peer == NULL)
+			pending_remove(p);
+	}
 	if (r->pending_count > 0)
 		loop_timer_set(r->sweep, SWEEP_MS);
 }
@@ -300,9 +322,12 @@ receiver_connect(struct receiver *r, struct peer *peer)
 	if (peer == NULL && r->peer != NULL)
 		r->absent_ms = clock_mono_ms();
 	r->peer = peer;
-	for (struct pending *p = r->oldest; peer != NULL && p != NULL; p = next) {
+	for (struct pending *p = r->oldest; p != NULL; p = next) {
 		next = p->newer;
-		ask(p);
+		if (p->given_up)
+			pending_remove(p); /* it went with its channel, and Postmark comes again */
+		else if (peer != NULL)
+			ask(p);
 	}
 }
 
@@ -316,7 +341,6 @@ on_committed(struct receiver *r, const struct frame_head *head, const char *body
 	if (frame_committed_read(body, head->body_bytes, &stored, &refusal) != 0)
 		return -1;
 	p = pending_find(r, head->serial);
-	/* Given up by sweep(): Postmark comes again, and the repeat is known. */
 	if (p != NULL)
 		finish(p, stored ? 200 : 503, stored ? "" : refusal.text);
 	return 0;
@@ -364,8 +388,8 @@ use_certificate(struct receiver *r)
 	if ((secure && tls.certificate == NULL) ||
 	    httpd_use_tls(r->httpd, secure ? &tls : NULL, why, sizeof(why)) != 0) {
 		log_error("webhook-certificate", log_str("why", why),
-		    log_str("todo", "what was in use stays; until there is one, nothing is taken "
-				    "by TCP"));
+		    log_str("todo", "mend it and reload; what was in use stays, and where nothing "
+				    "was, nothing is taken by TCP"));
 		return;
 	}
 	end_silence(r, secure ? &tls : NULL);
@@ -454,7 +478,7 @@ refuse_head(
 	return status;
 }
 
-/* 0, or the status: what there is no room for now. */
+/* 0, or 503: there is no room for it now. */
 static int
 find_room(const struct receiver *r, struct httpd_head *head)
 {
@@ -502,7 +526,10 @@ on_admit(void *ctx, struct httpd_head *head)
 		    head, 415, "the body is to come as it is", "Accept-Encoding", "identity");
 	head->most_body =
 	    takes_mails(&found) ? r->config->webhook_inbound_bytes : r->config->webhook_body_bytes;
-	return find_room(r, head);
+	if (find_room(r, head) != 0)
+		return 503;
+	r->sender[0] = '\0'; /* what is refused next may be another's */
+	return 0;
 }
 
 /* --- a request -------------------------------------------------------------------------------- */
@@ -556,6 +583,7 @@ on_request(void *ctx, struct httpd_request *request)
 	/* Secrets may have changed while the body came. */
 	if (!is_known(r, httpd_frame(request), &found)) {
 		refuse(r, request, 503, "secrets have changed, try again");
+		r->sender[0] = '\0';
 		return;
 	}
 	origin.connection = found.connection;
@@ -577,6 +605,7 @@ on_request(void *ctx, struct httpd_request *request)
 		refuse(r, request, status_of_nonsense(request), post.why);
 		break;
 	}
+	r->sender[0] = '\0';
 	post_free(&post);
 }
 
@@ -672,8 +701,9 @@ size_t
 receiver_waiting(const struct receiver *r)
 {
 	size_t open = httpd_open_requests(r->httpd);
+	size_t asked = r->pending_count - r->given_up_count;
 
-	return open > r->pending_count ? open : r->pending_count;
+	return open > asked ? open : asked;
 }
 
 void
