@@ -69,6 +69,14 @@ set_text(char **text, struct view view)
 }
 
 static bool
+is_missing(const json_t *post, const char *name)
+{
+	const json_t *value = json_object_get(post, name);
+
+	return value == NULL || json_is_null(value);
+}
+
+static bool
 flag_at(const json_t *post, const char *name, bool otherwise)
 {
 	const json_t *value = json_object_get(post, name);
@@ -226,6 +234,9 @@ read_kind(const json_t *post, struct event *event)
 			time = records[i].time;
 	}
 	event->at_ms = time != NULL ? time_at(post, time, event->received_ms) : event->received_ms;
+	/* Nothing is lifted by a post that does not say so. */
+	if (event->kind == EVENT_SUBSCRIPTION && is_missing(post, "SuppressSending"))
+		event->kind = EVENT_OTHER;
 
 	switch (event->kind) {
 	case EVENT_BOUNCE:

@@ -221,6 +221,14 @@ static const struct expected cases[] = {
 	    .stream = "outbound",
 	    .recipient = "bo@reader.example",
 	    .origin = "Customer" },
+	{ .why = "a change that does not say which",
+	    .body = "{\"RecordType\":\"SubscriptionChange\",\"Recipient\":\"bo@reader.example\","
+		    "\"ChangedAt\":\"2026-09-05T22:01:04.2Z\",\"SuppressSending\":null}",
+	    .kind = EVENT_OTHER,
+	    .at_ms = 1788645664200,
+	    .stream = "outbound",
+	    .recipient = "bo@reader.example",
+	    .type = "SubscriptionChange" },
 	{ .why = "a kind that is new",
 	    .body =
 		"{\"RecordType\":\"Teleport\",\"MessageID\":\"" MESSAGE "\",\"Details\":\"gone\","
@@ -406,6 +414,7 @@ what_has_one_mark(void **state)
 #define AT_1         ",\"DeliveredAt\":\"2026-09-05T22:01:03.4410021Z\""
 #define AT_2         ",\"DeliveredAt\":\"2026-09-05T22:01:03.4410022Z\""
 #define READ_1       ",\"ReceivedAt\":\"2026-09-05T22:01:03Z\""
+#define LIFTED       ",\"SuppressSending\":false"
 #define CHANGED      ",\"ChangedAt\":\"2026-09-05T22:01:03Z\",\"ServerID\":1"
 	static const struct {
 		const char *why, *one, *other, *one_trace, *other_trace;
@@ -438,11 +447,11 @@ what_has_one_mark(void **state)
 		    CHANGE(CHANGED ",\"SuppressSending\":true,\"Origin\":\"x\""), "1", "2", true },
 		{ "and lifted in the same second", CHANGE(CHANGED ",\"SuppressSending\":true"),
 		    CHANGE(CHANGED ",\"SuppressSending\":false"), "1", "1", false },
-		{ "on another stream", CHANGE(CHANGED ",\"MessageStream\":\"a\""),
-		    CHANGE(CHANGED ",\"MessageStream\":\"b\""), "1", "1", false },
-		{ "ServerID in both spellings", CHANGE(CHANGED),
-		    CHANGE(",\"ChangedAt\":\"2026-09-05T22:01:03Z\",\"ServerId\":1"), "1", "2",
-		    true },
+		{ "on another stream", CHANGE(CHANGED LIFTED ",\"MessageStream\":\"a\""),
+		    CHANGE(CHANGED LIFTED ",\"MessageStream\":\"b\""), "1", "1", false },
+		{ "ServerID in both spellings", CHANGE(CHANGED LIFTED),
+		    CHANGE(LIFTED ",\"ChangedAt\":\"2026-09-05T22:01:03Z\",\"ServerId\":1"), "1",
+		    "2", true },
 		{ "texts that join to the same",
 		    "{\"RecordType\":\"Delivery\",\"MessageID\":\"ab\",\"Recipient\":\"c\"" AT_1
 		    "}",
