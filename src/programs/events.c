@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -57,17 +58,29 @@ or_null(const char *text)
 	return text[0] != '\0' ? text : NULL;
 }
 
+/* Links of resets and sign-ins have what opens them behind the path; the log is no place for it. */
+static void
+link_cut(char *link)
+{
+	link[strcspn(link, "?#")] = '\0';
+}
+
 static void
 log_event(const struct event *event, const struct store_event_done *done)
 {
+	char *why = mem_string(event->detail);
+
+	if (event->kind == EVENT_CLICK)
+		link_cut(why);
 	log_info("event", log_str("kind", event_kind_name(event->kind)), log_str("id", event->id),
 	    log_str("item", or_null(done->item)), log_str("route", or_null(done->route)),
 	    log_str("recipient", or_null(event->recipient)),
 	    log_str("postmark_id", or_null(event->message_id)),
 	    log_str("stream", or_null(event->stream)), log_str("tag", or_null(event->tag)),
-	    log_str("type", or_null(event->type)), log_str("why", or_null(event->detail)),
+	    log_str("type", or_null(event->type)), log_str("why", or_null(why)),
 	    log_str("repeat", done->repeat ? "yes" : NULL),
 	    log_str("settled", done->settled ? "yes" : NULL));
+	free(why);
 }
 
 static void

@@ -250,6 +250,15 @@ fronts_tell_keys(struct fronts *f, struct buf *keys)
 			tell(f, f->channels[i].peer);
 }
 
+/* A front that was not told keeps what it had: at worst a mail that Postmark refuses later. */
+static void
+tell_suppressions(struct peer *peer, unsigned front, int table_fd)
+{
+	if (peer_tell_suppressions(peer, table_fd) != 0)
+		log_error("suppressions-not-told", log_num("front", front + 1),
+		    log_str("why", "too many files are open"));
+}
+
 void
 fronts_tell_suppressions(struct fronts *f, int table_fd)
 {
@@ -258,7 +267,7 @@ fronts_tell_suppressions(struct fronts *f, int table_fd)
 	f->table_fd = fcntl(table_fd, F_DUPFD_CLOEXEC, 0);
 	for (size_t i = 0; i < MOST_FRONTS; i++)
 		if (f->channels[i].peer != NULL)
-			peer_tell_suppressions(f->channels[i].peer, table_fd);
+			tell_suppressions(f->channels[i].peer, (unsigned)i, table_fd);
 }
 
 int
@@ -292,5 +301,5 @@ fronts_connect(struct fronts *f, int number, int fd)
 	channel->peer = peer_new(f->params.loop, fd, &peer_hooks, channel);
 	tell(f, channel->peer);
 	if (f->table_fd >= 0)
-		peer_tell_suppressions(channel->peer, f->table_fd);
+		tell_suppressions(channel->peer, front, f->table_fd);
 }

@@ -26,9 +26,15 @@ def event(number):
             "Tag": "", "DeliveredAt": "2026-11-05T16:33:54Z", "Details": "Test", "Metadata": {}}
 
 
-def post(connection, number, secret=SECRET):
+def click(number):
+    return {"RecordType": "Click", "MessageStream": "outbound", "MessageID": event(number)["MessageID"],
+            "Recipient": "ann@reader.example", "ReceivedAt": "2026-11-05T16:34:54Z", "Platform": "Desktop",
+            "OriginalLink": "https://shop.example/reset?token=for-nobody-else"}
+
+
+def post(connection, number, secret=SECRET, make=event):
     try:
-        connection.request("POST", "/" + secret, json.dumps(event(number)),
+        connection.request("POST", "/" + secret, json.dumps(make(number)),
                            {"Content-Type": "application/json"})
         return connection.getresponse().status
     finally:
@@ -172,6 +178,17 @@ def core_gone(folder):
     are_kept(relay, 1, 2, 3)
 
 
+def links_are_secrets(folder):
+    """What opens a link stands in the spool, for who may ask, and not in the log."""
+    port = free_port()
+    relay = start(folder, ["127.0.0.1:%d" % port])
+    check(post(http.client.HTTPConnection("127.0.0.1", port, timeout=30), 1, make=click) == 200, "a click")
+    relay.await_log("kind=click .*why=https://shop.example/reset( |$)")
+    check("for-nobody-else" not in relay.log(), "the token is in the log")
+    status, shown, errors = relay.ctl("events", "--history", "--kind", "click")
+    check(status == 0 and "for-nobody-else" in shown, shown + errors)
+
+
 def slow_and_many(folder):
     """Connections that say nothing, or a little, end; beyond the limit one is turned away; others go on."""
     port = free_port()
@@ -204,4 +221,4 @@ def slow_and_many(folder):
 
 
 if __name__ == "__main__":
-    run([everywhere, encrypted, core_gone, slow_and_many], "webhook")
+    run([everywhere, encrypted, core_gone, links_are_secrets, slow_and_many], "webhook")
