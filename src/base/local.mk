@@ -2,6 +2,7 @@ noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	src/base/base64.c src/base/base64.h \
 	src/base/buf.c src/base/buf.h \
+	src/base/child.c src/base/child.h \
 	src/base/clock.c src/base/clock.h \
 	src/base/digest.c src/base/digest.h \
 	src/base/curl_loop.c src/base/curl_loop.h \
@@ -53,6 +54,11 @@ check_PROGRAMS += tests/unit/base/json_test
 TESTS += tests/unit/base/json_test
 tests_unit_base_json_test_SOURCES = tests/unit/base/json_test.c
 tests_unit_base_json_test_LDADD = $(base_test_libs) $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/unit/base/child_test
+TESTS += tests/unit/base/child_test
+tests_unit_base_child_test_SOURCES = tests/unit/base/child_test.c
+tests_unit_base_child_test_LDADD = $(base_test_libs)
 
 check_PROGRAMS += tests/unit/base/clock_test
 TESTS += tests/unit/base/clock_test

@@ -15,8 +15,8 @@ static const struct option_row rows[] = {
 		"Maildir may have %{localpart} and %{domain} of the recipient in its path, and has "
 		"to "
 		"be there then; without them it is made.  A command gets the mail on its standard "
-		"input, SENDER, RECIPIENT and PMRELAY_ITEM in its environment, and no shell: it "
-		"ends "
+		"input, SENDER, RECIPIENT and PMRELAY_ITEM in its environment, and no shell; its "
+		"words are apart by spaces, unless they stand between quotes.  It ends "
 		"with 0 when it has the mail, with 64 to 78 but 75 when it will never take it, and "
 		"with anything else to be tried again.  Empty: nowhere; what comes in is kept and "
 		"waits." },

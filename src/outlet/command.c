@@ -4,18 +4,16 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
 #include "base/buf.h"
+#include "base/child.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/strlist.h"
@@ -25,15 +23,12 @@
 #include "outlet/line.h"
 #include "outlet/rules.h"
 
-#define LOOK_MS     50  /* where a child has no pidfd */
-#define MOST_WORDS  500 /* bytes of what it says on standard error that are kept */
-#define SEARCH_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define LOOK_MS    50  /* where a child has no pidfd */
+#define MOST_WORDS 500 /* bytes of what it says on standard error that are kept */
 
 struct run {
 	struct entry *entry;
-	pid_t pid;
-	int pidfd; /* -1: none */
-	int in, err;
+	struct child child;
 	struct event *ended, *writable, *readable;
 	struct loop_timer *timeout, *look;
 	struct buf line, said;
@@ -67,9 +62,9 @@ static void
 run_free(struct run *run)
 {
 	run->entry->work = NULL;
-	watch_free(&run->writable, &run->in);
-	watch_free(&run->readable, &run->err);
-	watch_free(&run->ended, &run->pidfd);
+	watch_free(&run->writable, &run->child.in);
+	watch_free(&run->readable, &run->child.err);
+	watch_free(&run->ended, &run->child.pid_fd);
 	loop_timer_free(&run->timeout);
 	loop_timer_free(&run->look);
 	buf_free(&run->line);
@@ -90,7 +85,7 @@ on_writable(evutil_socket_t fd, short kinds, void *ctx)
 		run->written += (size_t)got;
 	/* Who does not read it need not: the exit status is what counts. */
 	if (run->written == run->line.len || (got < 0 && errno != EAGAIN && errno != EINTR))
-		watch_free(&run->writable, &run->in);
+		watch_free(&run->writable, &run->child.in);
 }
 
 /* False: there is nothing more now. */
@@ -98,7 +93,7 @@ static bool
 said_read(struct run *run)
 {
 	char bytes[4096];
-	ssize_t got = run->err < 0 ? 0 : read(run->err, bytes, sizeof(bytes));
+	ssize_t got = run->child.err < 0 ? 0 : read(run->child.err, bytes, sizeof(bytes));
 
 	if (got > 0) {
 		size_t room = run->said.most - run->said.len;
@@ -107,7 +102,7 @@ said_read(struct run *run)
 		return true;
 	}
 	if (got == 0 || (errno != EAGAIN && errno != EINTR))
-		watch_free(&run->readable, &run->err);
+		watch_free(&run->readable, &run->child.err);
 	return false;
 }
 
@@ -156,9 +151,9 @@ look(void *ctx)
 {
 	struct run *run = ctx;
 	int status = 0;
-	pid_t got = waitpid(run->pid, &status, WNOHANG);
+	pid_t got = waitpid(run->child.pid, &status, WNOHANG);
 
-	if (got == run->pid)
+	if (got == run->child.pid)
 		tell(run, status, true);
 	else if (got < 0 && errno != EINTR)
 		tell(run, 0, false);
@@ -180,89 +175,25 @@ on_timeout(void *ctx)
 	struct run *run = ctx;
 
 	run->late = true;
-	kill(
-	    -run->pid, SIGKILL); /* its group; it is not waited for yet, so the number is its own */
+	kill(-run->child.pid,
+	    SIGKILL); /* its group; it is not waited for yet, so the number is its own */
 }
 
 /* --- its begin ---------------------------------------------------------------------------- */
 
-static char **
-array_of(const struct strlist *list)
-{
-	char **array = mem_array(list->count + 1, sizeof(*array));
-
-	for (size_t i = 0; i < list->count; i++)
-		array[i] = list->items[i];
-	return array;
-}
-
-/* The child's ends are 0 and 2; nothing else of ours is open in it.  0, or an errno. */
+/* 0, or an errno. */
 static int
-spawn(pid_t *pid_r, const struct outlet *outlet, const struct event_facts *facts, int in, int err)
+start(struct child *child, const struct entry *entry)
 {
 	struct strlist words = { 0 }, environment = { 0 };
-	char **argv, **envp;
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int result;
+	int failed;
 
-	rule_words(outlet->command, &words);
-	strlist_add(&environment, SEARCH_PATH);
-	line_add_variables(&environment, facts);
-	argv = array_of(&words);
-	envp = array_of(&environment);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
-	posix_spawn_file_actions_addchdir_np(&actions, "/");
-#if __GLIBC_PREREQ(2, 34)
-	posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-#endif
-	posix_spawnattr_init(&attributes);
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setflags(
-	    &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	result = words.count == 0
-		     ? ENOENT
-		     : posix_spawn(pid_r, words.items[0], &actions, &attributes, argv, envp);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	free(argv);
-	free(envp);
+	child_words(entry->consumer->outlet->command, &words);
+	line_add_variables(&environment, &entry->facts);
+	failed = child_start(child, &words, &environment);
 	strlist_free(&words);
 	strlist_free(&environment);
-	return result;
-}
-
-/* Never 0, 1 or 2, which the child gets by dup2(). */
-static int
-pipe_make(int ends_r[2], int ours)
-{
-	if (pipe2(ends_r, O_CLOEXEC) != 0)
-		return -1;
-	for (int i = 0; i < 2; i++) {
-		int high =
-		    ends_r[i] > STDERR_FILENO ? ends_r[i] : fcntl(ends_r[i], F_DUPFD_CLOEXEC, 3);
-
-		if (high != ends_r[i])
-			close(ends_r[i]);
-		ends_r[i] = high;
-	}
-	return fcntl(ends_r[ours], F_SETFL, O_NONBLOCK);
-}
-
-static void
-pair_close(int ends[2])
-{
-	for (int i = 0; i < 2; i++)
-		if (ends[i] >= 0)
-			close(ends[i]);
+	return failed;
 }
 
 static void
@@ -270,27 +201,18 @@ begin(struct entry *entry)
 {
 	const struct outlet *outlet = entry->consumer->outlet;
 	struct loop *loop = entry->consumer->outlets->loop;
-	int in[2] = { -1, -1 }, err[2] = { -1, -1 }, failed;
+	struct child child;
 	struct run *run;
-	pid_t pid;
+	int failed = start(&child, entry);
 
-	failed = pipe_make(in, 1) != 0 || pipe_make(err, 0) != 0
-		     ? errno
-		     : spawn(&pid, outlet, &entry->facts, in[0], err[1]);
 	if (failed != 0) {
-		pair_close(in);
-		pair_close(err);
 		entry_again(entry, 0, strerror(failed));
 		return;
 	}
-	close(in[0]);
-	close(err[1]);
 	run = mem_new(sizeof(*run));
 	entry->work = run;
 	run->entry = entry;
-	run->pid = pid;
-	run->in = in[1];
-	run->err = err[0];
+	run->child = child;
 	buf_init(&run->said, MOST_WORDS);
 	buf_init(&run->line, LINE_MOST_BYTES + 1);
 	line_add(&run->line, &entry->facts, outlet->payload);
@@ -298,11 +220,10 @@ begin(struct entry *entry)
 	run->timeout = loop_timer_new(loop, on_timeout, run);
 	run->look = loop_timer_new(loop, look, run);
 	loop_timer_set(run->timeout, outlet->timeout_ms);
-	run->writable = watch(run, run->in, EV_WRITE | EV_PERSIST, on_writable);
-	run->readable = watch(run, run->err, EV_READ | EV_PERSIST, on_readable);
-	run->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (run->pidfd >= 0)
-		run->ended = watch(run, run->pidfd, EV_READ, on_ended);
+	run->writable = watch(run, run->child.in, EV_WRITE | EV_PERSIST, on_writable);
+	run->readable = watch(run, run->child.err, EV_READ | EV_PERSIST, on_readable);
+	if (run->child.pid_fd >= 0)
+		run->ended = watch(run, run->child.pid_fd, EV_READ, on_ended);
 	else
 		loop_timer_set(run->look, LOOK_MS);
 }
@@ -311,11 +232,8 @@ static void
 cut(struct entry *entry)
 {
 	struct run *run = entry->work;
-	int status;
 
-	kill(-run->pid, SIGKILL);
-	while (waitpid(run->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	child_kill(&run->child);
 	run_free(run);
 }
 

@@ -3,8 +3,6 @@
 
 #include <stdint.h>
 
-struct strlist;
-
 /* Small rules of outlets.  Pure. */
 
 /*
@@ -20,11 +18,5 @@ enum rule_answer {
 };
 /* What the status of an HTTP answer means; 0: there was none. */
 enum rule_answer rule_answer(long status);
-
-/*
- * The words of a command: apart by spaces and tabs, which count for nothing between quotes of
- * either kind; a backslash is one.  A quote that is not closed goes to the end.  Added to words.
- */
-void rule_words(const char *command, struct strlist *words);
 
 #endif

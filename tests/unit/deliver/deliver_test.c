@@ -660,11 +660,11 @@ test_command_gets(void **state)
 	char *path = script_make(b,
 	    "echo \"$#:$1:$2\" >args; env | sort >env; cat >mail; ls /proc/self/fd | wc -l >fds\n"
 	    "grep SigBlk /proc/self/status >blocked; pwd >pwd; ps -o pgid= $$ >group 2>/dev/null");
-	char *target = mem_format("command:%s  -d  '$HOME;`x`", path), *at, *text;
+	char *target = mem_format("command:%s  -d  '$HOME;`x` y'", path), *at, *text;
 	static const struct {
 		const char *file, *text;
 	} rows[] = {
-		{ "args", "2:-d:'$HOME;`x`\n" },
+		{ "args", "2:-d:$HOME;`x` y\n" },
 		{ "mail", "Return-Path: <s@x.example>\nSubject: x\n\n.\n..a\nb.\n" },
 		{ "fds", "4\n" }, /* 0 to 2, and the folder itself */
 		{ "blocked", "SigBlk:\t0000000000000000\n" },

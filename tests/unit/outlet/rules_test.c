@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "base/child.h"
 #include "base/mem.h"
 #include "base/strlist.h"
 #include "config/config.h"
@@ -31,7 +32,7 @@ set(char **text, const char *value)
 static void
 set_list(struct strlist *list, const char *words)
 {
-	rule_words(words, list);
+	child_words(words, list);
 }
 
 static void
@@ -377,41 +378,6 @@ test_answers(void **state)
 			fail_msg("%ld", cases[i].status);
 }
 
-static void
-test_words(void **state)
-{
-	static const struct {
-		const char *reason, *command, *expected; /* each in brackets */
-	} cases[] = {
-		{ "one", "/bin/x", "[/bin/x]" },
-		{ "three", "/bin/x a b", "[/bin/x][a][b]" },
-		{ "spaces", "  /bin/x \t a  ", "[/bin/x][a]" },
-		{ "double quotes", "/bin/x \"a b\" c", "[/bin/x][a b][c]" },
-		{ "single quotes", "/bin/x 'a \"b' c", "[/bin/x][a \"b][c]" },
-		{ "quotes within a word", "/bin/x a' 'b", "[/bin/x][a b]" },
-		{ "nothing in quotes", "/bin/x '' b", "[/bin/x][][b]" },
-		{ "no end", "/bin/x 'a b", "[/bin/x][a b]" },
-		{ "no shell", "/bin/x $HOME;ls|a>b&", "[/bin/x][$HOME;ls|a>b&]" },
-		{ "a backslash", "/bin/x a\\ b", "[/bin/x][a\\][b]" },
-		{ "nothing", "", "" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct strlist words = { 0 };
-		struct buf out;
-
-		buf_init(&out, 1000);
-		rule_words(cases[i].command, &words);
-		for (size_t j = 0; j < words.count; j++)
-			buf_addf(&out, "[%s]", words.items[j]);
-		if (strcmp(out.data != NULL ? out.data : "", cases[i].expected) != 0)
-			fail_msg("%s: %s", cases[i].reason, out.data);
-		strlist_free(&words);
-		buf_free(&out);
-	}
-}
-
 int
 main(void)
 {
@@ -426,7 +392,6 @@ main(void)
 		cmocka_unit_test(test_variables),
 		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
