@@ -21,7 +21,8 @@ libbase_a_SOURCES = \
 	src/base/strlist.c src/base/strlist.h \
 	src/base/text.c src/base/text.h \
 	src/base/tls.c src/base/tls.h src/base/tls_self.c src/base/tls_stream.c \
-	src/base/ulid.c src/base/ulid.h
+	src/base/ulid.c src/base/ulid.h \
+	src/base/workers.c src/base/workers.h
 
 base_test_libs = libbase.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
 
@@ -94,6 +95,11 @@ check_PROGRAMS += tests/unit/base/ulid_test
 TESTS += tests/unit/base/ulid_test
 tests_unit_base_ulid_test_SOURCES = tests/unit/base/ulid_test.c
 tests_unit_base_ulid_test_LDADD = $(base_test_libs)
+
+check_PROGRAMS += tests/unit/base/workers_test
+TESTS += tests/unit/base/workers_test
+tests_unit_base_workers_test_SOURCES = tests/unit/base/workers_test.c
+tests_unit_base_workers_test_LDADD = $(base_test_libs)
 
 check_PROGRAMS += tests/unit/base/http_frame_test
 TESTS += tests/unit/base/http_frame_test

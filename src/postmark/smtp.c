@@ -3,25 +3,21 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
-#include <event2/event.h>
 
 #include "base/clock.h"
 #include "base/curl_loop.h"
-#include "base/loop.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/strlist.h"
+#include "base/workers.h"
 
 #include "postmark/pieces.h"
 #include "postmark/smtp.h"
@@ -32,18 +28,9 @@
 #define MOST_KEPT    2L  /* connections of a thread: of two tokens */
 #define UPLOAD_BYTES 65536L
 
-enum job_state {
-	JOB_QUEUED,
-	JOB_RUNS,
-	JOB_DONE,
-};
-
 struct smtp_job {
+	struct work work;
 	struct smtp *smtp;
-	struct smtp_job *next;
-	struct worker *worker; /* JOB_RUNS */
-	enum job_state state;
-	bool abandoned; /* JOB_RUNS: nobody waits for it any more */
 	smtp_done_fn *done;
 	void *ctx;
 
@@ -61,43 +48,32 @@ struct smtp_job {
 	struct smtp_answer answer;
 };
 
-struct worker {
-	struct worker *next;
+/* What a thread keeps from job to job. */
+struct line {
 	struct smtp *smtp;
-	pthread_t thread;
+	CURL *easy;
 	struct smtp_job *job;
-	bool ended;      /* to be joined */
-	atomic_bool cut; /* what it does is to end */
+	const atomic_bool *cut; /* what it does is to end */
 	int sockets[MOST_SOCKETS];
 	size_t socket_count;
 };
 
 struct smtp {
-	struct loop *loop;
 	char *url;
 	char *ca_file;
 	bool starttls, without_secrets;
 	long connect_timeout_ms;
-	unsigned most_workers;
-	int wake_fd; /* a thread has something for the loop */
-	struct event *wake;
-	bool *freed_r; /* set while done() runs: tells that the struct is gone */
-
-	pthread_mutex_t lock; /* over the rest, and over the sockets and states of all threads */
-	pthread_cond_t work;
-	struct smtp_job *queued, **queued_end;
-	struct smtp_job *done, **done_end;
-	struct worker *workers;
-	unsigned working, idle; /* threads that take jobs; those of them that wait for one */
-	size_t queue_len;
-	bool stop;
+	struct workers *workers;
+	pthread_mutex_t lock; /* over the sockets of all lines */
 };
 
 /* --- jobs --------------------------------------------------------------------------------- */
 
 static void
-job_free(struct smtp_job *job)
+job_free(struct work *work)
 {
+	struct smtp_job *job = (struct smtp_job *)work;
+
 	for (size_t i = 0; i < job->piece_count; i++) {
 		if (job->list[i].data != NULL)
 			free((char *)(uintptr_t)job->list[i].data);
@@ -110,37 +86,6 @@ job_free(struct smtp_job *job)
 	curl_slist_free_all(job->recipients);
 	smtp_talk_free(&job->talk);
 	free(job);
-}
-
-static void
-list_add(struct smtp_job ***end, struct smtp_job *job)
-{
-	job->next = NULL;
-	**end = job;
-	*end = &job->next;
-}
-
-static struct smtp_job *
-list_take(struct smtp_job **first, struct smtp_job ***end)
-{
-	struct smtp_job *job = *first;
-
-	if (job == NULL)
-		return NULL;
-	*first = job->next;
-	if (*first == NULL)
-		*end = first;
-	return job;
-}
-
-static void
-list_remove(struct smtp_job **first, struct smtp_job ***end, const struct smtp_job *job)
-{
-	while (*first != job)
-		first = &(*first)->next;
-	*first = job->next;
-	if (*first == NULL)
-		*end = first;
 }
 
 /* 0, or -1 and errno. */
@@ -241,13 +186,13 @@ line_seen(CURL *easy, curl_infotype kind, char *bytes, size_t len, void *ctx)
 static int
 still_wanted(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
-	struct worker *worker = ctx;
+	struct line *line = ctx;
 
 	(void)a;
 	(void)b;
 	(void)c;
 	(void)d;
-	return atomic_load(&worker->cut);
+	return atomic_load(line->cut);
 }
 
 static bool
@@ -268,21 +213,21 @@ is_loopback(const struct sockaddr *address)
 static curl_socket_t
 socket_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	struct worker *worker = ctx;
-	struct smtp *smtp = worker->smtp;
+	struct line *line = ctx;
+	struct smtp *smtp = line->smtp;
 	int fd;
 
 	(void)purpose;
 	if (!smtp->starttls && !smtp->without_secrets && !is_loopback(&address->addr)) {
-		worker->job->not_loopback = true;
+		line->job->not_loopback = true;
 		return CURL_SOCKET_BAD;
 	}
 	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
 	pthread_mutex_lock(&smtp->lock);
-	if (!atomic_load(&worker->cut) && worker->socket_count < MOST_SOCKETS) {
-		worker->sockets[worker->socket_count++] = fd;
+	if (!atomic_load(line->cut) && line->socket_count < MOST_SOCKETS) {
+		line->sockets[line->socket_count++] = fd;
 	} else {
 		close(fd);
 		fd = CURL_SOCKET_BAD;
@@ -295,14 +240,14 @@ socket_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 static int
 socket_close(void *ctx, curl_socket_t fd)
 {
-	struct worker *worker = ctx;
-	struct smtp *smtp = worker->smtp;
+	struct line *line = ctx;
+	struct smtp *smtp = line->smtp;
 	int failed;
 
 	pthread_mutex_lock(&smtp->lock);
-	for (size_t i = 0; i < worker->socket_count; i++) {
-		if (worker->sockets[i] == fd) {
-			worker->sockets[i] = worker->sockets[--worker->socket_count];
+	for (size_t i = 0; i < line->socket_count; i++) {
+		if (line->sockets[i] == fd) {
+			line->sockets[i] = line->sockets[--line->socket_count];
 			break;
 		}
 	}
@@ -311,13 +256,17 @@ socket_close(void *ctx, curl_socket_t fd)
 	return failed;
 }
 
-/* Under the lock. */
+/* Whatever it waits for has an end then. */
 static void
-worker_cut(struct worker *worker)
+line_cut(void *own, struct work *work)
 {
-	atomic_store(&worker->cut, true);
-	for (size_t i = 0; i < worker->socket_count; i++)
-		shutdown(worker->sockets[i], SHUT_RDWR);
+	struct line *line = own;
+
+	(void)work;
+	pthread_mutex_lock(&line->smtp->lock);
+	for (size_t i = 0; i < line->socket_count; i++)
+		shutdown(line->sockets[i], SHUT_RDWR);
+	pthread_mutex_unlock(&line->smtp->lock);
 }
 
 static void
@@ -373,9 +322,10 @@ easy_login(CURL *easy, const struct smtp_job *job)
 }
 
 static void
-easy_setup(struct worker *worker, CURL *easy, struct smtp_job *job)
+easy_setup(struct line *line, struct smtp_job *job)
 {
-	const struct smtp *smtp = worker->smtp;
+	const struct smtp *smtp = line->smtp;
+	CURL *easy = line->easy;
 
 	curl_easy_reset(easy); /* keeps the connections */
 	curl_easy_setopt(easy, CURLOPT_URL, smtp->url);
@@ -399,12 +349,12 @@ easy_setup(struct worker *worker, CURL *easy, struct smtp_job *job)
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, job->error);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, nothing_write);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, socket_open);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, worker);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, line);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, socket_close);
-	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, worker);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, line);
 	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, still_wanted);
-	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, worker);
+	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, line);
 	curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L); /* or the lines are not shown to us */
 	curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, line_seen);
 	curl_easy_setopt(easy, CURLOPT_DEBUGDATA, job);
@@ -482,189 +432,66 @@ job_answer(struct smtp_job *job, CURLcode code)
 }
 
 static void
-job_run(struct worker *worker, CURL *easy, struct smtp_job *job)
+job_run(void *own, struct work *work, const atomic_bool *cut)
 {
+	struct smtp_job *job = (struct smtp_job *)work;
+	struct line *line = own;
 	CURLcode code;
 
+	line->job = job;
+	line->cut = cut;
 	job->started_ms = clock_mono_ms();
-	easy_setup(worker, easy, job);
-	code = curl_easy_perform(easy);
-	if (code != CURLE_OK && !atomic_load(&worker->cut) && connection_was_old(easy, job)) {
+	easy_setup(line, job);
+	code = curl_easy_perform(line->easy);
+	if (code != CURLE_OK && !atomic_load(cut) && connection_was_old(line->easy, job)) {
 		smtp_talk_free(&job->talk);
 		job->error[0] = '\0';
-		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-		code = curl_easy_perform(easy);
+		curl_easy_setopt(line->easy, CURLOPT_FRESH_CONNECT, 1L);
+		code = curl_easy_perform(line->easy);
 	}
 	job_answer(job, code);
 	/* It forgets the token and what is the job's; libcurl's copies of both are gone by then. */
-	curl_easy_reset(easy);
+	curl_easy_reset(line->easy);
 }
-
-/* --- threads ------------------------------------------------------------------------------ */
 
 static void
-loop_tell(struct smtp *smtp)
+line_open(void *own, void *ctx)
 {
-	uint64_t one = 1;
+	struct line *line = own;
 
-	while (write(smtp->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
-}
-
-/* Under the lock, which it lets go while it waits.  NULL: the thread is to end. */
-static struct smtp_job *
-work_wait(struct worker *worker)
-{
-	struct smtp *smtp = worker->smtp;
-	struct timespec until;
-	struct smtp_job *job = NULL;
-	int failed = 0;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += MOST_IDLE_S;
-	smtp->idle++;
-	while (!smtp->stop && smtp->queued == NULL && failed == 0)
-		failed = pthread_cond_timedwait(&smtp->work, &smtp->lock, &until);
-	smtp->idle--;
-	if (!smtp->stop)
-		job = list_take(&smtp->queued, &smtp->queued_end);
-	if (job == NULL)
-		return NULL;
-	smtp->queue_len--;
-	atomic_store(&worker->cut, false);
-	job->state = JOB_RUNS;
-	job->worker = worker;
-	worker->job = job;
-	return job;
-}
-
-static void *
-work(void *ctx)
-{
-	struct worker *worker = ctx;
-	struct smtp *smtp = worker->smtp;
-	CURL *easy = curl_easy_init();
-	struct smtp_job *job;
-
-	if (easy == NULL)
+	line->smtp = ctx;
+	line->easy = curl_easy_init();
+	if (line->easy == NULL)
 		abort(); /* out of memory, see base/mem.h */
-	pthread_mutex_lock(&smtp->lock);
-	while ((job = work_wait(worker)) != NULL) {
-		pthread_mutex_unlock(&smtp->lock);
-		job_run(worker, easy, job);
-		pthread_mutex_lock(&smtp->lock);
-		worker->job = NULL;
-		if (job->abandoned) {
-			job_free(job);
-			continue;
-		}
-		job->state = JOB_DONE;
-		list_add(&smtp->done_end, job);
-		loop_tell(smtp);
-	}
-	smtp->working--;
-	pthread_mutex_unlock(&smtp->lock);
-	curl_easy_cleanup(easy); /* says QUIT, and waits for the reply */
-	pthread_mutex_lock(&smtp->lock);
-	worker->ended = true;
-	loop_tell(smtp);
-	pthread_mutex_unlock(&smtp->lock);
-	return NULL;
-}
-
-/* Under the lock.  Signals are the loop's. */
-static void
-worker_start(struct smtp *smtp)
-{
-	struct worker *worker = mem_new(sizeof(*worker));
-	sigset_t all, before;
-	int failed;
-
-	worker->smtp = smtp;
-	atomic_init(&worker->cut, false);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	failed = pthread_create(&worker->thread, NULL, work, worker);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (failed != 0) {
-		free(worker);
-		return;
-	}
-	worker->next = smtp->workers;
-	smtp->workers = worker;
-	smtp->working++;
 }
 
 static void
-workers_join(struct smtp *smtp)
+line_close(void *own)
 {
-	struct worker **at = &smtp->workers;
+	struct line *line = own;
 
-	while (*at != NULL) {
-		struct worker *worker = *at;
-
-		if (!worker->ended) {
-			at = &worker->next;
-			continue;
-		}
-		*at = worker->next;
-		/* It has let go of the lock, or is about to. */
-		pthread_mutex_unlock(&smtp->lock);
-		pthread_join(worker->thread, NULL);
-		pthread_mutex_lock(&smtp->lock);
-		free(worker);
-		at = &smtp->workers;
-	}
+	curl_easy_cleanup(line->easy); /* says QUIT, and waits for the reply */
 }
 
 /* --- the loop's side ---------------------------------------------------------------------- */
 
-static struct smtp_job *
-done_take(struct smtp *smtp)
-{
-	struct smtp_job *job;
-
-	pthread_mutex_lock(&smtp->lock);
-	job = list_take(&smtp->done, &smtp->done_end);
-	pthread_mutex_unlock(&smtp->lock);
-	return job;
-}
-
 static void
-woken(evutil_socket_t fd, short kinds, void *ctx)
+job_done(struct work *work)
 {
-	struct smtp *smtp = ctx;
-	struct smtp_job *job;
-	bool freed = false;
-	uint64_t count;
+	struct smtp_job *job = (struct smtp_job *)work;
 
-	(void)kinds;
-	if (read((int)fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
-		abort(); /* not our descriptor any more */
-	pthread_mutex_lock(&smtp->lock);
-	workers_join(smtp);
-	pthread_mutex_unlock(&smtp->lock);
-	while ((job = done_take(smtp)) != NULL) {
-		smtp->freed_r = &freed;
-		job->done(job->ctx, &job->answer);
-		job_free(job);
-		if (freed)
-			return;
-		smtp->freed_r = NULL;
-	}
+	job->done(job->ctx, &job->answer);
 }
 
-static void
-job_fail(struct smtp_job *job, const char *why)
-{
-	snprintf(job->error, sizeof(job->error), "%s", why);
-	job->answer = (struct smtp_answer){
-		.end = POSTMARK_NOT_SENT, .enhanced = "", .text = "", .error = job->error
-	};
-	job->state = JOB_DONE;
-	list_add(&job->smtp->done_end, job);
-	loop_tell(job->smtp);
-}
+static const struct workers_kind job_kind = {
+	.own_bytes = sizeof(struct line),
+	.open = line_open,
+	.close = line_close,
+	.run = job_run,
+	.cut = line_cut,
+	.done = job_done,
+	.free = job_free,
+};
 
 struct smtp_job *
 smtp_submit(struct smtp *smtp, const struct smtp_request *request, smtp_done_fn *done, void *ctx)
@@ -677,50 +504,23 @@ smtp_submit(struct smtp *smtp, const struct smtp_request *request, smtp_done_fn 
 	job->ctx = ctx;
 	smtp_talk_init(&job->talk);
 	why = job_fill(job, request);
-	pthread_mutex_lock(&smtp->lock);
-	if (why == NULL && smtp->idle <= smtp->queue_len && smtp->working < smtp->most_workers)
-		worker_start(smtp);
-	if (why == NULL && smtp->working == 0)
-		why = "no thread could be started";
-	if (why != NULL) {
-		job_fail(job, why);
-	} else {
-		job->state = JOB_QUEUED;
-		list_add(&smtp->queued_end, job);
-		smtp->queue_len++;
-		pthread_cond_signal(&smtp->work);
-	}
-	pthread_mutex_unlock(&smtp->lock);
+	if (why == NULL && workers_submit(smtp->workers, &job->work) == 0)
+		return job;
+	snprintf(
+	    job->error, sizeof(job->error), "%s", why != NULL ? why : "no thread could be started");
+	job->answer = (struct smtp_answer){
+		.end = POSTMARK_NOT_SENT, .enhanced = "", .text = "", .error = job->error
+	};
+	workers_pass(smtp->workers, &job->work);
 	return job;
 }
 
 void
-smtp_cancel(struct smtp_job **job_p)
+smtp_cancel(struct smtp_job **job)
 {
-	struct smtp_job *job = *job_p;
-	struct smtp *smtp;
-
-	if (job == NULL)
-		return;
-	*job_p = NULL;
-	smtp = job->smtp;
-	pthread_mutex_lock(&smtp->lock);
-	switch (job->state) {
-	case JOB_QUEUED:
-		list_remove(&smtp->queued, &smtp->queued_end, job);
-		smtp->queue_len--;
-		job_free(job);
-		break;
-	case JOB_RUNS:
-		job->abandoned = true;
-		worker_cut(job->worker);
-		break;
-	case JOB_DONE:
-		list_remove(&smtp->done, &smtp->done_end, job);
-		job_free(job);
-		break;
-	}
-	pthread_mutex_unlock(&smtp->lock);
+	if (*job != NULL)
+		workers_cancel(&(*job)->work);
+	*job = NULL;
 }
 
 /* "smtp://host" with a port, and nothing of a login. */
@@ -747,7 +547,6 @@ struct smtp *
 smtp_new(const struct smtp_params *params, char *why, size_t why_size)
 {
 	struct smtp *smtp;
-	pthread_condattr_t monotonic;
 
 	if (!url_ok(params->url)) {
 		snprintf(why, why_size, "%s is not an smtp address", params->url);
@@ -758,74 +557,34 @@ smtp_new(const struct smtp_params *params, char *why, size_t why_size)
 		return NULL;
 	}
 	smtp = mem_new(sizeof(*smtp));
-	smtp->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (smtp->wake_fd < 0) {
+	smtp->workers = workers_new(&(struct workers_params){ .loop = params->loop,
+	    .kind = &job_kind,
+	    .ctx = smtp,
+	    .most = params->most_connections > 0 ? params->most_connections : SMTP_CONNECTIONS,
+	    .idle_ms = MOST_IDLE_S * 1000 });
+	if (smtp->workers == NULL) {
 		snprintf(why, why_size, "eventfd: %s", strerror(errno));
 		free(smtp);
 		return NULL;
 	}
-	smtp->loop = params->loop;
 	smtp->url = mem_string(params->url);
 	smtp->starttls = params->starttls;
 	smtp->without_secrets = params->without_secrets;
 	smtp->ca_file = params->ca_file != NULL ? mem_string(params->ca_file) : NULL;
 	smtp->connect_timeout_ms = (long)params->connect_timeout_ms;
-	smtp->most_workers =
-	    params->most_connections > 0 ? params->most_connections : SMTP_CONNECTIONS;
-	smtp->queued_end = &smtp->queued;
-	smtp->done_end = &smtp->done;
 	pthread_mutex_init(&smtp->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&smtp->work, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	smtp->wake =
-	    event_new(loop_base(params->loop), smtp->wake_fd, EV_READ | EV_PERSIST, woken, smtp);
-	if (smtp->wake == NULL || event_add(smtp->wake, NULL) != 0)
-		abort(); /* libevent is out of memory, see base/mem.h */
 	return smtp;
-}
-
-static void
-workers_end(struct smtp *smtp)
-{
-	pthread_mutex_lock(&smtp->lock);
-	smtp->stop = true;
-	for (struct worker *worker = smtp->workers; worker != NULL; worker = worker->next) {
-		worker_cut(worker);
-		if (worker->job != NULL)
-			worker->job->abandoned = true;
-	}
-	pthread_cond_broadcast(&smtp->work);
-	pthread_mutex_unlock(&smtp->lock);
-	while (smtp->workers != NULL) {
-		struct worker *worker = smtp->workers;
-
-		smtp->workers = worker->next;
-		pthread_join(worker->thread, NULL);
-		free(worker);
-	}
 }
 
 void
 smtp_free(struct smtp **smtp_p)
 {
 	struct smtp *smtp = *smtp_p;
-	struct smtp_job *job;
 
 	if (smtp == NULL)
 		return;
 	*smtp_p = NULL;
-	if (smtp->freed_r != NULL)
-		*smtp->freed_r = true;
-	workers_end(smtp);
-	while ((job = list_take(&smtp->queued, &smtp->queued_end)) != NULL)
-		job_free(job);
-	while ((job = list_take(&smtp->done, &smtp->done_end)) != NULL)
-		job_free(job);
-	event_free(smtp->wake);
-	close(smtp->wake_fd);
-	pthread_cond_destroy(&smtp->work);
+	workers_free(&smtp->workers);
 	pthread_mutex_destroy(&smtp->lock);
 	free(smtp->url);
 	free(smtp->ca_file);
