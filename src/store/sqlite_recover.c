@@ -22,6 +22,21 @@ struct ended {
 	bool put_aside;
 };
 
+/*
+ * Of a long time after its item, an event is as young as any other: its mark is needed for as long
+ * as Postmark may post it again, and outlets may not have passed it on.  Keys grow with time, so
+ * that the last one tells.
+ */
+static enum store_result
+item_is_heard_of(struct sqlite *b, int64_t key, int64_t since_ms, bool *heard_of_r)
+{
+	sqlite3_stmt *s = b->statements[SQL_EVENT_NEWEST];
+
+	sqlite3_bind_int64(s, 1, key);
+	*heard_of_r = sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int64(s, 0) >= since_ms;
+	return sqlite_result(b, sqlite3_reset(s));
+}
+
 static enum store_result
 items_purge(struct sqlite *b, int64_t ended_before_ms, int64_t *cursor, bool *again_r)
 {
@@ -51,7 +66,11 @@ items_purge(struct sqlite *b, int64_t ended_before_ms, int64_t *cursor, bool *ag
 	result = sqlite_result(b, sqlite3_reset(s));
 	for (size_t i = 0; result == STORE_OK && i < count; i++) {
 		int before = sqlite3_total_changes(b->db);
+		bool heard_of;
 
+		result = item_is_heard_of(b, list[i].key, ended_before_ms, &heard_of);
+		if (result != STORE_OK || heard_of)
+			continue;
 		result =
 		    sqlite_item_drop(b, list[i].key, list[i].state, list[i].at, list[i].put_aside);
 		if (result == STORE_OK)

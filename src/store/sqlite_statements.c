@@ -109,6 +109,8 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 			  "?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
 	[SQL_EVENT_READ] = "SELECT kind, recipient FROM event WHERE key=?1",
 	[SQL_EVENT_DROP] = "DELETE FROM event WHERE key=?1",
+	[SQL_EVENT_NEWEST] = "SELECT received_ms FROM event INDEXED BY event_item"
+			     " WHERE item=?1 AND item<>0 ORDER BY key DESC LIMIT 1",
 	[SQL_EVENTS_DROP] = "DELETE FROM event WHERE item=?1 AND item<>0",
 	[SQL_EVENTS_STRAY] = "SELECT key, mark FROM event INDEXED BY event_stray"
 			     " WHERE item=0 AND received_ms<?1 ORDER BY received_ms LIMIT ?2",

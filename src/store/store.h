@@ -276,8 +276,8 @@ void store_hook_set(struct store *, const struct hook *, store_done_fn *done, vo
 void store_hooks_drop(
     struct store *, const char *const *paths, size_t count, store_done_fn *done, void *ctx);
 
-/* Forget ended items and their history when they ended before that time, with
- * their events, and events of no item that came before it.  done may be NULL. */
+/* Forget ended items and their history when they ended before that time and no event of theirs came
+ * after it, with their events, and events of no item that came before it.  done may be NULL. */
 void store_purge(struct store *, int64_t ended_before_ms, store_done_fn *done, void *ctx);
 
 #endif

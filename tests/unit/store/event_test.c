@@ -942,7 +942,7 @@ test_purge(void **state)
 	item_in(s, WAITING, open);
 	for (int i = 0; i < 3; i++) {
 		event = event_make(EVENT_OPEN, old);
-		event->received_ms = LATER_MS + 1000000; /* its item is what counts */
+		event->received_ms = LATER_MS;
 		told(s, event);
 		event = event_make(EVENT_OTHER, open);
 		event->received_ms = NOW_MS - 1000000;
@@ -958,8 +958,12 @@ test_purge(void **state)
 	purge(s, NOW_MS - 100);
 	assert_int_equal(sql(s, "SELECT count(*) FROM event WHERE item=0"), 100);
 	assert_int_equal(sql(s, "SELECT count(*) FROM event WHERE item<>0"), 6);
-	purge(s, NOW_MS + 1);
+	/* The item is old enough, and what came of it is not. */
+	purge(s, LATER_MS);
 	assert_int_equal(sql(s, "SELECT count(*) FROM event WHERE item=0"), 0);
+	assert_int_equal(sql(s, "SELECT count(*) FROM event"), 6);
+	assert_int_equal(sql(s, "SELECT count(*) FROM item"), 2);
+	purge(s, LATER_MS + 1);
 	assert_int_equal(sql(s, "SELECT count(*) FROM event"), 3);
 	assert_int_equal(sql(s, "SELECT count(*) FROM item"), 1);
 	books_check(s);
@@ -986,6 +990,37 @@ test_purge(void **state)
 		spool_reopen(s);
 		assert_int_equal(told(s, event_make(EVENT_OPEN, "")).key, key + 2);
 	}
+	books_check(s);
+}
+
+/* A complaint long after its item: the last event is what counts, and a repeat of it is known for
+ * as long as that of any other. */
+static void
+test_purge_fresh(void **state)
+{
+	struct spool *s = *state;
+	char old[ITEM_ID_SIZE], quiet[ITEM_ID_SIZE];
+	unsigned char mark[EVENT_MARK_BYTES];
+	struct event *event;
+
+	item_in(s, SENT, old);
+	item_in(s, SENT, quiet);
+	told(s, event_make(EVENT_OPEN, old));
+	told(s, event_make(EVENT_OPEN, quiet));
+	event = event_make(EVENT_COMPLAINT, old);
+	event->received_ms = LATER_MS + 1000000;
+	memcpy(mark, event->mark, sizeof(mark));
+	told(s, event);
+	purge(s, LATER_MS + 1000000);
+	assert_int_equal(sql(s, "SELECT count(*) FROM item"), 1);
+	assert_int_equal(sql(s, "SELECT count(*) FROM event"), 2);
+	event = event_make(EVENT_COMPLAINT, old);
+	memcpy(event->mark, mark, sizeof(mark));
+	assert_true(told(s, event).repeat);
+	books_check(s);
+	purge(s, LATER_MS + 1000001);
+	assert_int_equal(sql(s, "SELECT count(*) FROM item"), 0);
+	assert_int_equal(sql(s, "SELECT count(*) FROM event"), 0);
 	books_check(s);
 }
 
@@ -1522,6 +1557,7 @@ main(void)
 		TEST(test_disk_full),
 		TEST(test_kill),
 		TEST(test_purge),
+		TEST(test_purge_fresh),
 		TEST(test_purge_steps),
 		TEST(test_own),
 		TEST(test_own_many),
