@@ -231,6 +231,8 @@ struct store_event_done {
 
 /*
  * Makes an event durable, once for each mark.  Takes it.  Lent to done: the event and what it did.
+ * Each is told once as new: one that is there after a sync that failed is no repeat when it comes
+ * again, and what it did is told then.
  *
  * It is joined to an item by its relay_id, else (when that is not the id of an item, of whatever
  * relay) by Postmark's MessageID, among the newest 65,536 mails.  That item's fates
