@@ -12,7 +12,7 @@
 
 #define PURGE_ROWS    500
 #define PURGE_CHANGES 5000 /* rows of whatever table */
-#define CURSOR_STRAYS (-1) /* the items are done; events of none are next */
+#define CURSOR_STRAYS (-1) /* the items are done; what belongs to none is next */
 
 /* One row of a purge or of a mail that is forgotten. */
 struct ended {
@@ -98,12 +98,14 @@ sqlite_purge(void *ctx, int64_t ended_before_ms, int64_t *cursor, bool *again_r)
 {
 	struct sqlite *b = ctx;
 	enum store_result result;
-	size_t dropped;
+	size_t dropped, lifted = 0;
 
 	if (*cursor != CURSOR_STRAYS)
 		return items_purge(b, ended_before_ms, cursor, again_r);
 	result = sqlite_events_purge(b, ended_before_ms, PURGE_ROWS, &dropped);
-	*again_r = dropped == PURGE_ROWS;
+	if (result == STORE_OK)
+		result = sqlite_lifted_purge(b, ended_before_ms, PURGE_ROWS, &lifted);
+	*again_r = dropped == PURGE_ROWS || lifted == PURGE_ROWS;
 	return result;
 }
 

@@ -130,12 +130,9 @@ suppressions_apply(struct writer *w, const struct op *op)
 	const struct backend *backend = w->params.backend;
 	enum store_result result = STORE_OK;
 
-	for (size_t i = 0; result == STORE_OK && i < op->suppressions_change.remove_count; i++)
+	for (size_t i = 0; result == STORE_OK && i < op->suppressions_change.count; i++)
 		result =
-		    backend->suppression_drop(w->params.handle, &op->suppressions_change.remove[i]);
-	for (size_t i = 0; result == STORE_OK && i < op->suppressions_change.add_count; i++)
-		result =
-		    backend->suppression_set(w->params.handle, &op->suppressions_change.add[i]);
+		    backend->suppression_set(w->params.handle, &op->suppressions_change.list[i]);
 	return result;
 }
 
