@@ -17,9 +17,10 @@ static const struct option_row rows[] = {
 	    .preset = "64M", .most = 1024 * GIBIBYTE,
 	    .text = "Free space below which mails are put off with 452." },
 	{ SECTION, "keep-history", OPTION_TIME, RELOAD_LIVE, AT(spool_keep_history_ms),
-	    .preset = "30d", .most = 3650 * DAY,
+	    /* What Postmark posts again, for ten hours and twenty minutes, is known until then. */
+	    .preset = "30d", .least = DAY, .most = 3650 * DAY,
 	    .text = "How long ids, recipients and Postmark's answers are kept after an item has "
-		    "ended.  Contents go when it ends." },
+		    "ended, and after the last event of it.  Contents go when it ends." },
 	{ SECTION, "sync-delay", OPTION_TIME, RELOAD_RESTART, AT(spool_sync_delay_ms),
 	    .preset = "0s", .most = SECOND,
 	    .text = "How long a commit waits for others to share its sync with.  More mails a "

@@ -104,7 +104,7 @@ struct ask {
 		struct {
 			char *connection, *stream;
 			char *address;           /* FIND */
-			int64_t since_ms;        /* monotonic: when SUPPRESSIONS began to be read */
+			int64_t since_ms;        /* wall clock: when SUPPRESSIONS was asked for */
 			struct suppression *add; /* SUPPRESSIONS: all.  FIND: answer */
 			size_t add_count;
 			struct strlist lift;    /* CHANGE */

@@ -66,7 +66,7 @@ read_one(const json_t *each, const char *connection, const char *stream,
 struct sync {
 	struct strlist connections, streams; /* pairs */
 	size_t next;
-	int64_t began_ms; /* monotonic: of the present one */
+	int64_t began_ms; /* wall clock: of the present one */
 	json_t *rows;
 	size_t failed;
 };
@@ -181,7 +181,7 @@ sync_next(struct request *r)
 	remote_encode(&path, sync->streams.items[sync->next], false);
 	buf_adds(&path, "/suppressions/dump");
 	call.path = path.data;
-	sync->began_ms = clock_mono_ms();
+	sync->began_ms = clock_wall_ms();
 	remote_submit(r, connection, &call, dumped, NULL);
 	buf_free(&path);
 }

@@ -126,6 +126,10 @@ event_fate(const struct event *event)
 	return 0;
 }
 
+/* Nothing happens after its post came, but clocks differ.  A moment of another year would be the
+ * last word on an address for as long. */
+#define CLOCKS_DIFFER_MS (60 * 60 * 1000)
+
 /* What Postmark's own list says of an address that bounced or complained. */
 static char hard_bounce[] = "HardBounce", spam_complaint[] = "SpamComplaint";
 static char by_recipient[] = "Recipient";
@@ -164,7 +168,10 @@ event_suppression(const struct event *event, struct suppression *out)
 		.address = mem_string(event->recipient),
 		.reason = reason,
 		.origin = origin,
-		.at_ms = event->at_ms };
+		.at_ms = event->at_ms < event->received_ms + CLOCKS_DIFFER_MS
+			     ? event->at_ms
+			     : event->received_ms + CLOCKS_DIFFER_MS,
+		.lifted = says == EVENT_LIFTS };
 	text_lower(out->address);
 	return says;
 }

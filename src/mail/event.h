@@ -74,7 +74,7 @@ void mail_event_free(struct event **);
 
 /*
  * What it says of an address: that Postmark sends it nothing more on that stream, or that it does
- * again.  Whoever keeps a list of these follows all events in the order in which they are stored.
+ * again (lifted).  Whoever keeps a list of these follows what suppression_replaces() what he has.
  * out: its texts are the event's, but for address, which the caller frees; nothing to free, and
  * nothing in it, for NOTHING.
  */

@@ -49,6 +49,12 @@ suppression_compare(const struct suppression *a, const struct suppression *b)
 	return order != 0 ? order : strcmp(a->address, b->address);
 }
 
+bool
+suppression_replaces(const struct suppression *comes, const struct suppression *is_there)
+{
+	return comes->at_ms >= is_there->at_ms;
+}
+
 static int
 compare_pointers(const void *a, const void *b)
 {
@@ -101,17 +107,21 @@ suppression_table_make(struct buf *out, const struct suppression *list, size_t c
 	const struct suppression *before = NULL;
 	bool in_order = true;
 	struct row row = { 0 };
+	size_t rows = 0;
 
 	buf_init(&maker.texts, UINT32_MAX / 2);
 	for (size_t i = 0; i < count; i++) {
-		sorted[i] = &list[i];
-		in_order = in_order && (i == 0 || suppression_compare(&list[i - 1], &list[i]) < 0);
+		if (list[i].lifted)
+			continue;
+		sorted[rows++] = &list[i];
+		in_order =
+		    in_order && (rows == 1 || suppression_compare(sorted[rows - 2], &list[i]) < 0);
 	}
 	if (!in_order)
-		qsort(sorted, count, sizeof(*sorted), compare_pointers);
-	head.count = (uint32_t)count;
+		qsort(sorted, rows, sizeof(*sorted), compare_pointers);
+	head.count = (uint32_t)rows;
 	buf_add(out, &head, sizeof(head)); /* written over at the end */
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < rows; i++) {
 		const struct suppression *each = sorted[i];
 		bool same_connection =
 		    before != NULL && strcmp(before->connection, each->connection) == 0;
@@ -228,7 +238,8 @@ suppression_copy(struct suppression *to, const struct suppression *from)
 		.address = suppression_address(from->address),
 		.reason = mem_string(from->reason != NULL ? from->reason : ""),
 		.origin = mem_string(from->origin != NULL ? from->origin : ""),
-		.at_ms = from->at_ms };
+		.at_ms = from->at_ms,
+		.lifted = from->lifted };
 }
 
 void

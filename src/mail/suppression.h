@@ -1,6 +1,7 @@
 #ifndef PMRELAY_MAIL_SUPPRESSION_H
 #define PMRELAY_MAIL_SUPPRESSION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,12 +18,18 @@ struct suppression {
 	char *reason;  /* "HardBounce", "SpamComplaint", "ManualSuppression"; "" not known */
 	char *origin;  /* "Recipient", "Customer", "Admin"; "" not known */
 	int64_t at_ms; /* wall clock; 0: not known */
+	/* Not any more, since at_ms: kept, so that a fact of before that comes late is known as
+	 * such.  In no table. */
+	bool lifted;
 };
 
 /* What it holds is copied, the address in small letters; NULL for reason and origin is "". */
 void suppression_copy(struct suppression *to, const struct suppression *from);
 void suppression_deinit(struct suppression *);
 void suppression_list_free(struct suppression *list, size_t count); /* with the array */
+/* Facts come in any order, since each post that failed is repeated in its own time: the later one
+ * counts, and of two of one moment the one that comes last. */
+bool suppression_replaces(const struct suppression *comes, const struct suppression *is_there);
 /* The order of a table: by connection, stream and address. */
 int suppression_compare(const struct suppression *, const struct suppression *);
 

@@ -429,7 +429,10 @@ on_purge(void *ctx)
 {
 	struct core *core = ctx;
 
-	store_purge(core->store, clock_wall_ms() - core->config->spool_keep_history_ms, NULL, NULL);
+	int64_t before_ms = clock_wall_ms() - core->config->spool_keep_history_ms;
+
+	store_purge(core->store, before_ms, NULL, NULL);
+	suppressions_purge(core->suppressions, before_ms);
 	loop_timer_set(core->purge, PURGE_MS);
 }
 

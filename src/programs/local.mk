@@ -58,6 +58,12 @@ tests_unit_programs_commits_test_SOURCES = tests/unit/programs/commits_test.c \
 	src/programs/replies.c src/programs/replies.h $(store_test_spool)
 tests_unit_programs_commits_test_LDADD = $(store_test_libs)
 
+check_PROGRAMS += tests/unit/programs/suppressions_test
+TESTS += tests/unit/programs/suppressions_test
+tests_unit_programs_suppressions_test_SOURCES = tests/unit/programs/suppressions_test.c \
+	src/programs/suppressions.c src/programs/suppressions.h $(store_test_spool)
+tests_unit_programs_suppressions_test_LDADD = $(store_test_libs)
+
 check_PROGRAMS += tests/unit/programs/routes_test
 TESTS += tests/unit/programs/routes_test
 tests_unit_programs_routes_test_SOURCES = tests/unit/programs/routes_test.c \

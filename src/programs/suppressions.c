@@ -20,24 +20,15 @@
 #define PUBLISH_MS 1000
 #define AGAIN_MS   (10 * 1000)
 #define MOST_BYTES ((size_t)1024 * 1024 * 1024)
-/* Postmark's list may lag behind what it posts. */
-#define FRESH_MS    (60 * 1000)
-#define MOST_RECENT 10000
-
-/* What was learned lately, and not from a list. */
-struct recent {
-	struct suppression key; /* without reason and origin */
-	int64_t at_ms;          /* monotonic */
-};
+/* Postmark's list may lag behind what it posts: it says how things were so long before. */
+#define LAGS_MS (60 * 1000)
 
 struct suppressions {
 	struct suppressions_params params;
 	struct loop_timer *timer; /* publishes; or, before it was read, asks again */
-	struct suppression *list;
+	struct suppression *list; /* with what was lifted */
 	size_t count, room;
 	bool read, waits;
-	struct recent *recent; /* a ring */
-	size_t recent_count, recent_next;
 	int table_fd;
 };
 
@@ -66,23 +57,34 @@ place_of(const struct suppressions *all, const struct suppression *key, bool *th
 	return low;
 }
 
-/* true: something changed. */
+static bool
+same(const struct suppression *a, const struct suppression *b)
+{
+	return a->lifted == b->lifted && a->at_ms == b->at_ms &&
+	       strcmp(a->reason, b->reason) == 0 && strcmp(a->origin, b->origin) == 0;
+}
+
+/* true: something changed that a table shows. */
 static bool
 put(struct suppressions *all, const struct suppression *one)
 {
 	struct suppression copy;
-	bool there;
+	bool there, shows;
 	size_t at;
 
 	suppression_copy(&copy, one);
 	at = place_of(all, &copy, &there);
 	if (there) {
-		bool same = strcmp(all->list[at].reason, copy.reason) == 0 &&
-			    strcmp(all->list[at].origin, copy.origin) == 0;
+		struct suppression *ours = &all->list[at];
 
-		suppression_deinit(&all->list[at]);
-		all->list[at] = copy;
-		return !same;
+		if (!suppression_replaces(&copy, ours)) {
+			suppression_deinit(&copy);
+			return false;
+		}
+		shows = !same(&copy, ours) && !(copy.lifted && ours->lifted);
+		suppression_deinit(ours);
+		*ours = copy;
+		return shows;
 	}
 	if (all->count == all->room) {
 		all->room = all->room == 0 ? 256 : all->room * 2;
@@ -91,21 +93,7 @@ put(struct suppressions *all, const struct suppression *one)
 	memmove(&all->list[at + 1], &all->list[at], (all->count - at) * sizeof(*all->list));
 	all->list[at] = copy;
 	all->count++;
-	return true;
-}
-
-static bool
-take_out(struct suppressions *all, const struct suppression *key)
-{
-	bool there;
-	size_t at = place_of(all, key, &there);
-
-	if (!there)
-		return false;
-	suppression_deinit(&all->list[at]);
-	all->count--;
-	memmove(&all->list[at], &all->list[at + 1], (all->count - at) * sizeof(*all->list));
-	return true;
+	return !copy.lifted;
 }
 
 /* --- the table ------------------------------------------------------------------------------ */
@@ -159,7 +147,6 @@ on_read(void *ctx, enum store_result result, const struct suppression *list, siz
 		loop_timer_set(all->timer, AGAIN_MS);
 		return;
 	}
-	/* What an event said meanwhile is in the spool, too. */
 	for (size_t i = 0; i < count; i++)
 		put(all, &list[i]);
 	all->read = true;
@@ -186,7 +173,6 @@ suppressions_new(const struct suppressions_params *params)
 
 	all->params = *params;
 	all->table_fd = -1;
-	all->recent = mem_array(MOST_RECENT, sizeof(*all->recent));
 	all->timer = loop_timer_new(params->loop, on_timer, all);
 	store_suppressions(params->store, on_read, all);
 	return all;
@@ -201,9 +187,6 @@ suppressions_free(struct suppressions **all_p)
 		return;
 	*all_p = NULL;
 	loop_timer_free(&all->timer);
-	for (size_t i = 0; i < all->recent_count; i++)
-		suppression_deinit(&all->recent[i].key);
-	free(all->recent);
 	suppression_list_free(all->list, all->count);
 	if (all->table_fd >= 0)
 		close(all->table_fd);
@@ -212,50 +195,16 @@ suppressions_free(struct suppressions **all_p)
 
 /* --- changes -------------------------------------------------------------------------------- */
 
-static void
-remember(struct suppressions *all, const struct suppression *key)
-{
-	struct recent *recent = &all->recent[all->recent_next];
-
-	if (all->recent_count == MOST_RECENT)
-		suppression_deinit(&recent->key);
-	else
-		all->recent_count++;
-	suppression_copy(&recent->key, key);
-	recent->at_ms = clock_mono_ms();
-	all->recent_next = (all->recent_next + 1) % MOST_RECENT;
-}
-
-static bool
-is_fresh(const struct suppressions *all, const struct suppression *key, int64_t since_ms)
-{
-	for (size_t i = 0; i < all->recent_count; i++)
-		if (all->recent[i].at_ms >= since_ms - FRESH_MS &&
-		    suppression_compare(&all->recent[i].key, key) == 0)
-			return true;
-	return false;
-}
-
 void
 suppressions_event(struct suppressions *all, const struct event *event)
 {
-	struct suppression said = { 0 };
-	bool changed = false;
+	struct suppression said;
 
-	switch (event_suppression(event, &said)) {
-	case EVENT_SAYS_NOTHING:
+	if (event_suppression(event, &said) == EVENT_SAYS_NOTHING)
 		return;
-	case EVENT_SUPPRESSES:
-		changed = put(all, &said);
-		break;
-	case EVENT_LIFTS:
-		changed = take_out(all, &said);
-		break;
-	}
-	remember(all, &said);
-	free(said.address);
-	if (changed)
+	if (put(all, &said))
 		ask_to_publish(all);
+	free(said.address);
 }
 
 static int
@@ -264,88 +213,132 @@ compare(const void *a, const void *b)
 	return suppression_compare(a, b);
 }
 
+/*
+ * Since when an address that is on Postmark's list is suppressed; -1: the list says nothing new.
+ * ours: NULL if there is none.
+ */
+static int64_t
+news_of(const struct suppression *theirs, const struct suppression *ours, int64_t list_ms)
+{
+	if (ours == NULL && theirs->at_ms == 0)
+		return list_ms;
+	if (ours == NULL || theirs->at_ms > ours->at_ms)
+		return theirs->at_ms;
+	/* Lifted, by what we heard, and listed long after that: the list is right. */
+	return ours->lifted && ours->at_ms <= list_ms ? list_ms : -1;
+}
+
 struct suppressions_synced
 suppressions_sync(struct suppressions *all, const char *connection, const char *stream,
-    const struct suppression *list, size_t count, int64_t since_ms)
+    const struct suppression *list, size_t count, int64_t asked_ms)
 {
+	const int64_t list_ms = asked_ms - LAGS_MS;
 	struct suppressions_synced synced = { 0 };
-	struct suppression *sorted = mem_array(count + 1, sizeof(*sorted)), *next;
-	struct suppression *gone = mem_array(all->count + 1, sizeof(*gone));
-	struct suppression *fresh = mem_array(count + 1, sizeof(*fresh));
-	size_t gone_count = 0, kept = 0, room;
+	struct suppression *sorted = mem_array(count + 1, sizeof(*sorted));
+	/* Shallow copies: what they hold stays the list's, or ours. */
+	struct suppression *news = mem_array(count + all->count + 1, sizeof(*news));
+	size_t news_count = 0, fresh = 0;
 
-	/* Shallow copies: what they hold stays the list's. */
 	if (count > 0)
 		memcpy(sorted, list, count * sizeof(*sorted));
 	qsort(sorted, count, sizeof(*sorted), compare);
-	for (size_t i = 0; i < count; i++) {
-		bool there;
-
-		(void)place_of(all, &sorted[i], &there);
-		if (!there && !is_fresh(all, &sorted[i], since_ms))
-			fresh[synced.added++] = sorted[i];
-	}
-	/* One pass over ours, so that a long list costs no more than its length. */
-	room = all->count + synced.added + 1;
-	next = mem_array(room, sizeof(*next));
+	all->room = all->count + count + 1;
+	all->list = mem_resize(all->list, all->room, sizeof(*all->list));
 	for (size_t i = 0; i < all->count; i++) {
 		struct suppression *ours = &all->list[i];
-		bool is_of =
-		    strcmp(ours->connection, connection) == 0 && strcmp(ours->stream, stream) == 0;
 
-		if (is_of && bsearch(ours, sorted, count, sizeof(*sorted), compare) == NULL &&
-		    !is_fresh(all, ours, since_ms))
-			gone[gone_count++] = *ours;
-		else
-			next[kept++] = *ours;
+		if (ours->lifted || ours->at_ms > list_ms ||
+		    strcmp(ours->connection, connection) != 0 ||
+		    strcmp(ours->stream, stream) != 0 ||
+		    bsearch(ours, sorted, count, sizeof(*sorted), compare) != NULL)
+			continue;
+		ours->lifted = true;
+		ours->at_ms = list_ms;
+		news[news_count++] = *ours;
+		synced.lifted++;
 	}
-	for (size_t i = 0; i < synced.added; i++)
-		suppression_copy(&next[kept++], &fresh[i]);
-	synced.lifted = gone_count;
-	if (synced.added + gone_count > 0) {
-		store_suppressions_change(
-		    all->params.store, fresh, synced.added, gone, gone_count, NULL, NULL);
-		for (size_t i = 0; i < gone_count; i++)
-			suppression_deinit(&gone[i]);
-		qsort(next, kept, sizeof(*next), compare);
-		free(all->list);
-		all->list = next;
-		all->count = kept;
-		all->room = room;
+	/* New ones behind the others, so that a long list costs no more than its length. */
+	for (size_t i = 0; i < count; i++) {
+		struct suppression one = sorted[i], *ours;
+		bool there;
+		size_t at;
+
+		if (i > 0 && compare(&sorted[i - 1], &one) == 0)
+			continue;
+		at = place_of(all, &one, &there);
+		ours = there ? &all->list[at] : NULL;
+		one.at_ms = news_of(&sorted[i], ours, list_ms);
+		if (one.at_ms < 0)
+			continue;
+		news[news_count++] = one;
+		synced.added += ours == NULL || ours->lifted;
+		if (ours != NULL)
+			suppression_deinit(ours);
+		suppression_copy(ours != NULL ? ours : &all->list[all->count + fresh++], &one);
+	}
+	all->count += fresh;
+	if (fresh > 0)
+		qsort(all->list, all->count, sizeof(*all->list), compare);
+	if (news_count > 0) {
+		store_suppressions_change(all->params.store, news, news_count, NULL, NULL);
 		ask_to_publish(all);
-	} else {
-		free(next);
 	}
 	free(sorted);
-	free(fresh);
-	free(gone);
+	free(news);
 	return synced;
+}
+
+/* An operator's word is the last, whatever the clocks say. */
+static void
+put_at_least(struct suppressions *all, struct suppression *one)
+{
+	bool there;
+	size_t at = place_of(all, one, &there);
+
+	if (there && all->list[at].at_ms > one->at_ms)
+		one->at_ms = all->list[at].at_ms;
+	put(all, one);
 }
 
 void
 suppressions_change(struct suppressions *all, const char *connection, const char *stream,
     const struct suppression *add, size_t add_count, const struct strlist *lift)
 {
-	struct suppression *gone = mem_array(lift->count + 1, sizeof(*gone));
+	const int64_t now_ms = clock_wall_ms();
+	struct suppression *changes = mem_array(lift->count + add_count + 1, sizeof(*changes));
+	size_t count = 0;
 
 	for (size_t i = 0; i < lift->count; i++) {
 		const struct suppression key = { .connection = (char *)connection,
 			.stream = (char *)stream,
-			.address = lift->items[i] };
+			.address = lift->items[i],
+			.at_ms = now_ms,
+			.lifted = true };
 
-		suppression_copy(&gone[i], &key);
-		take_out(all, &gone[i]);
-		remember(all, &gone[i]);
+		suppression_copy(&changes[count++], &key);
 	}
-	for (size_t i = 0; i < add_count; i++) {
-		put(all, &add[i]);
-		remember(all, &add[i]);
-	}
-	store_suppressions_change(all->params.store, add, add_count, gone, lift->count, NULL, NULL);
-	suppression_list_free(gone, lift->count);
+	for (size_t i = 0; i < add_count; i++)
+		suppression_copy(&changes[count++], &add[i]);
+	for (size_t i = 0; i < count; i++)
+		put_at_least(all, &changes[i]);
+	store_suppressions_change(all->params.store, changes, count, NULL, NULL);
+	suppression_list_free(changes, count);
 	/* Whoever lifted it tries at once. */
 	if (all->read)
 		publish(all);
+}
+
+void
+suppressions_purge(struct suppressions *all, int64_t lifted_before_ms)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < all->count; i++)
+		if (all->list[i].lifted && all->list[i].at_ms < lifted_before_ms)
+			suppression_deinit(&all->list[i]);
+		else
+			all->list[kept++] = all->list[i];
+	all->count = kept;
 }
 
 struct suppression *
@@ -356,7 +349,7 @@ suppressions_find(const struct suppressions *all, const char *address, size_t *c
 
 	*count_r = 0;
 	for (size_t i = 0; i < all->count; i++) {
-		if (strcmp(all->list[i].address, small) != 0)
+		if (all->list[i].lifted || strcmp(all->list[i].address, small) != 0)
 			continue;
 		found = mem_resize(found, *count_r + 1, sizeof(*found));
 		suppression_copy(&found[(*count_r)++], &all->list[i]);

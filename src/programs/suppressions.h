@@ -12,7 +12,8 @@ struct suppression;
 
 /*
  * The core's copy of the suppressed addresses that the spool keeps, and the table of them for the
- * fronts, which is made at most once a second.
+ * fronts, which is made at most once a second.  Both go by suppression_replaces(), so they agree,
+ * in whatever order events, lists and operators come.
  */
 struct suppressions;
 
@@ -32,17 +33,20 @@ int suppressions_table(const struct suppressions *);
 /* What a durable event said, which the store has changed the list by already. */
 void suppressions_event(struct suppressions *, const struct event *);
 
-/* What Postmark has for one stream (connection and stream of the list's are these).  since_ms,
- * monotonic: what was learned after it, or a little before, is newer than the list. */
+/* What Postmark has for one stream (connection and stream of the list's are these).  asked_ms, wall
+ * clock: what happened after it, or a little before, is newer than the list. */
 struct suppressions_synced {
 	uint64_t added, lifted;
 };
 struct suppressions_synced suppressions_sync(struct suppressions *, const char *connection,
-    const char *stream, const struct suppression *list, size_t count, int64_t since_ms);
+    const char *stream, const struct suppression *list, size_t count, int64_t asked_ms);
 
 /* What an operator has just done at Postmark. */
 void suppressions_change(struct suppressions *, const char *connection, const char *stream,
     const struct suppression *add, size_t add_count, const struct strlist *lift);
+
+/* Forgets what was lifted before that time. */
+void suppressions_purge(struct suppressions *, int64_t lifted_before_ms);
 
 /* All entries of an address: an array for the caller, to be freed by suppression_list_free(). */
 struct suppression *suppressions_find(

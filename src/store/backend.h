@@ -88,8 +88,8 @@ struct backend {
 	enum store_result (*outlet_set)(void *, const char *name, int64_t after_key);
 	/* The taker frees them, and what they hold; and so with hooks. */
 	enum store_result (*suppressions)(void *, struct suppression **list_r, size_t *count_r);
+	/* Where suppression_replaces() what is there. */
 	enum store_result (*suppression_set)(void *, const struct suppression *);
-	enum store_result (*suppression_drop)(void *, const struct suppression *);
 	enum store_result (*hooks)(void *, struct hook **list_r, size_t *count_r);
 	enum store_result (*hook_set)(void *, const struct hook *);
 	enum store_result (*hook_drop)(void *, const char *path);

@@ -2,6 +2,7 @@ noinst_LIBRARIES += libstore.a
 libstore_a_SOURCES = \
 	src/store/backend.h \
 	src/store/checkpoint.c src/store/checkpoint.h \
+	src/store/doubts.c src/store/doubts.h \
 	src/store/files.c src/store/files.h \
 	src/store/keyset.c src/store/keyset.h \
 	src/store/meter.h \

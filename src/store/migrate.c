@@ -167,8 +167,10 @@ const char *const migrate_steps[] = {
 	"  reason TEXT NOT NULL,"
 	"  origin TEXT NOT NULL,"
 	"  at_ms INTEGER NOT NULL,"
+	"  lifted INTEGER NOT NULL," /* kept for what comes late */
 	"  PRIMARY KEY(connection, stream, address)"
 	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX suppression_lifted ON suppression(at_ms) WHERE lifted <> 0;"
 
 	"CREATE TABLE hook("
 	"  path TEXT PRIMARY KEY,"

@@ -165,9 +165,7 @@ op_free(struct op **op)
 		suppressions_free(o->suppressions.list, o->suppressions.count);
 		break;
 	case OP_SUPPRESSIONS_CHANGE:
-		suppressions_free(o->suppressions_change.add, o->suppressions_change.add_count);
-		suppressions_free(
-		    o->suppressions_change.remove, o->suppressions_change.remove_count);
+		suppressions_free(o->suppressions_change.list, o->suppressions_change.count);
 		break;
 	case OP_HOOKS:
 		hooks_free(o->hooks.list, o->hooks.count);

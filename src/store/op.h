@@ -114,8 +114,8 @@ struct op {
 		} suppressions;
 		struct {
 			store_done_fn *done;
-			struct suppression *add, *remove; /* owned */
-			size_t add_count, remove_count;
+			struct suppression *list; /* owned */
+			size_t count;
 		} suppressions_change;
 		struct {
 			store_hooks_fn *done;

@@ -485,7 +485,6 @@ const struct backend sqlite_backend = {
 	.outlet_set = sqlite_outlet_set,
 	.suppressions = sqlite_suppressions,
 	.suppression_set = sqlite_suppression_set,
-	.suppression_drop = sqlite_suppression_drop,
 	.hooks = sqlite_hooks,
 	.hook_set = sqlite_hook_set,
 	.hook_drop = sqlite_hook_drop,

@@ -378,18 +378,11 @@ static enum store_result
 suppression_follow(struct sqlite *b, const struct event *event)
 {
 	struct suppression suppression;
-	enum store_result result = STORE_OK;
+	enum store_result result;
 
-	switch (event_suppression(event, &suppression)) {
-	case EVENT_SAYS_NOTHING:
+	if (event_suppression(event, &suppression) == EVENT_SAYS_NOTHING)
 		return STORE_OK;
-	case EVENT_SUPPRESSES:
-		result = sqlite_suppression_set(b, &suppression);
-		break;
-	case EVENT_LIFTS:
-		result = sqlite_suppression_drop(b, &suppression);
-		break;
-	}
+	result = sqlite_suppression_set(b, &suppression);
 	free(suppression.address);
 	return result;
 }
@@ -594,19 +587,12 @@ sqlite_suppressions(void *ctx, struct suppression **list_r, size_t *count_r)
 			.address = mem_string(column_text(s, 2)),
 			.reason = mem_string(column_text(s, 3)),
 			.origin = mem_string(column_text(s, 4)),
-			.at_ms = sqlite3_column_int64(s, 5) };
+			.at_ms = sqlite3_column_int64(s, 5),
+			.lifted = sqlite3_column_int(s, 6) != 0 };
 	}
 	*list_r = list;
 	*count_r = count;
 	return sqlite_result(b, sqlite3_reset(s));
-}
-
-static void
-suppression_bind(sqlite3_stmt *s, const struct suppression *suppression)
-{
-	sqlite_bind_text(s, 1, suppression->connection);
-	sqlite_bind_text(s, 2, suppression->stream);
-	sqlite_bind_text(s, 3, suppression->address);
 }
 
 enum store_result
@@ -615,20 +601,27 @@ sqlite_suppression_set(void *ctx, const struct suppression *suppression)
 	struct sqlite *b = ctx;
 	sqlite3_stmt *s = b->statements[SQL_SUPPRESSION_SET];
 
-	suppression_bind(s, suppression);
+	sqlite_bind_text(s, 1, suppression->connection);
+	sqlite_bind_text(s, 2, suppression->stream);
+	sqlite_bind_text(s, 3, suppression->address);
 	sqlite_bind_text(s, 4, suppression->reason);
 	sqlite_bind_text(s, 5, suppression->origin);
 	sqlite3_bind_int64(s, 6, suppression->at_ms);
+	sqlite3_bind_int(s, 7, suppression->lifted);
 	return sqlite_run(b, SQL_SUPPRESSION_SET);
 }
 
 enum store_result
-sqlite_suppression_drop(void *ctx, const struct suppression *suppression)
+sqlite_lifted_purge(struct sqlite *b, int64_t lifted_before_ms, size_t most, size_t *dropped_r)
 {
-	struct sqlite *b = ctx;
+	sqlite3_stmt *s = b->statements[SQL_LIFTED_PURGE];
+	enum store_result result;
 
-	suppression_bind(b->statements[SQL_SUPPRESSION_DROP], suppression);
-	return sqlite_run(b, SQL_SUPPRESSION_DROP);
+	sqlite3_bind_int64(s, 1, lifted_before_ms);
+	sqlite3_bind_int64(s, 2, (int64_t)most);
+	result = sqlite_run(b, SQL_LIFTED_PURGE);
+	*dropped_r = result == STORE_OK ? (size_t)sqlite3_changes(b->db) : 0;
+	return result;
 }
 
 /* --- instanced webhooks ------------------------------------------------------------------ */

@@ -85,6 +85,7 @@ enum statement {
 	SQL_EVENT_ADD,
 	SQL_EVENT_READ,
 	SQL_EVENT_DROP,
+	SQL_EVENT_NEWEST,
 	SQL_EVENTS_DROP,
 	SQL_EVENTS_STRAY,
 	SQL_MARK_FIND,
@@ -100,7 +101,7 @@ enum statement {
 	SQL_OUTLET_DROP,
 	SQL_SUPPRESSIONS,
 	SQL_SUPPRESSION_SET,
-	SQL_SUPPRESSION_DROP,
+	SQL_LIFTED_PURGE,
 	SQL_HOOKS,
 	SQL_HOOK_SET,
 	SQL_HOOK_DROP,
@@ -241,7 +242,9 @@ enum store_result sqlite_item_proven(struct sqlite *, const struct proven *, int
 enum store_result sqlite_outlet_set(void *ctx, const char *name, int64_t after_key);
 enum store_result sqlite_suppressions(void *ctx, struct suppression **list_r, size_t *count_r);
 enum store_result sqlite_suppression_set(void *ctx, const struct suppression *);
-enum store_result sqlite_suppression_drop(void *ctx, const struct suppression *);
+/* Those that were lifted before that time, some of them. */
+enum store_result sqlite_lifted_purge(
+    struct sqlite *, int64_t lifted_before_ms, size_t most, size_t *dropped_r);
 enum store_result sqlite_hooks(void *ctx, struct hook **list_r, size_t *count_r);
 enum store_result sqlite_hook_set(void *ctx, const struct hook *);
 enum store_result sqlite_hook_drop(void *ctx, const char *path);

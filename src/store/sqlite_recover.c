@@ -12,7 +12,7 @@
 
 #define PURGE_ROWS    500
 #define PURGE_CHANGES 5000 /* rows of whatever table */
-#define CURSOR_STRAYS (-1) /* the items are done; events of none are next */
+#define CURSOR_STRAYS (-1) /* the items are done; what belongs to none is next */
 
 /* One row of a purge or of a mail that is forgotten. */
 struct ended {
@@ -21,6 +21,21 @@ struct ended {
 	enum payload_at at;
 	bool put_aside;
 };
+
+/*
+ * Of a long time after its item, an event is as young as any other: its mark is needed for as long
+ * as Postmark may post it again, and outlets may not have passed it on.  Keys grow with time, so
+ * that the last one tells.
+ */
+static enum store_result
+item_is_heard_of(struct sqlite *b, int64_t key, int64_t since_ms, bool *heard_of_r)
+{
+	sqlite3_stmt *s = b->statements[SQL_EVENT_NEWEST];
+
+	sqlite3_bind_int64(s, 1, key);
+	*heard_of_r = sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int64(s, 0) >= since_ms;
+	return sqlite_result(b, sqlite3_reset(s));
+}
 
 static enum store_result
 items_purge(struct sqlite *b, int64_t ended_before_ms, int64_t *cursor, bool *again_r)
@@ -51,7 +66,11 @@ items_purge(struct sqlite *b, int64_t ended_before_ms, int64_t *cursor, bool *ag
 	result = sqlite_result(b, sqlite3_reset(s));
 	for (size_t i = 0; result == STORE_OK && i < count; i++) {
 		int before = sqlite3_total_changes(b->db);
+		bool heard_of;
 
+		result = item_is_heard_of(b, list[i].key, ended_before_ms, &heard_of);
+		if (result != STORE_OK || heard_of)
+			continue;
 		result =
 		    sqlite_item_drop(b, list[i].key, list[i].state, list[i].at, list[i].put_aside);
 		if (result == STORE_OK)
@@ -79,12 +98,14 @@ sqlite_purge(void *ctx, int64_t ended_before_ms, int64_t *cursor, bool *again_r)
 {
 	struct sqlite *b = ctx;
 	enum store_result result;
-	size_t dropped;
+	size_t dropped, lifted = 0;
 
 	if (*cursor != CURSOR_STRAYS)
 		return items_purge(b, ended_before_ms, cursor, again_r);
 	result = sqlite_events_purge(b, ended_before_ms, PURGE_ROWS, &dropped);
-	*again_r = dropped == PURGE_ROWS;
+	if (result == STORE_OK)
+		result = sqlite_lifted_purge(b, ended_before_ms, PURGE_ROWS, &lifted);
+	*again_r = dropped == PURGE_ROWS || lifted == PURGE_ROWS;
 	return result;
 }
 

@@ -109,6 +109,8 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 			  "?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
 	[SQL_EVENT_READ] = "SELECT kind, recipient FROM event WHERE key=?1",
 	[SQL_EVENT_DROP] = "DELETE FROM event WHERE key=?1",
+	[SQL_EVENT_NEWEST] = "SELECT received_ms FROM event INDEXED BY event_item"
+			     " WHERE item=?1 AND item<>0 ORDER BY key DESC LIMIT 1",
 	[SQL_EVENTS_DROP] = "DELETE FROM event WHERE item=?1 AND item<>0",
 	[SQL_EVENTS_STRAY] = "SELECT key, mark FROM event INDEXED BY event_stray"
 			     " WHERE item=0 AND received_ms<?1 ORDER BY received_ms LIMIT ?2",
@@ -130,13 +132,16 @@ const char *const sqlite_statements[SQL_STATEMENT_COUNT] = {
 	[SQL_OUTLET_SET] = "INSERT INTO outlet VALUES(?1,?2)"
 			   " ON CONFLICT(name) DO UPDATE SET after_key=?2",
 	[SQL_OUTLET_DROP] = "DELETE FROM outlet WHERE name=?1",
-	[SQL_SUPPRESSIONS] = "SELECT connection, stream, address, reason, origin, at_ms"
+	[SQL_SUPPRESSIONS] = "SELECT connection, stream, address, reason, origin, at_ms, lifted"
 			     " FROM suppression ORDER BY connection, stream, address",
-	[SQL_SUPPRESSION_SET] = "INSERT INTO suppression VALUES(?1,?2,?3,?4,?5,?6)"
+	/* suppression_replaces() */
+	[SQL_SUPPRESSION_SET] = "INSERT INTO suppression VALUES(?1,?2,?3,?4,?5,?6,?7)"
 				" ON CONFLICT(connection, stream, address) DO UPDATE"
-				" SET reason=?4, origin=?5, at_ms=?6",
-	[SQL_SUPPRESSION_DROP] =
-	    "DELETE FROM suppression WHERE connection=?1 AND stream=?2 AND address=?3",
+				" SET reason=?4, origin=?5, at_ms=?6, lifted=?7 WHERE ?6>=at_ms",
+	[SQL_LIFTED_PURGE] =
+	    "DELETE FROM suppression WHERE (connection, stream, address) IN"
+	    " (SELECT connection, stream, address FROM suppression INDEXED BY suppression_lifted"
+	    "  WHERE lifted<>0 AND at_ms<?1 LIMIT ?2)",
 	[SQL_HOOKS] =
 	    "SELECT path, connection, stream, user, password, webhook_id, made_ms, ends_ms"
 	    " FROM hook ORDER BY path",

@@ -571,20 +571,19 @@ suppressions_copy(const struct suppression *list, size_t count)
 			.address = mem_string(list[i].address),
 			.reason = text_copy(list[i].reason),
 			.origin = text_copy(list[i].origin),
-			.at_ms = list[i].at_ms };
+			.at_ms = list[i].at_ms,
+			.lifted = list[i].lifted };
 	return copies;
 }
 
 void
-store_suppressions_change(struct store *store, const struct suppression *add, size_t add_count,
-    const struct suppression *remove, size_t remove_count, store_done_fn *done, void *ctx)
+store_suppressions_change(struct store *store, const struct suppression *list, size_t count,
+    store_done_fn *done, void *ctx)
 {
 	struct op *op = op_new(OP_SUPPRESSIONS_CHANGE, ctx);
 
-	op->suppressions_change.add = suppressions_copy(add, add_count);
-	op->suppressions_change.add_count = add_count;
-	op->suppressions_change.remove = suppressions_copy(remove, remove_count);
-	op->suppressions_change.remove_count = remove_count;
+	op->suppressions_change.list = suppressions_copy(list, count);
+	op->suppressions_change.count = count;
 	op->suppressions_change.done = done;
 	op_ask(store, op);
 }

@@ -231,6 +231,8 @@ struct store_event_done {
 
 /*
  * Makes an event durable, once for each mark.  Takes it.  Lent to done: the event and what it did.
+ * Each is told once as new: one that is there after a sync that failed is no repeat when it comes
+ * again, and what it did is told then.
  *
  * It is joined to an item by its relay_id, else (when that is not the id of an item, of whatever
  * relay) by Postmark's MessageID, among the newest 65,536 mails.  That item's fates
@@ -242,7 +244,8 @@ struct store_event_done {
  * SMTPApiError do not say so much.  CAPTURED items and those of ITEM_LOCAL stay as they are.
  *
  * What the event says of an address (suppressed, or no longer) goes into the list of suppressions
- * in the same commit: event_suppression() is the rule, for those who keep a copy.
+ * in the same commit, if it is not older than what is there: event_suppression() and
+ * suppression_replaces() are the rules, for those who keep a copy.
  *
  * Events of our own need not be asked for: store_settle() adds one when an item becomes FAILED, and
  * when one is SENT and some of its recipients are inactive.
@@ -260,13 +263,14 @@ void store_event(struct store *, struct event *, store_event_fn *done, void *ctx
 void store_outlet_set(
     struct store *, const char *name, int64_t after_key, store_done_fn *done, void *ctx);
 
-/* All suppressions, each lent for the call. */
+/* All suppressions, and what was lifted and is still kept, each lent for the call. */
 typedef void store_suppressions_fn(
     void *ctx, enum store_result, const struct suppression *list, size_t count);
 void store_suppressions(struct store *, store_suppressions_fn *done, void *ctx);
-/* Adds or replaces some and removes others, in one commit.  Copies.  done may be NULL. */
-void store_suppressions_change(struct store *, const struct suppression *add, size_t add_count,
-    const struct suppression *remove, size_t remove_count, store_done_fn *done, void *ctx);
+/* Adds, replaces or lifts some in one commit, each where it is not older than what is there.
+ * Copies.  done may be NULL. */
+void store_suppressions_change(
+    struct store *, const struct suppression *list, size_t count, store_done_fn *done, void *ctx);
 
 /* The instanced webhooks, each lent for the call. */
 typedef void store_hooks_fn(void *ctx, enum store_result, const struct hook *list, size_t count);
@@ -276,8 +280,9 @@ void store_hook_set(struct store *, const struct hook *, store_done_fn *done, vo
 void store_hooks_drop(
     struct store *, const char *const *paths, size_t count, store_done_fn *done, void *ctx);
 
-/* Forget ended items and their history when they ended before that time, with
- * their events, and events of no item that came before it.  done may be NULL. */
+/* Forget ended items and their history when they ended before that time and no event of theirs came
+ * after it, with their events, and events of no item that came before it.  Likewise what remembers
+ * that a suppression was lifted.  done may be NULL. */
 void store_purge(struct store *, int64_t ended_before_ms, store_done_fn *done, void *ctx);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include "store/doubts.h"
 #include "store/thread.h"
 #include "store/writer.h"
 
@@ -34,6 +35,7 @@ struct writer {
 	int64_t kept_since_ms, kept_again_ms;
 	struct keyset in_hand; /* keys of claimed items */
 	struct strlist forget; /* mails whose commit failed, and which may show up all the same */
+	struct doubts doubts;  /* the same of events, which are not to be undone */
 	struct store_counts counts; /* the last that were known */
 	uint64_t commits;
 	bool broken; /* the connection cannot be trusted */
@@ -128,12 +130,9 @@ suppressions_apply(struct writer *w, const struct op *op)
 	const struct backend *backend = w->params.backend;
 	enum store_result result = STORE_OK;
 
-	for (size_t i = 0; result == STORE_OK && i < op->suppressions_change.remove_count; i++)
+	for (size_t i = 0; result == STORE_OK && i < op->suppressions_change.count; i++)
 		result =
-		    backend->suppression_drop(w->params.handle, &op->suppressions_change.remove[i]);
-	for (size_t i = 0; result == STORE_OK && i < op->suppressions_change.add_count; i++)
-		result =
-		    backend->suppression_set(w->params.handle, &op->suppressions_change.add[i]);
+		    backend->suppression_set(w->params.handle, &op->suppressions_change.list[i]);
 	return result;
 }
 
@@ -237,6 +236,17 @@ commit_look_back(struct op *op)
 	}
 }
 
+/* One that is there from a commit that was thought to have failed is as good as new: nobody was
+ * told of it. */
+static void
+event_look_back(struct writer *w, struct op *op)
+{
+	struct store_event_done before;
+
+	if (doubts_take(&w->doubts, op->event.event, &before) && op->event.did.repeat)
+		op->event.did = before;
+}
+
 static void
 op_committed(struct writer *w, struct op *op)
 {
@@ -263,12 +273,14 @@ op_committed(struct writer *w, struct op *op)
 	case OP_CHANGE:
 		op->change.progress = op->change.next;
 		break;
+	case OP_EVENT:
+		event_look_back(w, op);
+		break;
 	case OP_NEXT:
 	case OP_TAKE_BACK:
 	case OP_STRAYS:
 	case OP_ROUTES:
 	case OP_ROUTE_SET:
-	case OP_EVENT:
 	case OP_OUTLET_SET:
 	case OP_SUPPRESSIONS:
 	case OP_SUPPRESSIONS_CHANGE:
@@ -314,11 +326,15 @@ group_try(struct writer *w, struct op *first, const struct op *last)
 	trouble_log(w, result);
 	w->broken = w->broken || result == STORE_BROKEN;
 	for (struct op *op = first; op != last; op = op->next) {
-		op_undo(op);
+		bool in_doubt = committing && result == STORE_BROKEN && !op->refused;
+
 		/* It may be on the disk all the same, but without its files: it is not to be met
 		 * there when it is tried again, or when its client comes again. */
-		if (committing && result == STORE_BROKEN && op->kind == OP_COMMIT && !op->refused)
+		if (in_doubt && op->kind == OP_COMMIT)
 			commit_forget(w, op);
+		if (in_doubt && op->kind == OP_EVENT && !op->event.did.repeat)
+			doubts_add(&w->doubts, op->event.event, &op->event.did);
+		op_undo(op);
 	}
 	return result;
 }
@@ -680,6 +696,7 @@ writer_stop(struct writer **writer)
 	pthread_cond_destroy(&w->wake);
 	pthread_mutex_destroy(&w->lock);
 	keyset_free(&w->in_hand);
+	doubts_free(&w->doubts);
 	strlist_free(&w->forget);
 	free(w);
 	*writer = NULL;

@@ -320,6 +320,9 @@ test_refused(void **state)
 		    "10000\n" },
 		{ "no unit", "retry { min = 30 }",
 		    "test.conf:1: retry.min: found \"30\", wanted a time from 10ms to 1d\n" },
+		{ "less than Postmark posts again for", "spool { keep-history = 12h }",
+		    "test.conf:1: spool.keep-history: found \"12h\", wanted a time from 1d to "
+		    "3650d\n" },
 		{ "no such choice", "retry { unsure = drop }",
 		    "test.conf:1: retry.unsure: found \"drop\", wanted reconcile, retry or "
 		    "hold\n" },

@@ -707,16 +707,16 @@ test_explain_nonsense(void **state)
 
 static const struct suppression suppressed[] = {
 	{ "default", "outbound", "gone@d.example", "HardBounce", "Recipient",
-	    INT64_C(1795132800000) },
+	    INT64_C(1795132800000), false },
 	{ "default", "news", "gone@n.example", "ManualSuppression", "Recipient",
-	    INT64_C(1795132800000) },
-	{ "store", "outbound", "gone@s.example", "SpamComplaint", "Recipient", 0 },
-	{ "default", "outbound", "gone@n.example", "", "", 0 },
-	{ "default", "outbound", "gone@h.example", "HardBounce", "Recipient", 0 },
-	{ "default", "outbound", "gone@staging.example", "HardBounce", "Recipient", 0 },
-	{ "default", "outbound", "gone@kept.example", "HardBounce", "Recipient", 0 },
-	{ "default", "outbound", "gone@test.example", "HardBounce", "Recipient", 0 },
-	{ "default", "outbound", "gone@told.example", "HardBounce", "Recipient", 0 },
+	    INT64_C(1795132800000), false },
+	{ "store", "outbound", "gone@s.example", "SpamComplaint", "Recipient", 0, false },
+	{ "default", "outbound", "gone@n.example", "", "", 0, false },
+	{ "default", "outbound", "gone@h.example", "HardBounce", "Recipient", 0, false },
+	{ "default", "outbound", "gone@staging.example", "HardBounce", "Recipient", 0, false },
+	{ "default", "outbound", "gone@kept.example", "HardBounce", "Recipient", 0, false },
+	{ "default", "outbound", "gone@test.example", "HardBounce", "Recipient", 0, false },
+	{ "default", "outbound", "gone@told.example", "HardBounce", "Recipient", 0, false },
 };
 
 static const char suppressed_settings[] =

@@ -209,7 +209,43 @@ test_suppression(void **state)
 			assert_string_equal(out.reason, cases[i].reason);
 			assert_string_equal(out.origin, cases[i].origin);
 			assert_int_equal(out.at_ms, 77);
+			assert_int_equal(out.lifted, cases[i].says == EVENT_LIFTS);
 		}
+		free(out.address);
+		mail_event_free(&event);
+	}
+}
+
+/* A moment far from that of the post's coming would be the last word for as long. */
+static void
+test_suppression_moment(void **state)
+{
+	const int64_t hour_ms = 3600000, now_ms = 1000 * hour_ms;
+	const struct {
+		int64_t at_ms, expected_ms;
+		const char *why;
+	} cases[] = {
+		{ now_ms - 10 * hour_ms, now_ms - 10 * hour_ms, "posted for the last time" },
+		{ now_ms, now_ms, "now" },
+		{ now_ms + 300000, now_ms + 300000, "our clock is late" },
+		{ now_ms + 9000 * hour_ms, now_ms + hour_ms, "of next year" },
+		{ INT64_MAX, now_ms + hour_ms, "of no year" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct event *event = mail_event_new();
+		struct suppression out;
+
+		event->kind = EVENT_COMPLAINT;
+		event->suppressed = true;
+		event->received_ms = now_ms;
+		event->at_ms = cases[i].at_ms;
+		set(&event->recipient, "a@b.example");
+		set(&event->stream, "outbound");
+		assert_int_equal(event_suppression(event, &out), EVENT_SUPPRESSES);
+		if (out.at_ms != cases[i].expected_ms)
+			fail_msg("%s: %lld", cases[i].why, (long long)out.at_ms);
 		free(out.address);
 		mail_event_free(&event);
 	}
@@ -224,6 +260,7 @@ main(void)
 		cmocka_unit_test(test_fates),
 		cmocka_unit_test(test_what_says_most),
 		cmocka_unit_test(test_suppression),
+		cmocka_unit_test(test_suppression_moment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

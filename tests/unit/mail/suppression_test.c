@@ -18,11 +18,11 @@
 
 /* Not in order, as they come. */
 static const struct suppression list[] = {
-	{ "default", "outbound", "zoe@x.example", "SpamComplaint", "Recipient", 30 },
-	{ "default", "broadcast", "ann@x.example", "ManualSuppression", "Recipient", 20 },
-	{ "shop", "outbound", "bo@x.example", "HardBounce", "Recipient", 40 },
-	{ "default", "outbound", "ann@x.example", "HardBounce", "Recipient", 10 },
-	{ "default", "outbound", "bo@y.example", "", "", 0 },
+	{ "default", "outbound", "zoe@x.example", "SpamComplaint", "Recipient", 30, false },
+	{ "default", "broadcast", "ann@x.example", "ManualSuppression", "Recipient", 20, false },
+	{ "shop", "outbound", "bo@x.example", "HardBounce", "Recipient", 40, false },
+	{ "default", "outbound", "ann@x.example", "HardBounce", "Recipient", 10, false },
+	{ "default", "outbound", "bo@y.example", "", "", 0, false },
 };
 
 static void
@@ -73,6 +73,61 @@ test_find(void **state)
 	buf_free(&table);
 }
 
+/* Facts of one address on one stream, in all orders. */
+static void
+test_replaces(void **state)
+{
+	static const struct {
+		const char *why;
+		int64_t is_there_ms, comes_ms;
+		bool replaces;
+	} cases[] = {
+		{ "later", 10, 11, true },
+		{ "posted again after something later", 11, 10, false },
+		{ "of one moment: what comes last", 10, 10, true },
+		{ "of an unknown moment", 10, 0, false },
+		{ "nothing is known of either", 0, 0, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (int lifted = 0; lifted < 4; lifted++) {
+			const struct suppression is_there = { .at_ms = cases[i].is_there_ms,
+				.lifted = lifted & 1 };
+			const struct suppression comes = { .at_ms = cases[i].comes_ms,
+				.lifted = lifted & 2 };
+
+			if (suppression_replaces(&comes, &is_there) != cases[i].replaces)
+				fail_msg("%s", cases[i].why);
+		}
+}
+
+static void
+test_lifted(void **state)
+{
+	struct suppression some[3] = { list[0], list[1], list[2] };
+	struct suppression_found found;
+	struct suppression copy;
+	struct buf table;
+
+	(void)state;
+	some[1].lifted = true;
+	make(&table, some, 3);
+	assert_int_equal(suppression_table_find(
+			     table.data, table.len, "default", "outbound", "zoe@x.example", &found),
+	    0);
+	assert_int_equal(suppression_table_find(table.data, table.len, "default", "broadcast",
+			     "ann@x.example", &found),
+	    -1);
+	assert_int_equal(suppression_table_find(
+			     table.data, table.len, "shop", "outbound", "bo@x.example", &found),
+	    0);
+	buf_free(&table);
+	suppression_copy(&copy, &some[1]);
+	assert_true(copy.lifted);
+	suppression_deinit(&copy);
+}
+
 static void
 test_empty(void **state)
 {
@@ -100,7 +155,7 @@ test_many(void **state)
 	for (size_t i = 0; i < MANY; i++) {
 		char address[64];
 		struct suppression one = { "default", i % 2 ? "outbound" : "broadcast", address,
-			i % 3 ? "HardBounce" : "SpamComplaint", "Recipient", (int64_t)i };
+			i % 3 ? "HardBounce" : "SpamComplaint", "Recipient", (int64_t)i, false };
 
 		snprintf(address, sizeof(address), "a%zu@x.example", i * 7919 % MANY);
 		suppression_copy(&many[i], &one);
@@ -154,6 +209,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_replaces),
+		cmocka_unit_test(test_lifted),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_broken),

@@ -731,10 +731,62 @@ test_sync_error(void **state)
 		usleep(50000);
 	}
 	assert_int_equal(answer.result, STORE_OK);
-	/* Whether the first of them reached the disk is all the same. */
+	/* Whether the first of them reached the disk is all the same: nobody was told of it. */
+	assert_false(answer.did.repeat);
+	assert_true(answer.did.key > 0);
+	assert_true(answer.did.settled);
+	assert_string_equal(answer.did.item, id);
+	assert_string_equal(answer.did.route, "main");
 	assert_int_equal(sql(s, "SELECT count(*) FROM event"), 1);
 	assert_int_equal(item_value(s, "state", key), ITEM_SENT);
 	assert_int_equal(item_value(s, "history", key), 2);
+	event = event_make(EVENT_DELIVERY, id);
+	memset(event->mark, 9, EVENT_MARK_BYTES);
+	assert_true(told(s, event).repeat);
+	spool_reopen(s);
+	books_check(s);
+}
+
+/* Some syncs fail, and the store tries again by itself before it answers: with one the events are
+ * not there any more, with two they are. */
+static void
+test_sync_error_salvaged(void **state)
+{
+	struct spool *s = *state;
+	char id[ITEM_ID_SIZE];
+	struct answer answers[3];
+
+	item_in(s, UNSURE, id);
+	clock_restore();
+	for (int fails = 1; fails <= 5; fails++) {
+		unsigned told_of[3] = { 0 }, all = 0;
+
+		atomic_store(&syncs_to_fail, fails);
+		for (int tries = 0; all < 3; tries++) {
+			assert_true(tries < 100);
+			for (unsigned i = 0; i < 3; i++) {
+				struct event *event = event_make(EVENT_OPEN, id);
+
+				memset(event->mark, 10 * fails + (int)i, EVENT_MARK_BYTES);
+				answers[i] = (struct answer){ .spool = s };
+				s->waiting++;
+				store_event(s->store, event, event_note, &answers[i]);
+			}
+			wait_answers(s);
+			all = 0;
+			for (unsigned i = 0; i < 3; i++) {
+				all += answers[i].result == STORE_OK;
+				told_of[i] +=
+				    answers[i].result == STORE_OK && !answers[i].did.repeat;
+			}
+			if (all < 3)
+				usleep(50000);
+		}
+		for (unsigned i = 0; i < 3; i++)
+			if (told_of[i] != 1)
+				fail_msg("%d syncs: %u: %u times", fails, i, told_of[i]);
+		assert_int_equal(sql(s, "SELECT count(*) FROM event"), 3 * fails);
+	}
 	spool_reopen(s);
 	books_check(s);
 }
@@ -757,7 +809,7 @@ test_little_space(void **state)
 	/* Everything else goes on. */
 	s->waiting += 2;
 	store_outlet_set(s->store, "file", 3, done_note, s);
-	store_suppressions_change(s->store, &one, 1, NULL, 0, done_note, s);
+	store_suppressions_change(s->store, &one, 1, done_note, s);
 	wait_answers(s);
 	assert_int_equal(s->result, STORE_OK);
 	books_check(s);
@@ -942,7 +994,7 @@ test_purge(void **state)
 	item_in(s, WAITING, open);
 	for (int i = 0; i < 3; i++) {
 		event = event_make(EVENT_OPEN, old);
-		event->received_ms = LATER_MS + 1000000; /* its item is what counts */
+		event->received_ms = LATER_MS;
 		told(s, event);
 		event = event_make(EVENT_OTHER, open);
 		event->received_ms = NOW_MS - 1000000;
@@ -958,8 +1010,12 @@ test_purge(void **state)
 	purge(s, NOW_MS - 100);
 	assert_int_equal(sql(s, "SELECT count(*) FROM event WHERE item=0"), 100);
 	assert_int_equal(sql(s, "SELECT count(*) FROM event WHERE item<>0"), 6);
-	purge(s, NOW_MS + 1);
+	/* The item is old enough, and what came of it is not. */
+	purge(s, LATER_MS);
 	assert_int_equal(sql(s, "SELECT count(*) FROM event WHERE item=0"), 0);
+	assert_int_equal(sql(s, "SELECT count(*) FROM event"), 6);
+	assert_int_equal(sql(s, "SELECT count(*) FROM item"), 2);
+	purge(s, LATER_MS + 1);
 	assert_int_equal(sql(s, "SELECT count(*) FROM event"), 3);
 	assert_int_equal(sql(s, "SELECT count(*) FROM item"), 1);
 	books_check(s);
@@ -986,6 +1042,37 @@ test_purge(void **state)
 		spool_reopen(s);
 		assert_int_equal(told(s, event_make(EVENT_OPEN, "")).key, key + 2);
 	}
+	books_check(s);
+}
+
+/* A complaint long after its item: the last event is what counts, and a repeat of it is known for
+ * as long as that of any other. */
+static void
+test_purge_fresh(void **state)
+{
+	struct spool *s = *state;
+	char old[ITEM_ID_SIZE], quiet[ITEM_ID_SIZE];
+	unsigned char mark[EVENT_MARK_BYTES];
+	struct event *event;
+
+	item_in(s, SENT, old);
+	item_in(s, SENT, quiet);
+	told(s, event_make(EVENT_OPEN, old));
+	told(s, event_make(EVENT_OPEN, quiet));
+	event = event_make(EVENT_COMPLAINT, old);
+	event->received_ms = LATER_MS + 1000000;
+	memcpy(mark, event->mark, sizeof(mark));
+	told(s, event);
+	purge(s, LATER_MS + 1000000);
+	assert_int_equal(sql(s, "SELECT count(*) FROM item"), 1);
+	assert_int_equal(sql(s, "SELECT count(*) FROM event"), 2);
+	event = event_make(EVENT_COMPLAINT, old);
+	memcpy(event->mark, mark, sizeof(mark));
+	assert_true(told(s, event).repeat);
+	books_check(s);
+	purge(s, LATER_MS + 1000001);
+	assert_int_equal(sql(s, "SELECT count(*) FROM item"), 0);
+	assert_int_equal(sql(s, "SELECT count(*) FROM event"), 0);
 	books_check(s);
 }
 
@@ -1348,8 +1435,9 @@ suppressions_note(void *ctx, enum store_result result, const struct suppression 
 	listed->text[0] = '\0';
 	for (size_t i = 0; i < count; i++)
 		at += (size_t)snprintf(listed->text + at, sizeof(listed->text) - at,
-		    "%s/%s/%s/%s/%s/%lld ", list[i].connection, list[i].stream, list[i].address,
-		    list[i].reason, list[i].origin, (long long)list[i].at_ms - NOW_MS);
+		    "%s/%s/%s/%s/%s/%lld%s ", list[i].connection, list[i].stream, list[i].address,
+		    list[i].reason, list[i].origin, (long long)list[i].at_ms - NOW_MS,
+		    list[i].lifted ? "/lifted" : "");
 	done_note(listed->spool, result);
 }
 
@@ -1372,12 +1460,14 @@ test_suppressions(void **state)
 	struct event *event;
 	char main_[] = "main", outbound[] = "outbound", reason[] = "SpamComplaint", none[] = "";
 	char customer[] = "Customer", ann[] = "ann@recipient.example", zoe[] = "zoe@b.example";
-	const struct suppression add[] = {
-		{ main_, outbound, zoe, reason, customer, NOW_MS + 3 },
-		{ main_, outbound, ann, none, none, NOW_MS + 4 },
+	const struct suppression change[] = {
+		{ main_, outbound, zoe, reason, customer, NOW_MS + 3, false },
+		{ main_, outbound, ann, none, none, NOW_MS + 60000, false },
 	};
-	const struct suppression remove[] = { { main_, outbound, ann, NULL, NULL, 0 },
-		{ main_, none, ann, NULL, NULL, 0 } };
+	const struct suppression lift[] = {
+		{ main_, outbound, ann, NULL, NULL, NOW_MS + 70000, true },
+		{ main_, outbound, zoe, NULL, NULL, NOW_MS + 2, true },
+	};
 
 	suppressions_check(s, "");
 	event = event_make(EVENT_BOUNCE, "");
@@ -1399,22 +1489,89 @@ test_suppressions(void **state)
 	told(s, event);
 	told(s, event_make(EVENT_BOUNCE, ""));
 	told(s, event_make(EVENT_DELIVERY, ""));
-	suppressions_check(s, "main/outbound/ann@recipient.example/ManualSuppression/Admin/49990 ");
+	suppressions_check(s, "main/broadcast/ann@recipient.example///49990/lifted "
+			      "main/outbound/ann@recipient.example/ManualSuppression/Admin/49990 ");
 	spool_reopen(s);
 	told(s, event_make(EVENT_SUBSCRIPTION, ""));
+	suppressions_check(s, "main/broadcast/ann@recipient.example///49990/lifted "
+			      "main/outbound/ann@recipient.example///49990/lifted ");
+	purge(s, LATER_MS);
 	suppressions_check(s, "");
 
 	s->waiting++;
-	store_suppressions_change(s->store, add, 2, remove, 2, done_note, s);
+	store_suppressions_change(s->store, change, 2, done_note, s);
 	wait_answers(s);
 	assert_int_equal(s->result, STORE_OK);
-	/* What is removed goes first, so that one may be replaced. */
-	suppressions_check(s, "main/outbound/ann@recipient.example///4"
+	suppressions_check(s, "main/outbound/ann@recipient.example///60000"
 			      " main/outbound/zoe@b.example/SpamComplaint/Customer/3 ");
-	store_suppressions_change(s->store, NULL, 0, remove, 2, NULL, NULL);
+	/* What was known later stays. */
+	store_suppressions_change(s->store, lift, 2, NULL, NULL);
+	suppressions_check(s, "main/outbound/ann@recipient.example///70000/lifted"
+			      " main/outbound/zoe@b.example/SpamComplaint/Customer/3 ");
+	store_suppressions_change(s->store, NULL, 0, NULL, NULL);
+	/* That one was lifted is known for as long as events are. */
+	purge(s, NOW_MS + 70000);
+	suppressions_check(s, "main/outbound/ann@recipient.example///70000/lifted"
+			      " main/outbound/zoe@b.example/SpamComplaint/Customer/3 ");
+	purge(s, NOW_MS + 70001);
 	suppressions_check(s, "main/outbound/zoe@b.example/SpamComplaint/Customer/3 ");
-	store_suppressions_change(s->store, NULL, 0, NULL, 0, NULL, NULL);
-	suppressions_check(s, "main/outbound/zoe@b.example/SpamComplaint/Customer/3 ");
+}
+
+/* Postmark repeats each post in its own time: the moment of the fact decides, not the order. */
+static void
+test_suppression_order(void **state)
+{
+	static const struct {
+		enum event_kind kind;
+		bool suppresses;
+		int64_t at_ms;
+		const char *expected, *why;
+	} steps[] = {
+		{ EVENT_SUBSCRIPTION, false, 20, "///20/lifted ", "a lift, before any other" },
+		{ EVENT_BOUNCE, true, 10, "///20/lifted ", "the bounce that it was about" },
+		{ EVENT_COMPLAINT, true, 40, "/SpamComplaint/Recipient/40 ", "something new" },
+		{ EVENT_SUBSCRIPTION, false, 30, "/SpamComplaint/Recipient/40 ",
+		    "a lift of before" },
+		{ EVENT_BOUNCE, true, 35, "/SpamComplaint/Recipient/40 ", "a bounce of before" },
+		{ EVENT_BOUNCE, true, 50, "/HardBounce/Recipient/50 ", "the last reason" },
+		{ EVENT_SUBSCRIPTION, false, 60, "///60/lifted ", "lifts all of them" },
+	};
+	struct spool *s = *state;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct event *event = event_make(steps[i].kind, "");
+		char *expected =
+		    mem_format("main/outbound/ann@recipient.example%s", steps[i].expected);
+
+		event->suppressed = steps[i].suppresses;
+		event->at_ms = NOW_MS + steps[i].at_ms;
+		told(s, event);
+		suppressions_check(s, expected);
+		free(expected);
+		if (i % 2 == 0)
+			spool_reopen(s);
+	}
+}
+
+/* A table of many, of which a purge takes what it is for, step by step. */
+static void
+test_suppression_purge(void **state)
+{
+	struct spool *s = *state;
+	char main_[] = "main", outbound[] = "outbound", address[2000][24];
+	struct suppression list[2000];
+
+	for (int i = 0; i < 2000; i++) {
+		snprintf(address[i], sizeof(address[i]), "a%d@b.example", i);
+		list[i] = (struct suppression){ main_, outbound, address[i], NULL, NULL, NOW_MS + i,
+			i % 4 != 0 };
+	}
+	s->waiting++;
+	store_suppressions_change(s->store, list, 2000, done_note, s);
+	wait_answers(s);
+	purge(s, NOW_MS + 1800);
+	assert_int_equal(sql(s, "SELECT count(*) FROM suppression WHERE lifted"), 150);
+	assert_int_equal(sql(s, "SELECT count(*) FROM suppression WHERE NOT lifted"), 500);
 }
 
 static void
@@ -1518,10 +1675,12 @@ main(void)
 		TEST(test_recovery),
 		TEST(test_shared),
 		TEST(test_sync_error),
+		TEST(test_sync_error_salvaged),
 		TEST(test_little_space),
 		TEST(test_disk_full),
 		TEST(test_kill),
 		TEST(test_purge),
+		TEST(test_purge_fresh),
 		TEST(test_purge_steps),
 		TEST(test_own),
 		TEST(test_own_many),
@@ -1529,6 +1688,8 @@ main(void)
 		TEST(test_reader_bytes),
 		TEST(test_filter),
 		TEST(test_suppressions),
+		TEST(test_suppression_order),
+		TEST(test_suppression_purge),
 		TEST(test_hooks),
 		TEST(test_outlets),
 	};
