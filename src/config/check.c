@@ -186,6 +186,12 @@ check_outlet(const struct check *c, const struct outlet *o)
 	if (ways != 1)
 		complain(c, &place, NULL, "found %s of file, command and url, wanted one",
 		    ways == 0 ? "none" : "several");
+	for (const struct outlet *other = c->config->outlets; other != o; other++)
+		if (o->file[0] != '\0' && strcmp(other->file, o->file) == 0)
+			complain(c, &place, "file",
+			    "found that of outlet.%s, wanted another: each looks for its own last "
+			    "line",
+			    other->name);
 	if (o->url[0] != '\0' && !value_url_is_safe(o->url))
 		complain(c, &place, "url",
 		    "found http to another host, wanted https: addresses would be sent for all to "

@@ -233,8 +233,10 @@ set_target(CURL *curl, const struct http_target *t, const char *url)
 		curl_easy_setopt(curl, CURLOPT_SSLCERT, t->certificate);
 	if (t->key != NULL)
 		curl_easy_setopt(curl, CURLOPT_SSLKEY, t->key);
-	if (t->ca != NULL)
+	if (t->ca != NULL) {
 		curl_easy_setopt(curl, CURLOPT_CAINFO, t->ca);
+		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL); /* these alone */
+	}
 }
 
 static struct curl_slist *

@@ -14,6 +14,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "config/config.h"
+#include "config/values.h"
 #include "mail/event.h"
 #include "postmark/retry_after.h"
 
@@ -138,8 +139,17 @@ easy_setup(struct post *post)
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)outlet->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 	    outlet->timeout_ms < CONNECT_MS ? (long)outlet->timeout_ms : CONNECT_MS);
-	if (outlet->ca_file[0] != '\0')
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* Or the thread that resolves a name would be waited for. */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+	/* A proxy's 127.0.0.1 is another machine, and the way there is for all to read. */
+	if (value_url_is_local(outlet->url))
+		curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	if (outlet->ca_file[0] != '\0') {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, outlet->ca_file);
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* these alone */
+	}
 }
 
 static void

@@ -17,7 +17,7 @@ rule_answer(long status)
 {
 	if (status >= 200 && status < 300)
 		return RULE_TAKEN;
-	if (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429)
-		return RULE_DROP;
-	return RULE_AGAIN;
+	if (status == 407 || status == 408 || status == 425 || status == 429)
+		return RULE_AGAIN; /* a proxy's word; and what says itself that it passes */
+	return status >= 400 && status < 500 ? RULE_DROP : RULE_AGAIN;
 }

@@ -313,8 +313,10 @@ set_options(struct post *post, const struct post_params *params)
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, post);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, post->headers);
-	if (post->poster->ca_file != NULL)
+	if (post->poster->ca_file != NULL) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, post->poster->ca_file);
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* these alone */
+	}
 	set_body(post, params->chunked);
 }
 
