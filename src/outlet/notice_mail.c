@@ -156,6 +156,18 @@ split(const char *text, struct strlist *list)
 	}
 }
 
+/* Whom it did not reach.  An event's own text of them has an end; what the item has is whole. */
+static void
+find_recipients(const struct event *event, const struct item_facts *item, struct strlist *list)
+{
+	if (event->kind == EVENT_INACTIVE && item->inactive != NULL)
+		split(item->inactive, list);
+	else if (event->kind != EVENT_FAILED)
+		split(event->recipient, list);
+	if (list->count == 0)
+		strlist_copy(list, &item->recipients);
+}
+
 /* The event's with the last bit turned: nobody takes the one for the other. */
 static void
 id_make(char id[ULID_SIZE], const char *event_id)
@@ -196,9 +208,7 @@ notice_mail(const struct config *config, const char *hostname, const struct even
 	struct buf payload;
 	char id[ITEM_ID_SIZE];
 
-	split(event->recipient, &recipients);
-	if (recipients.count == 0)
-		strlist_copy(&recipients, &item->recipients);
+	find_recipients(event, item, &recipients);
 	dsn.recipients = (const char *const *)recipients.items;
 	dsn.recipient_count = recipients.count;
 

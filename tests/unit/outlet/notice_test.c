@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -221,6 +222,47 @@ test_by_inbound(void **state)
 	mail_event_free(&facts.event);
 }
 
+/* An event names as many as there is room for; the report names all. */
+static void
+test_many_recipients(void **state)
+{
+	static const enum event_kind kinds[] = { EVENT_FAILED, EVENT_INACTIVE };
+	struct config *config = load(BOUNCES);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct event_facts facts = facts_make(kinds[i], "300", false);
+		struct item_facts item = item_make();
+		struct buf inactive;
+		struct mail *mail;
+		unsigned named = 0;
+
+		buf_init(&inactive, 10000);
+		for (int j = 0; j < 50; j++) {
+			char address[100];
+
+			snprintf(
+			    address, sizeof(address), "a-reader-with-a-long-name-%d@x.example", j);
+			strlist_add(&item.recipients, address);
+			buf_addf(&inactive, "%s%s", j > 0 ? ", " : "", address);
+		}
+		if (kinds[i] == EVENT_INACTIVE)
+			item.inactive = buf_take(&inactive, NULL);
+		set(&facts.event->recipient, "a-reader-with-a-long-name-0@x.example");
+		mail =
+		    notice_mail(config, "relay.example", &facts, &item, "ann@shop.example", NOW_MS);
+		for (const char *at = mail->items[0].payload.data;
+		     (at = strstr(at, "Final-Recipient: ")) != NULL; at++)
+			named++;
+		assert_int_equal(named, kinds[i] == EVENT_INACTIVE ? 50 : 52);
+		mail_free(&mail);
+		item_facts_free(&item);
+		mail_event_free(&facts.event);
+		buf_free(&inactive);
+	}
+	config_free(&config);
+}
+
 static void
 test_by_postmark(void **state)
 {
@@ -288,6 +330,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whom),
 		cmocka_unit_test(test_by_inbound),
+		cmocka_unit_test(test_many_recipients),
 		cmocka_unit_test(test_by_postmark),
 		cmocka_unit_test(test_ids),
 	};
