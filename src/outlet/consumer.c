@@ -192,7 +192,7 @@ start(struct consumer *consumer)
 	consumer->started = true;
 	if (known > 0)
 		outlets->passed(outlets->ctx, consumer->name, consumer->read_key);
-	else if (consumer->kind->start != NULL)
+	else if (consumer->resume_key < 0 && consumer->kind->start != NULL)
 		consumer->kind->start(consumer);
 	log_info("outlet", log_str("outlet", consumer->name), log_str("kind", consumer->kind->name),
 	    log_num("after", consumer->read_key));
@@ -225,9 +225,12 @@ page_read(struct consumer *consumer)
 	return consumer->page_count > 0;
 }
 
+/* False: there is nothing now.  Of many that nobody wants, others have their turn in between. */
 static bool
 page_next(struct consumer *consumer, struct event_facts *facts_r)
 {
+	bool has_read = false;
+
 	for (;;) {
 		while (consumer->page_at < consumer->page_count) {
 			struct event_facts *facts = &consumer->page[consumer->page_at++];
@@ -239,8 +242,13 @@ page_next(struct consumer *consumer, struct event_facts *facts_r)
 				return true;
 			}
 		}
+		if (has_read) {
+			loop_timer_set(consumer->again, 0);
+			return false;
+		}
 		if (!page_read(consumer))
 			return false;
+		has_read = true;
 	}
 }
 

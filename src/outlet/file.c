@@ -157,7 +157,7 @@ last_line(const char *path, struct buf *out)
 
 	if (fd < 0)
 		return;
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0 || fdatasync(fd) != 0)
 		goto close_fd;
 	bytes = mem_new(most);
 	got = pread(fd, bytes, most, st.st_size > (off_t)most ? st.st_size - (off_t)most : 0);
@@ -178,7 +178,8 @@ close_fd:
 
 /*
  * The cursor may stand before what the file has, when the last process had no time to tell.  The
- * file may be of another spool, too, whose numbers say nothing: the id must be right.
+ * file may be of another spool, too, whose numbers say nothing: the id must be right.  And nobody
+ * has said that the lines are on the disk: without a sync they count for nothing.
  */
 static void
 skip_written(struct consumer *consumer)

@@ -54,7 +54,8 @@ struct consumer_kind {
 	/* NULL: nothing to do, in these all but begin. */
 	void (*open)(struct consumer *);
 	void (*close)(struct consumer *);
-	/* The cursor is known; may be set further, for what was passed on all the same. */
+	/* The cursor is the spool's; may be set further, for what was passed on all the same and is
+	 * durable. */
 	void (*start)(struct consumer *);
 	/* One attempt: ends with one of the entry_… below, at once or later. */
 	void (*begin)(struct entry *);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -11,6 +12,8 @@
 #include "outlet/outlets.h"
 
 #include "programs/passing.h"
+
+#define CURSOR_LOG_MS (60 * 1000)
 
 /* What the outlets' thread has asked for, and a notice that the store has not answered yet. */
 struct wish {
@@ -80,6 +83,19 @@ commit(struct passing *p, struct wish *wish)
 	store_commit(p->params.store, mail, on_stored, wish);
 }
 
+/* The next one says the same and more; a restart before that passes some events on again. */
+static void
+on_cursor(void *ctx, enum store_result result)
+{
+	static struct log_gate gate;
+	int64_t left_out;
+
+	(void)ctx;
+	if (result != STORE_OK && log_gate_pass(&gate, CURSOR_LOG_MS, &left_out))
+		log_error("outlet-cursor", log_str("why", "the spool cannot keep it now"),
+		    log_num("left_out", left_out));
+}
+
 /* --- from the outlets' thread to the loop -------------------------------------------------- */
 
 static void
@@ -101,7 +117,7 @@ take(void *ctx)
 			commit(p, wish);
 		} else {
 			store_outlet_set(
-			    p->params.store, wish->outlet, wish->after_key, NULL, NULL);
+			    p->params.store, wish->outlet, wish->after_key, on_cursor, NULL);
 			wish_free(wish);
 		}
 	}
@@ -190,7 +206,7 @@ passing_stop(struct passing *p)
 	for (struct wish *wish = p->first; wish != NULL; wish = wish->next)
 		if (wish->outlet != NULL)
 			store_outlet_set(
-			    p->params.store, wish->outlet, wish->after_key, NULL, NULL);
+			    p->params.store, wish->outlet, wish->after_key, on_cursor, NULL);
 }
 
 void

@@ -421,6 +421,51 @@ test_file_after_a_crash(void **state)
 	free(text);
 }
 
+/* Lines that nobody has brought to the disk may go with a power cut: they are written again. */
+static void
+test_file_after_a_crash_without_sync(void **state)
+{
+	struct lab *lab = *state;
+	char *path = path_in(lab, "events"), *text = mem_format("outlet o { file = %s }", path);
+
+	begin(lab, text);
+	expect_cursor(lab, "o", 0);
+	lab->deaf = true;
+	tell(lab, "a");
+	expect_lines(lab, path, "a ");
+	end(lab);
+	lab->deaf = false;
+	syncs_to_fail = 1;
+	begin(lab, text);
+	expect_lines(lab, path, "a a ");
+	assert_int_equal(syncs_to_fail, 0);
+	expect_cursor(lab, "o", 1);
+	end(lab);
+	free(path);
+	free(text);
+}
+
+/* Many that the filter leaves out take several turns, and the one behind them comes all the same.
+ */
+static void
+test_one_of_many(void **state)
+{
+	struct lab *lab = *state;
+	char *path = path_in(lab, "events"),
+	     *text = mem_format("outlet o { file = %s tags = {z} }", path);
+
+	begin(lab, text);
+	expect_cursor(lab, "o", 0);
+	for (int i = 0; i < 1000; i++)
+		tell(lab, "a");
+	tell(lab, "z");
+	expect_lines(lab, path, "z ");
+	expect_cursor(lab, "o", 1001);
+	end(lab);
+	free(path);
+	free(text);
+}
+
 /* The file is of another spool: its numbers are not ours. */
 static void
 test_file_of_another(void **state)
@@ -717,6 +762,7 @@ test_post(void **state)
 	lab->statuses[4] = 410;
 	text = mem_format(
 	    "outlet o { url = \"%s/in\" secret = s3cret " QUICK "}", server_url(lab->server));
+	setenv("ALL_PROXY", "http://127.0.0.1:1", 1); /* is nothing to this machine's own */
 	begin(lab, text);
 	expect_cursor(lab, "o", 0);
 	tell(lab, "a");
@@ -727,6 +773,7 @@ test_post(void **state)
 	expect_posts(lab, "a b b b c d ");
 	expect_cursor(lab, "o", 4);
 	end(lab);
+	unsetenv("ALL_PROXY");
 
 	assert_memory_equal(lab->heads.items[0], "POST /in HTTP/1.1\r\n", 19);
 	field(lab->heads.items[0], "X-Pmrelay-Timestamp", time, sizeof(time));
@@ -1031,6 +1078,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_file),
 		TEST(test_file_after_a_crash),
+		TEST(test_file_after_a_crash_without_sync),
+		TEST(test_one_of_many),
 		TEST(test_file_of_another),
 		TEST(test_file_is_turned_over),
 		TEST(test_file_cannot_be_written),
