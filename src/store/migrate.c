@@ -167,10 +167,8 @@ const char *const migrate_steps[] = {
 	"  reason TEXT NOT NULL,"
 	"  origin TEXT NOT NULL,"
 	"  at_ms INTEGER NOT NULL,"
-	"  lifted INTEGER NOT NULL," /* kept for what comes late */
 	"  PRIMARY KEY(connection, stream, address)"
 	") STRICT, WITHOUT ROWID;"
-	"CREATE INDEX suppression_lifted ON suppression(at_ms) WHERE lifted <> 0;"
 
 	"CREATE TABLE hook("
 	"  path TEXT PRIMARY KEY,"
@@ -182,6 +180,10 @@ const char *const migrate_steps[] = {
 	"  made_ms INTEGER NOT NULL,"
 	"  ends_ms INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;",
+
+	/* What was lifted is kept for a while, for facts of before that come late. */
+	"ALTER TABLE suppression ADD COLUMN lifted INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX suppression_lifted ON suppression(at_ms) WHERE lifted <> 0;",
 };
 const size_t migrate_step_count = sizeof(migrate_steps) / sizeof(migrate_steps[0]);
 
