@@ -76,12 +76,13 @@ entry_again(struct entry *entry, int64_t after_ms, const char *why)
 {
 	const struct consumer *consumer = entry->consumer;
 	const struct outlet *outlet = consumer->outlet;
-	int64_t wait = SPOOL_AGAIN_MS;
+	int64_t wait = SPOOL_AGAIN_MS, left;
 	uint16_t chance = 0;
 
 	entry->tries++;
 	if (!consumer->kind->patient) {
-		if (clock_mono_ms() - entry->first_ms >= outlet->give_up_ms) {
+		left = entry->first_ms + outlet->give_up_ms - clock_mono_ms();
+		if (left <= 0) {
 			entry->tries--; /* drop counts this one */
 			entry_drop(entry, why);
 			return;
@@ -89,9 +90,8 @@ entry_again(struct entry *entry, int64_t after_ms, const char *why)
 		(void)!getrandom(&chance, sizeof(chance), GRND_NONBLOCK);
 		wait = rule_wait_ms(
 		    entry->tries, outlet->retry_least_ms, outlet->retry_most_ms, chance);
+		wait = rule_pause_ms(wait, after_ms, left);
 	}
-	if (wait < after_ms)
-		wait = after_ms;
 	/* It is tried for ever: not each time. */
 	if (!consumer->kind->patient || entry->tries == 1 || entry->tries % PATIENT_TRIES == 0)
 		log_warning("outlet-waiting", log_str("outlet", consumer->name),

@@ -12,6 +12,16 @@ rule_wait_ms(unsigned tries, int64_t least_ms, int64_t most_ms, uint16_t chance)
 	return wait - wait / 4 * chance / UINT16_MAX;
 }
 
+int64_t
+rule_pause_ms(int64_t wait_ms, int64_t asked_ms, int64_t left_ms)
+{
+	int64_t pause = asked_ms > wait_ms ? asked_ms : wait_ms;
+
+	if (left_ms < 0)
+		left_ms = 0;
+	return pause < left_ms ? pause : left_ms;
+}
+
 enum rule_answer
 rule_answer(long status)
 {

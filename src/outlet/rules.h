@@ -11,6 +11,9 @@
  */
 int64_t rule_wait_ms(unsigned tries, int64_t least_ms, int64_t most_ms, uint16_t chance);
 
+/* wait, or longer, if the other side has asked for that; but no longer than the event is tried. */
+int64_t rule_pause_ms(int64_t wait_ms, int64_t asked_ms, int64_t left_ms);
+
 enum rule_answer {
 	RULE_TAKEN,
 	RULE_AGAIN,

@@ -347,6 +347,28 @@ test_waits(void **state)
 }
 
 static void
+test_pauses(void **state)
+{
+	static const struct {
+		const char *reason;
+		int64_t wait, asked, left, expected;
+	} cases[] = {
+		{ "nothing was asked", 500, 0, 10000, 500 },
+		{ "less was asked", 500, 400, 10000, 500 },
+		{ "more was asked", 500, 5000, 10000, 5000 },
+		{ "more than there is", 500, 86400000, 10000, 10000 },
+		{ "the last of it", 500, 0, 20, 20 },
+		{ "it is over", 500, 5000, -1, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (rule_pause_ms(cases[i].wait, cases[i].asked, cases[i].left) !=
+		    cases[i].expected)
+			fail_msg("%s", cases[i].reason);
+}
+
+static void
 test_answers(void **state)
 {
 	static const struct {
@@ -394,6 +416,7 @@ main(void)
 		cmocka_unit_test(test_lines_of_others),
 		cmocka_unit_test(test_variables),
 		cmocka_unit_test(test_waits),
+		cmocka_unit_test(test_pauses),
 		cmocka_unit_test(test_answers),
 	};
 
