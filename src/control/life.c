@@ -97,12 +97,19 @@ event_is_wanted(struct request *r, const struct feed_event *event)
 	return is_wanted(r, event->kind, event->route, event->item);
 }
 
+static void
+events_unreadable(struct request *r, const struct store_reader *reader)
+{
+	request_fail(
+	    r, 503, "spool", "try again", "the spool cannot be read: %s", store_reader_why(reader));
+}
+
 /* Out of the spool: the newest that are wanted, among so many. */
 static void
 events_history(struct request *r)
 {
 	struct store_reader *reader = request_reader(r); /* the end of the request, perhaps */
-	size_t count = (size_t)value_integer(r, "count", 100), found = 1, index;
+	size_t count = (size_t)value_integer(r, "count", 100), found, index;
 	struct event_page page = { .most = HISTORY_PAGE };
 	struct event_facts *events;
 	json_t *wanted, *each;
@@ -111,15 +118,19 @@ events_history(struct request *r)
 	if (reader == NULL)
 		return;
 	if (store_reader_last_event(reader, &last) != 0) {
-		request_fail(r, 503, "spool", "try again", "the spool cannot be read: %s",
-		    store_reader_why(reader));
+		events_unreadable(r, reader);
 		return;
 	}
 	wanted = json_array();
 	page.after_key = value_integer(r, "since", 0);
 	if (page.after_key < last - HISTORY_MOST)
 		page.after_key = last - HISTORY_MOST;
-	while (found > 0 && store_reader_events(reader, &page, &events, &found) == 0) {
+	do {
+		if (store_reader_events(reader, &page, &events, &found) != 0) {
+			json_decref(wanted);
+			events_unreadable(r, reader);
+			return;
+		}
 		for (size_t i = 0; i < found; i++) {
 			page.after_key = events[i].key;
 			if (is_wanted(r, event_kind_name(events[i].event->kind), events[i].route,
@@ -129,7 +140,7 @@ events_history(struct request *r)
 				json_array_remove(wanted, 0);
 		}
 		event_facts_free(events, found);
-	}
+	} while (found > 0);
 	request_begin_lines(r);
 	json_array_foreach(wanted, index, each) request_line(r, json_incref(each));
 	json_decref(wanted);
