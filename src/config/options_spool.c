@@ -19,8 +19,11 @@ static const struct option_row rows[] = {
 	{ SECTION, "keep-history", OPTION_TIME, RELOAD_LIVE, AT(spool_keep_history_ms),
 	    /* What Postmark posts again, for ten hours and twenty minutes, is known until then. */
 	    .preset = "30d", .least = DAY, .most = 3650 * DAY,
-	    .text = "How long ids, recipients and Postmark's answers are kept after an item has "
-		    "ended, and after the last event of it.  Contents go when it ends." },
+	    .text =
+		"How long ids, recipients and Postmark's answers are kept after an item has "
+		"ended, and after the last event of it.  Contents go when it ends; those of mails "
+		"that came in and were refused where they go, which are held, go after this "
+		"time." },
 	{ SECTION, "sync-delay", OPTION_TIME, RELOAD_RESTART, AT(spool_sync_delay_ms),
 	    .preset = "0s", .most = SECOND,
 	    .text = "How long a commit waits for others to share its sync with.  More mails a "

@@ -55,8 +55,7 @@ outcome_waits(const struct judge *judge, const struct store_item *item,
     const struct item_verdict *verdict, int status, int64_t delay_ms, struct store_outcome *outcome)
 {
 	/* What came in is nowhere but here: its sender was told that it has arrived. */
-	if (item->kind == ITEM_LOCAL &&
-	    route_lifetime_over(judge->state, item, outcome->at_ms)) {
+	if (item->kind == ITEM_LOCAL && route_lifetime_over(judge->state, item, outcome->at_ms)) {
 		outcome->to = ITEM_HELD;
 		item_log("held", LOG_LEVEL_ERROR, item, verdict, status, 0);
 		return;
@@ -120,6 +119,7 @@ outcome_judged(const struct judge *judge, const struct store_item *item,
 		judge->counts->refused++;
 		if (item->kind == ITEM_LOCAL) {
 			outcome.to = ITEM_HELD;
+			outcome.refused = true;
 			item_log("held", LOG_LEVEL_ERROR, item, verdict, answer->status, 0);
 			break;
 		}

@@ -251,7 +251,8 @@ sqlite_settle(void *ctx, const struct store_outcome *outcome, bool *taken_r)
 	sqlite3_bind_int64(s, 4, attempt);
 	sqlite3_bind_int64(s, 5, history);
 	sqlite3_bind_int(s, 6, (int)payload_at);
-	sqlite3_bind_int64(s, 7, to >= ITEM_SENT ? outcome->at_ms : 0);
+	sqlite3_bind_int64(
+	    s, 7, to >= ITEM_SENT || (to == ITEM_HELD && outcome->refused) ? outcome->at_ms : 0);
 	sqlite_bind_text_or_null(s, 8, outcome->postmark_id);
 	sqlite_bind_text_or_null(s, 9, outcome->inactive);
 	sqlite3_bind_int(s, 10, unanswered);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -43,7 +44,7 @@ items_purge(struct sqlite *b, int64_t ended_before_ms, int64_t *cursor, bool *ag
 	sqlite3_stmt *s = b->statements[SQL_ITEMS_FROM];
 	struct ended *list = mem_array(PURGE_ROWS, sizeof(*list));
 	size_t count = 0, seen = 0;
-	int changes = 0;
+	int changes = 0, held = 0;
 	bool later = false;
 	enum store_result result;
 
@@ -51,6 +52,7 @@ items_purge(struct sqlite *b, int64_t ended_before_ms, int64_t *cursor, bool *ag
 	sqlite3_bind_int64(s, 2, PURGE_ROWS);
 	while (!later && sqlite3_step(s) == SQLITE_ROW) {
 		int state = sqlite3_column_int(s, 1);
+		int64_t ended_ms = sqlite3_column_int64(s, 4);
 
 		seen++;
 		*cursor = sqlite3_column_int64(s, 0);
@@ -58,7 +60,9 @@ items_purge(struct sqlite *b, int64_t ended_before_ms, int64_t *cursor, bool *ag
 		 */
 		later = sqlite3_column_type(s, 5) == SQLITE_INTEGER &&
 			sqlite3_column_int64(s, 5) >= ended_before_ms;
-		if (state >= ITEM_SENT && sqlite3_column_int64(s, 4) < ended_before_ms)
+		/* Of those that are held, the ones that were refused have ended. */
+		if ((state >= ITEM_SENT || (state == ITEM_HELD && ended_ms > 0)) &&
+		    ended_ms < ended_before_ms)
 			list[count++] = (struct ended){ *cursor, state,
 				(enum payload_at)sqlite3_column_int(s, 2),
 				sqlite3_column_int(s, 3) != 0 };
@@ -71,6 +75,7 @@ items_purge(struct sqlite *b, int64_t ended_before_ms, int64_t *cursor, bool *ag
 		result = item_is_heard_of(b, list[i].key, ended_before_ms, &heard_of);
 		if (result != STORE_OK || heard_of)
 			continue;
+		held += list[i].state == ITEM_HELD;
 		result =
 		    sqlite_item_drop(b, list[i].key, list[i].state, list[i].at, list[i].put_aside);
 		if (result == STORE_OK)
@@ -81,12 +86,16 @@ items_purge(struct sqlite *b, int64_t ended_before_ms, int64_t *cursor, bool *ag
 		changes += sqlite3_total_changes(b->db) - before;
 		if (result == STORE_OK && changes >= PURGE_CHANGES && i + 1 < count) {
 			*cursor = list[i].key;
-			*again_r = true;
-			free(list);
-			return STORE_OK;
+			later = false;
+			seen = PURGE_ROWS;
+			break;
 		}
 	}
 	free(list);
+	if (result == STORE_OK && held > 0)
+		log_warning("purged-refused", log_num("items", held),
+		    log_str(
+			"why", "they were held for spool.keep-history, and nobody wanted them"));
 	*again_r = true;
 	if (later || seen < PURGE_ROWS)
 		*cursor = CURSOR_STRAYS;

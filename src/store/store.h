@@ -112,6 +112,8 @@ struct store_outcome {
 	const char *inactive;    /* recipients Postmark will not deliver to, ", " between; NULL */
 	bool keeps_history;      /* false: no row for the attempt (given back untried) */
 	bool never_left;         /* HELD: no request went out, so there is no answer to look for */
+	bool refused;            /* HELD: whoever it is for does not want it, so that it is purged
+				  * with what has ended when nobody has seen to it by then */
 };
 
 /*

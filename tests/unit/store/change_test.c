@@ -1089,6 +1089,38 @@ test_older_schema(void **state)
 	books_check(s);
 }
 
+/* What was refused has ended, though it is held; what waits for an operator has not. */
+static void
+test_purge_refused(void **state)
+{
+	struct spool *s = *state;
+	struct store_outcome outcomes[3];
+
+	for (unsigned i = 0; i < 3; i++)
+		commit_ask(s, mail_make(NULL, 1, 100, NOW_MS - 1000));
+	wait_answers(s);
+	assert_int_equal(claim_most(s, ITEM_SPOOLED, NOW_MS, 5000, UINT64_MAX), 3);
+	for (size_t i = 0; i < 3; i++)
+		outcomes[i] = (struct store_outcome){ .key = s->items[i].key,
+			.to = ITEM_HELD,
+			.at_ms = NOW_MS,
+			.http_status = 550,
+			.refused = i != 1,
+			.keeps_history = true };
+	s->waiting++;
+	store_settle(s->store, outcomes, 3, done_note, s);
+	wait_answers(s);
+	/* One of them has been let go on since. */
+	assert_changed(act(s, STORE_RELEASE, s->items[2].id), 1, 0, 0, 0);
+	s->waiting++;
+	store_purge(s->store, NOW_MS + 1, done_note, s);
+	wait_answers(s);
+	assert_int_equal(sql(s, "SELECT count(*) FROM item WHERE state=4"), 1);
+	assert_int_equal(sql(s, "SELECT count(*) FROM item"), 2);
+	assert_int_equal(sql(s, "SELECT count(*) FROM payload"), 2);
+	assert_int_equal(count(s)->items[ITEM_HELD], 1);
+}
+
 int
 main(void)
 {
@@ -1115,6 +1147,7 @@ main(void)
 		TEST(test_take_back_large),
 		TEST(test_shared_of_version_2),
 		TEST(test_older_schema),
+		TEST(test_purge_refused),
 	};
 
 	log_setup("change_test", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT,
