@@ -52,9 +52,10 @@ struct pending {
 	struct pending *older, *newer; /* by serial */
 	uint64_t serial;
 	struct mail *mail;
-	struct smtp_session *session; /* NULL: its client has gone */
-	uint64_t bytes;               /* of payloads, as counted in intake->memory */
-	int64_t received_ms;          /* monotonic */
+	struct smtp_session *session; /* NULL: its client has gone, or was told to come again */
+	bool given_up;
+	uint64_t bytes;      /* of payloads, as counted in intake->memory */
+	int64_t received_ms; /* monotonic */
 };
 
 struct intake {
@@ -67,7 +68,7 @@ struct intake {
 	uint64_t next_serial;
 	struct pending *slots[TABLE_SLOTS];
 	struct pending *oldest, *newest;
-	size_t waiting;
+	size_t waiting, given_up;
 	uint64_t memory; /* of contents and payloads */
 	struct loop_timer *sweep;
 	struct log_gate memory_gate;
@@ -120,7 +121,7 @@ intake_refused_suppressed(const struct intake *in)
 size_t
 intake_waiting(const struct intake *in)
 {
-	return in->waiting;
+	return in->waiting - in->given_up;
 }
 
 /* --- the table of mails that wait for the core -------------------------------------------- */
@@ -179,6 +180,7 @@ pending_remove(struct intake *in, struct pending *p)
 	else
 		in->newest = p->older;
 	in->waiting--;
+	in->given_up -= p->given_up;
 	in->memory -= p->bytes;
 	mail_free(&p->mail);
 	free(p);
@@ -233,9 +235,9 @@ print_ids(char *out, size_t size, const struct mail *mail)
 		len += (size_t)snprintf(out + len, size - len, ", %s", mail->id);
 }
 
-/* told: what Postmark said, where the route waits for that; NULL or "": nothing. */
+/* note: what Postmark said, where the route waits for that; NULL or "": nothing. */
 static void
-finish(struct intake *in, struct pending *p, const struct refusal *refusal, const char *told)
+tell(struct pending *p, const struct refusal *refusal, const char *note)
 {
 	struct smtp_session *session = p->session;
 	int64_t ms = clock_mono_ms() - p->received_ms;
@@ -251,35 +253,55 @@ finish(struct intake *in, struct pending *p, const struct refusal *refusal, cons
 		    log_num("code", refusal->code), log_str("why", refusal->text),
 		    log_num("ms", ms));
 	}
-	print_ids(text, told != NULL && told[0] != '\0' ? sizeof(text) / 2 : sizeof(text), p->mail);
-	if (told != NULL && told[0] != '\0')
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "; %s", told);
-	pending_remove(in, p);
 	if (session == NULL)
 		return;
-	if (refusal == NULL) {
-		const struct smtp_reply reply = { .code = 250, .enhanced = "2.0.0", .text = text };
-
-		smtp_session_answer(session, &reply);
-	} else {
+	p->session = NULL;
+	if (refusal != NULL) {
 		answer(session, refusal);
+		return;
 	}
+	print_ids(text, note != NULL && note[0] != '\0' ? sizeof(text) / 2 : sizeof(text), p->mail);
+	if (note != NULL && note[0] != '\0')
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "; %s", note);
+	smtp_session_answer(
+	    session, &(struct smtp_reply){ .code = 250, .enhanced = "2.0.0", .text = text });
+}
+
+static void
+finish(struct intake *in, struct pending *p, const struct refusal *refusal, const char *note)
+{
+	if (!p->given_up)
+		tell(p, refusal, note);
+	else if (refusal == NULL)
+		log_warning("stored-late", log_str("mail", p->mail->id),
+		    log_str("why", "a mail that was answered 451 is stored after all, and may come "
+				   "twice"));
+	pending_remove(in, p);
 }
 
 /* The core has been silent for too long: the client may try again, at the risk of a second copy
- * if the core stored the mail after all.  Said, not hidden. */
+ * if the core stored the mail after all.  Said, not hidden.  The channel still has it, so its
+ * memory counts until the core has answered. */
 static void
 sweep(void *ctx)
 {
 	struct intake *in = ctx;
 	int64_t now = clock_mono_ms();
+	struct pending *next;
+	struct refusal refusal;
 
-	while (in->oldest != NULL && now - in->oldest->received_ms > in->most_wait_ms) {
-		struct refusal refusal;
-
-		refusal_set(&refusal, 451, "4.3.0", "the spool did not answer in %" PRId64 " s",
-		    in->most_wait_ms / 1000);
-		finish(in, in->oldest, &refusal, NULL);
+	refusal_set(&refusal, 451, "4.3.0", "the spool did not answer in %" PRId64 " s",
+	    in->most_wait_ms / 1000);
+	for (struct pending *p = in->oldest; p != NULL && now - p->received_ms > in->most_wait_ms;
+	     p = next) {
+		next = p->newer;
+		if (p->given_up)
+			continue;
+		tell(p, &refusal, NULL);
+		p->given_up = true;
+		in->given_up++;
+		if (in->peer == NULL)
+			pending_remove(in, p);
 	}
 	if (in->waiting > 0)
 		loop_timer_set(in->sweep, SWEEP_MS);
@@ -347,9 +369,6 @@ on_committed(struct intake *in, const struct frame_head *head, const char *body)
 	p = pending_find(in, head->serial);
 	if (p != NULL)
 		finish(in, p, stored ? NULL : &answer, answer.text);
-	else if (stored) /* given up by sweep(): its client was told to come again */
-		log_warning("stored-late", log_str("why", "a mail that was answered 451 is stored "
-							  "after all, and may come twice"));
 	return 0;
 }
 
@@ -465,7 +484,9 @@ intake_connect(struct intake *in, struct peer *peer)
 	in->peer = peer;
 	for (struct pending *p = in->oldest; p != NULL; p = next) {
 		next = p->newer;
-		if (ask(in, p, &refusal) != 0)
+		if (p->given_up)
+			pending_remove(in, p); /* it went with its channel */
+		else if (ask(in, p, &refusal) != 0)
 			finish(in, p, &refusal, NULL);
 	}
 }

@@ -571,6 +571,54 @@ test_core_stays_away(void **state)
 	stage_end(&stage);
 }
 
+/* A core that reads nothing: what its channel holds counts, and the memory has an end. */
+static void
+test_core_reads_nothing(void **state)
+{
+	struct loop_timer *timer;
+	struct stage stage;
+	struct buf text;
+	unsigned put_off = 0;
+
+	(void)state;
+	buf_init(&text, 200000);
+	buf_adds(&text, "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n");
+	buf_adds(&text, "From: a@b.example\r\nTo: c@d.example\r\n\r\n");
+	while (text.len < 100000)
+		buf_adds(&text, "a line of a text\r\n");
+	buf_adds(&text, ".\r\n");
+	stage_begin(&stage, 1);
+	core_start(&stage);
+	peer_rest(stage.core, true);
+	say(&stage, "EHLO client\r\n");
+	for (;;) {
+		buf_clear(&stage.read);
+		say(&stage, text.data);
+		hear(&stage, "\r\n45");
+		if (strstr(stage.read.data, "452 4.3.1") != NULL)
+			break;
+		assert_non_null(strstr(stage.read.data, "451 4.3.0 the spool did not answer"));
+		assert_true(++put_off < 20);
+		assert_int_equal(intake_waiting(stage.intake), 0);
+	}
+	assert_true(put_off > 2);
+	assert_int_equal(stage.commits, 0);
+
+	/* It goes on, what it has is known, and there is room. */
+	peer_rest(stage.core, false);
+	timer = loop_timer_new(stage.loop, (loop_fn *)loop_stop, stage.loop);
+	for (unsigned turns = 0; stage.commits < put_off || turns < 10; turns++) {
+		loop_timer_set(timer, 1);
+		loop_run(stage.loop);
+	}
+	loop_timer_free(&timer);
+	buf_clear(&stage.read);
+	say(&stage, text.data);
+	hear(&stage, "\r\n250 2.0.0 queued as ");
+	buf_free(&text);
+	stage_end(&stage);
+}
+
 /* The client goes before the answer: the mail may be stored, and nobody is told. */
 static void
 test_client_goes(void **state)
@@ -867,6 +915,7 @@ main(void)
 		cmocka_unit_test(test_core_absent),
 		cmocka_unit_test(test_no_descriptors_left),
 		cmocka_unit_test(test_core_stays_away),
+		cmocka_unit_test(test_core_reads_nothing),
 		cmocka_unit_test(test_client_goes),
 		cmocka_unit_test(test_explained),
 		cmocka_unit_test(test_explain_limits),
