@@ -93,6 +93,7 @@ bool
 inbound_value_is_mapping(const char *value, size_t len)
 {
 	const char *parts = memrchr(value, '=', len), *end = value + len;
+	size_t count = 0;
 
 	if (parts == NULL || parts == value)
 		return false;
@@ -100,7 +101,8 @@ inbound_value_is_mapping(const char *value, size_t len)
 		const char *comma = memchr(address, ',', (size_t)(end - address));
 		const char *stop = comma != NULL ? comma : end;
 
-		if (!address_looks_right(address, (size_t)(stop - address)))
+		if (!address_looks_right(address, (size_t)(stop - address)) ||
+		    ++count > INBOUND_MOST_RECIPIENTS)
 			return false;
 		if (comma == NULL)
 			return true;

@@ -8,6 +8,8 @@
 
 /* The reserved name of the route of mails that come in. */
 #define INBOUND_ROUTE "inbound"
+/* Of one mail, and so of one mapping. */
+#define INBOUND_MOST_RECIPIENTS 100U
 
 enum inbound_way {
 	INBOUND_LMTP,
@@ -26,7 +28,7 @@ struct inbound_target {
 bool inbound_target_read(const char *value, struct inbound_target *);
 
 bool inbound_value_is_target_or_none(const char *value, size_t len);
-/* "PATTERN=ADDRESS,ADDRESS"; the last '=' parts them. */
+/* "PATTERN=ADDRESS,ADDRESS"; the last '=' parts them; INBOUND_MOST_RECIPIENTS at most. */
 bool inbound_value_is_mapping(const char *value, size_t len);
 
 #endif

@@ -5,6 +5,8 @@
 #define SECTION    "inbound"
 #define AT(member) .at = offsetof(struct config, member)
 
+_Static_assert(INBOUND_MOST_RECIPIENTS == 100, "what is wanted of inbound.recipients says so");
+
 static const struct option_row rows[] = {
 	{ SECTION, "deliver", OPTION_STRING, RELOAD_LIVE, AT(inbound_deliver), .preset = "",
 	    .most = 4000, .right = inbound_value_is_target_or_none,
@@ -25,11 +27,12 @@ static const struct option_row rows[] = {
 		    "clear." },
 	{ SECTION, "recipients", OPTION_LIST, RELOAD_LIVE, AT(inbound_recipients), .preset = "",
 	    .most = 1000, .right = inbound_value_is_mapping,
-	    .wanted = "PATTERN=ADDRESS, or PATTERN=ADDRESS,ADDRESS",
+	    .wanted = "PATTERN=ADDRESS, or PATTERN=ADDRESS,ADDRESS, with 100 addresses at most",
 	    .text = "Whose mail it is: of the pairs whose pattern (with * and ?, of the whole "
 		    "address that Postmark took it for) fits, the first.  ${hash} in an address is "
 		    "what stood behind the + in that address; where that makes none, the pair does "
-		    "not fit.  Without a pair that fits the address stays as it came." },
+		    "not fit.  Without a pair that fits the address stays as it came; one that "
+		    "mail cannot go to, with a ? or a space in it for instance, is held then." },
 	{ SECTION, "parallel", OPTION_NUMBER, RELOAD_LIVE, AT(inbound_parallel), .preset = "4",
 	    .least = 1, .most = 64, .text = "Most deliveries at once." },
 	{ SECTION, "timeout", OPTION_TIME, RELOAD_LIVE, AT(inbound_timeout_ms), .preset = "5m",

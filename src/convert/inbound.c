@@ -26,7 +26,7 @@
 
 #define MARK               "X-Pmrelay-Inbound"
 #define MOST_MESSAGE_ID    200U /* Postmark's, a UUID; bytes */
-#define MOST_RECIPIENTS    100U
+#define MOST_ADDRESS_BYTES 320U /* of one that came: RFC 5321 4.5.3.1, local and domain */
 #define MOST_SUBJECT_BYTES 250U
 #define MOST_TEXT_BYTES    1000U /* of what is kept beside the mail */
 
@@ -35,7 +35,8 @@ struct making {
 	const json_t *post;
 	int64_t now_ms;
 	struct mail *mail;
-	char *original; /* the address that Postmark took it for; "" if it told none that is one */
+	char *original; /* the address that Postmark took it for, in ASCII; "" if it told none */
+	char *held_why; /* of its recipients; NULL: all is well with them */
 	struct strlist recipients;
 	size_t top_bytes; /* of what stands above the header that came */
 	int *status_r;
@@ -57,6 +58,22 @@ refuse(const struct making *m, int status, const char *why)
 	*m->status_r = status;
 	snprintf(m->why, m->why_size, "%s", why);
 	return -1;
+}
+
+/* For people: clean, and cut at a character. */
+static char *
+text_kept(const char *text, size_t most)
+{
+	char *clean = mime_clean(text, strlen(text));
+	size_t len = strlen(clean);
+
+	if (len > most) {
+		len = most;
+		while (len > 0 && ((unsigned char)clean[len] & 0xC0) == 0x80)
+			len--;
+		clean[len] = '\0';
+	}
+	return clean;
 }
 
 /* --- id ----------------------------------------------------------------------------------- */
@@ -111,9 +128,15 @@ recipient_add(struct making *m, const char *address)
 {
 	char canonical[ADDRESS_SIZE];
 
-	if (address_canonical(address, strlen(address), canonical) == ADDRESS_OK &&
-	    !strlist_has(&m->recipients, canonical) && m->recipients.count < MOST_RECIPIENTS)
+	if (address_canonical(address, strlen(address), canonical) != ADDRESS_OK ||
+	    strlist_has(&m->recipients, canonical))
+		return;
+	if (m->recipients.count < INBOUND_MOST_RECIPIENTS)
 		strlist_add(&m->recipients, canonical);
+	else if (m->held_why == NULL)
+		m->held_why = mem_format("it is for more than the %u recipients that a mail may "
+					 "have here, and those beyond are not among its items",
+		    INBOUND_MOST_RECIPIENTS);
 }
 
 /* An address of a mapping, with the hash in it.  False: that is none. */
@@ -166,21 +189,28 @@ mapping_try(struct making *m, const char *mapping, const char *address)
 	return fits;
 }
 
-static void
-recipients_of(struct making *m, const char *address)
+/* False: no mapping fits. */
+static bool
+mappings_try(struct making *m, const char *address)
 {
+	const struct strlist *mappings = m->options->recipients;
 	struct making one = *m;
+	bool fits = false;
 
 	memset(&one.recipients, 0, sizeof(one.recipients));
-	for (size_t i = 0; i < m->options->recipients->count; i++) {
-		if (mapping_try(&one, m->options->recipients->items[i], address))
-			break;
-	}
-	if (one.recipients.count == 0)
-		recipient_add(m, address);
+	for (size_t i = 0; !fits && i < mappings->count; i++)
+		fits = mapping_try(&one, mappings->items[i], address);
 	for (size_t i = 0; i < one.recipients.count; i++)
 		recipient_add(m, one.recipients.items[i]);
 	strlist_free(&one.recipients);
+	return fits;
+}
+
+static void
+recipients_of(struct making *m, const char *address)
+{
+	if (!mappings_try(m, address))
+		recipient_add(m, address);
 }
 
 static void
@@ -192,23 +222,78 @@ recipients_of_full(struct making *m, const char *name)
 	json_array_foreach(list, i, one) recipients_of(m, text_of(one, "Email"));
 }
 
+static void
+add_escaped(struct buf *out, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c > ' ' && c < 0x7F && strchr("\",;:<>()[]\\@", c) == NULL)
+			buf_addc(out, (char)c);
+		else
+			buf_addf(out, "%%%02X", c);
+	}
+}
+
+/*
+ * An address that is none to us as what an item may have for one: what cannot stand there is
+ * written with %, so that it is nobody else's.
+ */
+static char *
+escaped(const char *address, bool is_whole)
+{
+	const char *at = strrchr(address, '@');
+	struct buf out;
+
+	buf_init(&out, SIZE_MAX / 4);
+	if (is_whole && at != NULL && at > address && at[1] != '\0') {
+		add_escaped(&out, address, (size_t)(at - address));
+		buf_addc(&out, '@');
+		add_escaped(&out, at + 1, strlen(at + 1));
+	} else {
+		add_escaped(&out, address, strlen(address));
+		buf_adds(&out, "@unknown.invalid"); /* RFC 2606 2 */
+	}
+	return buf_take(&out, NULL);
+}
+
+/*
+ * Postmark takes mail for addresses that it would not send to, and that we know none better than by
+ * a mapping.  Who stands in To is not asked then: a blind copy is for none of those.
+ */
+static void
+recipients_of_odd(struct making *m, const char *address, bool is_whole)
+{
+	m->original = escaped(address, is_whole);
+	if (mappings_try(m, address))
+		return;
+	strlist_add(&m->recipients, m->original);
+	m->held_why = mem_format("Postmark took it for %s, which mail cannot go to here, and no "
+				 "pair of inbound.recipients is for it; released, it goes to %s",
+	    address, m->original);
+}
+
 static int
 recipients_make(struct making *m)
 {
 	char canonical[ADDRESS_SIZE];
-	const char *original = text_of(m->post, "OriginalRecipient");
+	const char *came = text_of(m->post, "OriginalRecipient");
+	char *original = text_kept(came, MOST_ADDRESS_BYTES);
 
-	if (address_canonical(original, strlen(original), canonical) == ADDRESS_OK) {
-		m->original = mem_string(canonical);
-		recipients_of(m, canonical);
-	} else {
+	if (original[0] == '\0') {
 		m->original = mem_string("");
 		recipients_of_full(m, "ToFull");
 		if (m->recipients.count == 0) {
 			recipients_of_full(m, "CcFull");
 			recipients_of_full(m, "BccFull");
 		}
+	} else if (address_canonical(came, strlen(came), canonical) == ADDRESS_OK) {
+		m->original = mem_string(canonical);
+		recipients_of(m, canonical);
+	} else {
+		recipients_of_odd(m, original, strlen(came) <= MOST_ADDRESS_BYTES);
 	}
+	free(original);
 	if (m->recipients.count > 0)
 		return 0;
 	return refuse(m, 422, "Neither OriginalRecipient nor ToFull has an address.");
@@ -373,22 +458,6 @@ reverse_path(const struct making *m, const struct told *told)
 	return mem_string(canonical);
 }
 
-/* For people: clean, and cut at a character. */
-static char *
-text_kept(const char *text, size_t most)
-{
-	char *clean = mime_clean(text, strlen(text));
-	size_t len = strlen(clean);
-
-	if (len > most) {
-		len = most;
-		while (len > 0 && ((unsigned char)clean[len] & 0xC0) == 0x80)
-			len--;
-		clean[len] = '\0';
-	}
-	return clean;
-}
-
 static void
 facts_fill(struct making *m, const struct told *told)
 {
@@ -414,6 +483,8 @@ facts_fill(struct making *m, const struct told *told)
 		mail->held_why = mem_format(
 		    "it goes round in circles: %u Received fields, and inbound.hops is %u",
 		    told->hops, m->options->most_hops);
+	else if (m->held_why != NULL)
+		mail->held_why = mem_string(m->held_why);
 }
 
 /* --- items -------------------------------------------------------------------------------- */
@@ -524,5 +595,6 @@ inbound_make(const struct inbound_options *options, const json_t *post, int64_t 
 		mail_free(&m.mail);
 	strlist_free(&m.recipients);
 	free(m.original);
+	free(m.held_why);
 	return result;
 }

@@ -21,7 +21,8 @@ struct strlist;
  *
  * On top come Delivered-To and X-Original-To, a Received and X-Pmrelay-Inbound, by which a mail is
  * known that comes back: one that has been here, or has too many Received, is to be held
- * (mail->held_why).
+ * (mail->held_why), as is one for an address that is none here and has no mapping, or for more than
+ * INBOUND_MOST_RECIPIENTS.
  */
 struct inbound_options {
 	const char *hostname;

@@ -3,10 +3,10 @@
  *
  * Holds for whatever comes out: every line ends with CRLF and there is no NUL; on top stand our
  * fields with our values and nothing between them; GMime reads it, and finds as many parts as a
- * mail can have of this payload; a mail that was built again has in its top header no field that is
- * neither one of Headers nor one that is made of another member, each line of it is a field or goes
- * on with one, and no field that may stand once stands twice.  And what is refused is refused with
- * a status after which Postmark comes again.
+ * mail can have of this payload; each recipient is one that the core lets in; a mail that was built
+ * again has in its top header no field that is neither one of Headers nor one that is made of
+ * another member, each line of it is a field or goes on with one, and no field that may stand once
+ * stands twice.  And what is refused is refused with a status after which Postmark comes again.
  */
 
 #include <jansson.h>
@@ -57,6 +57,17 @@ lines_check(const char *text, size_t len)
 		must(text[i] != '\r' || (i + 1 < len && text[i + 1] == '\n'));
 	}
 	must(len >= 2 && text[len - 1] == '\n');
+}
+
+/* As channel/frame.c wants it. */
+static void
+recipient_check(const char *recipient)
+{
+	const char *at = strchr(recipient, '@');
+
+	must(at != NULL && at != recipient && at[1] != '\0' && strchr(at + 1, '@') == NULL);
+	must(strpbrk(recipient, " \t\",;:<>()[]\\") == NULL);
+	must(text_is_ascii(recipient, strlen(recipient)));
 }
 
 /* The fields that we put on top.  What is behind them. */
@@ -169,6 +180,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		must(payload_read(&mail->shared, &out) == 0);
 		lines_check(out.data, out.len);
 		must(mail->items[i].recipients.count == 1);
+		recipient_check(mail->items[i].recipients.items[0]);
 		rest = top_check(out.data, mail->items[i].recipients.items[0]);
 		if (raw == NULL || raw[0] == '\0') {
 			header_check(post, rest);

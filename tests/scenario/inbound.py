@@ -170,6 +170,26 @@ def loops(folder):
     await_mails(where, 2)
 
 
+def odd(folder):
+    """Taken for an address that mail cannot go to: held, for nobody else, and an operator may send it."""
+    where = os.path.join(folder, "Mail")
+    relay = inbound_relay(folder, "maildir:" + where, {"recipients": ["*@in.postmark.example=" + ANN]})
+    to = [{"Email": "boss@other.example", "Name": "", "MailboxHash": ""}]
+    take(relay, payload(1, "sales?eu@in.example", ToFull=to))
+    take(relay, payload(2, "\"a b@c\"@in.example", ToFull=to))
+    take(relay, payload(3, "who?@in.postmark.example", ToFull=to))
+    mail = await_mails(where, 1)[0]
+    check((mail["Subject"], mail["Delivered-To"]) == ("Mail 3", ANN), mail.as_string())
+    wait_for("two held", lambda: len(items(relay, "held")) == 2)
+    first = next(i["id"] for i in items(relay, "held") if "Mail 1" in json.dumps(i))
+    shown = relay.ctl("status", first)[1]
+    check("Postmark took it for sales?eu@in.example" in shown, "status: %s" % shown)
+    status, _, error = relay.ctl("queue", "release", first)
+    check(status == 0, "release: %s" % error)
+    found = [m["Delivered-To"] for m in await_mails(where, 2)]
+    check(sorted(found) == [ANN, "sales?eu@in.example"], found)
+
+
 def waits(folder):
     """Without a place to go mails are kept, and go when there is one."""
     where = os.path.join(folder, "Mail")
@@ -294,4 +314,4 @@ def smtp(folder):
     check("event=accepted" in second.log() or "mail=" in second.log(), "the other relay has nothing")
 
 
-run([maildir, large, refused, loops, waits, killed, command, lmtp, lmtp_down, smtp], "inbound")
+run([maildir, large, refused, loops, odd, waits, killed, command, lmtp, lmtp_down, smtp], "inbound")

@@ -15,6 +15,7 @@
 #include "base/strlist.h"
 
 #include "config/config.h"
+#include "config/inbound_value.h"
 #include "config/options.h"
 #include "config/values.h"
 
@@ -199,6 +200,39 @@ test_values(void **state)
 		assert_non_null(o);
 		if (option_set(o, NULL, cases[i].value, strlen(cases[i].value)) != cases[i].result)
 			fail_msg("%s.%s = %s", cases[i].section, cases[i].name, cases[i].value);
+	}
+}
+
+static void
+test_mappings(void **state)
+{
+	static const struct {
+		const char *reason, *begin;
+		unsigned addresses; /* more of them */
+		bool right;
+	} rows[] = {
+		{ "one", "*=ann@x.example", 0, true },
+		{ "a hash, and an equals sign in the pattern", "a=b@*=${hash}@x.example", 0, true },
+		{ "no pattern", "=ann@x.example", 0, false },
+		{ "no address", "*=", 0, false },
+		{ "an empty one between", "*=a@x.example,,b@x.example", 0, false },
+		{ "two signs", "*=a@b@x.example", 0, false },
+		{ "as many as a mail may have recipients", "*=ann@x.example",
+		    INBOUND_MOST_RECIPIENTS - 1, true },
+		{ "one more", "*=ann@x.example", INBOUND_MOST_RECIPIENTS, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf text;
+
+		buf_init(&text, 10000);
+		buf_adds(&text, rows[i].begin);
+		for (unsigned k = 0; k < rows[i].addresses; k++)
+			buf_addf(&text, ",u%u@x.example", k);
+		if (inbound_value_is_mapping(text.data, text.len) != rows[i].right)
+			fail_msg("%s: %s", rows[i].reason, text.data);
+		buf_free(&text);
 	}
 }
 
@@ -1199,6 +1233,7 @@ main(void)
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_mappings),
 		cmocka_unit_test(test_local),
 		cmocka_unit_test(test_presets),
 		cmocka_unit_test(test_file),

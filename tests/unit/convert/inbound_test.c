@@ -397,6 +397,12 @@ test_recipients(void **state)
 		{ "Cc, Bcc", "'ToFull':[],'CcFull':[],'BccFull':[{'Email':'c@in.example'}]", "",
 		    "c@in.example" },
 		{ "nobody", "'OriginalRecipient':'','ToFull':[{'Email':'no address'}]", "", NULL },
+		{ "an OriginalRecipient of nothing but spaces and line ends is none",
+		    "'OriginalRecipient':' \\r\\n ','ToFull':[{'Email':'a@in.example'}]", "",
+		    "a@in.example" },
+		{ "one that is no address for Postmark may have a pair all the same",
+		    "'OriginalRecipient':'a?b@inbound.postmarkapp.com'",
+		    "*@inbound.postmarkapp.com=support@x.example", "support@x.example" },
 	};
 
 	(void)state;
@@ -433,6 +439,7 @@ test_recipients(void **state)
 			}
 			if (rows[i].expected == NULL || strcmp(got.data, rows[i].expected) != 0)
 				fail_msg("%s: %s", rows[i].reason, got.data);
+			assert_null(mail->held_why);
 			mail_free(&mail);
 		}
 		buf_free(&got);
@@ -440,6 +447,104 @@ test_recipients(void **state)
 		strlist_free(&mappings);
 		free(list);
 		free(text);
+	}
+}
+
+/* It was taken for nobody else, so nobody else gets it: neither whom To names, nor nobody. */
+static void
+test_odd_recipients(void **state)
+{
+	static const struct {
+		const char *reason, *original, *recipient, *told;
+	} rows[] = {
+		{ "a blind copy", "sales?eu@in.example", "sales?eu@in.example",
+		    "sales?eu@in.example" },
+		{ "a long local part",
+		    "reply+0123456789012345678901234567890123456789012345678901234567890123456789"
+		    "@in.example",
+		    "reply+0123456789012345678901234567890123456789012345678901234567890123456789"
+		    "@in.example",
+		    "reply+01234567890" },
+		{ "quotes, a space and a second sign", "\\\"a b@c\\\"@in.example",
+		    "%22a%20b%40c%22@in.example", "\"a b@c\"@in.example" },
+		{ "UTF-8", "j\\u00f6@in.example", "j%C3%B6@in.example", "j\xc3\xb6@in.example" },
+		{ "line ends", "a\\r\\nEvil: x@in.example", "a%20%20Evil%3A%20x@in.example",
+		    "a  Evil: x@in.example" },
+		{ "no domain", "boss", "boss@unknown.invalid", "boss" },
+		{ "no local part", "@in.example", "%40in.example@unknown.invalid", "@in.example" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *text = mem_format(
+		    "'MessageID':'" ID "','OriginalRecipient':'%s','TextBody':'x','ToFull':["
+		    "{'Email':'boss@other.example'},{'Email':'ann@third.example'}]",
+		    rows[i].original);
+		struct mail *mail;
+		char *mime, *top;
+
+		strlist_add(&mappings, "*@elsewhere.example=no@x.example");
+		mail = made(rows[i].reason, text);
+		assert_int_equal(mail->item_count, 1);
+		if (strcmp(mail->items[0].recipients.items[0], rows[i].recipient) != 0)
+			fail_msg("%s: %s", rows[i].reason, mail->items[0].recipients.items[0]);
+		if (mail->held_why == NULL || strstr(mail->held_why, rows[i].told) == NULL)
+			fail_msg("%s: %s", rows[i].reason, mail->held_why);
+		mime = item_text(mail, 0, NULL);
+		top = mem_format("Delivered-To: %s\r\nX-Original-To: %s\r\n", rows[i].recipient,
+		    rows[i].recipient);
+		assert_memory_equal(mime, top, strlen(top));
+		free(top);
+		free(mime);
+		mail_free(&mail);
+		strlist_free(&mappings);
+		free(text);
+	}
+}
+
+/* It is cut, and then no other one's. */
+static void
+test_endless_recipient(void **state)
+{
+	char *text = mem_format(
+	    "'MessageID':'" ID "','TextBody':'x','OriginalRecipient':'%0500d@in.example'", 0);
+	struct mail *mail = made("endless", text);
+	const char *recipient = mail->items[0].recipients.items[0];
+
+	(void)state;
+	assert_non_null(mail->held_why);
+	assert_int_equal(strlen(recipient), 320 + strlen("@unknown.invalid"));
+	mail_free(&mail);
+	free(text);
+}
+
+/* None is left out without a word. */
+static void
+test_many_recipients(void **state)
+{
+	static const struct {
+		unsigned count;
+		bool held;
+	} rows[] = { { 100, false }, { 101, true } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf text;
+		struct mail *mail;
+
+		buf_init(&text, 100000);
+		buf_adds(&text, "'MessageID':'" ID "','TextBody':'x','ToFull':[");
+		for (unsigned k = 0; k <= rows[i].count; k++)
+			buf_addf(&text, "%s{'Email':'u%u@in.example'}", k > 0 ? "," : "",
+			    k % rows[i].count);
+		buf_addc(&text, ']');
+		mail = made("many", text.data);
+		assert_int_equal(mail->item_count, 100);
+		assert_int_equal(mail->held_why != NULL, rows[i].held);
+		if (rows[i].held)
+			assert_non_null(strstr(mail->held_why, "more than the 100 recipients"));
+		mail_free(&mail);
+		buf_free(&text);
 	}
 }
 
@@ -588,6 +693,9 @@ main(void)
 		cmocka_unit_test(test_injection),
 		cmocka_unit_test(test_attachments_intact),
 		cmocka_unit_test(test_recipients),
+		cmocka_unit_test(test_odd_recipients),
+		cmocka_unit_test(test_endless_recipient),
+		cmocka_unit_test(test_many_recipients),
 		cmocka_unit_test(test_loops_and_senders),
 		cmocka_unit_test(test_loop_rebuilt),
 		cmocka_unit_test(test_id),
