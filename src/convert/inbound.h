@@ -16,8 +16,9 @@ struct strlist;
  *
  * The mail is RawEmail where it is there, with whole lines and without NUL.  Else it is built
  * again: the fields of Headers in their order but those of MIME, from the other members what they
- * lack, text and html as alternatives, attachments with the base64 that they came with.  Nothing in
- * the payload can make a field or a part that it does not say it is.
+ * lack, text and html as alternatives, attachments with the base64 that they came with, beside the
+ * html if it shows them.  Nothing in the payload can make a field or a part that it does not say it
+ * is.
  *
  * On top come Delivered-To and X-Original-To, a Received and X-Pmrelay-Inbound, by which a mail is
  * known that comes back: one that has been here, or has too many Received, is to be held

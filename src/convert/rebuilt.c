@@ -529,27 +529,126 @@ add_attachment(struct buf *out, const json_t *attachment, bool related)
 
 /* --- structure ---------------------------------------------------------------------------- */
 
+/* A Content-ID of an attachment. */
+struct shown {
+	char *id;
+	bool is; /* the html has it */
+};
+
 struct building {
 	struct buf *out;
 	const struct rebuilt_input *in;
 	const json_t *attachments;
 	const char *html, *text;
 	size_t html_len, text_len;
+	struct shown *ids; /* in the order of strcmp() */
+	size_t id_count;
 	size_t related, others; /* attachments */
 	bool failed;
 	char *why;
 	size_t why_size;
 };
 
-/* Beside an html text, that can show it. */
+static int
+shown_compare(const void *a, const void *b)
+{
+	return strcmp(((const struct shown *)a)->id, ((const struct shown *)b)->id);
+}
+
+static struct shown *
+shown_find(const struct building *b, char *id)
+{
+	const struct shown key = { .id = id };
+
+	if (b->id_count == 0)
+		return NULL;
+	return bsearch(&key, b->ids, b->id_count, sizeof(key), shown_compare);
+}
+
+static void
+ids_collect(struct building *b)
+{
+	const json_t *one;
+	size_t i;
+
+	b->ids = mem_array(json_array_size(b->attachments) + 1, sizeof(*b->ids));
+	json_array_foreach(b->attachments, i, one)
+	{
+		char *id = content_id(one);
+
+		if (id != NULL)
+			b->ids[b->id_count++].id = id;
+	}
+	qsort(b->ids, b->id_count, sizeof(*b->ids), shown_compare);
+}
+
+/* What a "cid:" is followed by (RFC 2392 2): the id as it is, or with %XX for some of it. */
+static void
+id_mark(const struct building *b, const char *text, size_t len)
+{
+	char id[3 * MOST_ID_BYTES + 1];
+	struct shown *found;
+	size_t made = 0;
+
+	if (len >= sizeof(id))
+		return;
+	memcpy(id, text, len);
+	id[len] = '\0';
+	found = shown_find(b, id);
+	if (found == NULL) {
+		for (size_t i = 0; i < len; i++) {
+			int high = i + 2 < len ? text_hex_digit(text[i + 1]) : -1;
+			int low = high >= 0 ? text_hex_digit(text[i + 2]) : -1;
+
+			id[made++] = text[i] == '%' && low >= 0 ? (char)(high << 4 | low) : text[i];
+			if (text[i] == '%' && low >= 0)
+				i += 2;
+		}
+		id[made] = '\0';
+		found = shown_find(b, id);
+	}
+	if (found != NULL)
+		found->is = true;
+}
+
+/* Wherever it stands: an attribute, a style, quoted by an entity or not at all. */
+static void
+ids_mark(const struct building *b)
+{
+	static const char ends[] = " \t\r\n\f\"'`<>()&;,\\";
+	const char *at = b->html, *end = b->html + b->html_len;
+
+	while (b->id_count > 0 && (at = memchr(at, ':', (size_t)(end - at))) != NULL) {
+		const char *id = ++at;
+
+		if (id - b->html < 4 || !text_same_n(id - 4, "cid:", 4))
+			continue;
+		while (at < end && strchr(ends, *at) == NULL)
+			at++;
+		id_mark(b, id, (size_t)(at - id));
+	}
+}
+
+static void
+ids_free(struct building *b)
+{
+	for (size_t i = 0; i < b->id_count; i++)
+		free(b->ids[i].id);
+	free(b->ids);
+}
+
+/*
+ * The html shows it.  What only has an id, as all that Gmail attaches, is an attachment like any
+ * other: within the html's part a reader of plain text would not see that it is there.
+ */
 static bool
 is_related(const struct building *b, const json_t *attachment)
 {
-	char *id = b->html_len > 0 ? content_id(attachment) : NULL;
-	bool is = id != NULL;
+	char *id = content_id(attachment);
+	const struct shown *found = id != NULL ? shown_find(b, id) : NULL;
 
 	free(id);
-	return is;
+	return found != NULL && found->is;
 }
 
 /* '=' and '_' stand side by side in no line of base64, and in none of quoted-printable. */
@@ -665,6 +764,8 @@ rebuilt_add(struct buf *out, const struct rebuilt_input *in, char *why, size_t w
 
 	b.html_len = bytes_of(in->post, "HtmlBody", &b.html);
 	b.text_len = bytes_of(in->post, "TextBody", &b.text);
+	ids_collect(&b);
+	ids_mark(&b);
 	json_array_foreach(b.attachments, i, one)
 	{
 		if (is_related(&b, one))
@@ -675,5 +776,6 @@ rebuilt_add(struct buf *out, const struct rebuilt_input *in, char *why, size_t w
 	add_headers(out, in->post, &seen);
 	add_missing(out, in, seen);
 	add_all(&b);
+	ids_free(&b);
 	return b.failed ? -1 : 0;
 }

@@ -161,6 +161,18 @@ static const struct {
 			    "Content-Type: image/png; name=p.png\n"
 			    "Content-Disposition: inline; filename=p.png\nContent-ID: <p@x>\n"
 			    "Content-Transfer-Encoding: base64\n\naGk=\n--=_related_*--\n" },
+	{ "an id that the html does not show is an attachment's",
+	    BASE GIVEN "'TextBody':'x','HtmlBody':'<p>see the invoice f_lx1</p>','Attachments':[{"
+		       "'Name':'i.pdf','Content':'aGk=','ContentType':'application/pdf',"
+		       "'ContentID':'<f_lx1>'}]",
+	    TOP FACTS_AFTER
+	    "Content-Type: multipart/mixed;\n boundary=\"=_mixed_*\"\n\n--=_mixed_*\n"
+	    "Content-Type: multipart/alternative;\n boundary=\"=_alternative_*\"\n\n"
+	    "--=_alternative_*\n" PLAIN "x\n--=_alternative_*\n" HTML
+	    "<p>see the invoice f_lx1</p>\n--=_alternative_*--\n--=_mixed_*\n"
+	    "Content-Type: application/pdf; name=i.pdf\n"
+	    "Content-Disposition: attachment; filename=i.pdf\nContent-ID: <f_lx1>\n"
+	    "Content-Transfer-Encoding: base64\n\naGk=\n--=_mixed_*--\n" },
 	{ "without html it is an attachment; no text at all",
 	    BASE GIVEN "'Attachments':[{'Name':'../a\\\\p.png','Content':'aG k\\r\\n=','ContentID':"
 		       "'<p@x>','ContentType':'image/png'}]",
@@ -289,6 +301,7 @@ test_injection(void **state)
 		"'Attachments':[{'Name':'a','Content':'aGk=','ContentType':'a/b; c=\\\"%s\\\"'}]",
 		"'HtmlBody':'x','Attachments':[{'Name':'a','Content':'aGk=','ContentID':'%s'}]",
 		"'HtmlBody':'x','Attachments':[{'Name':'a','Content':'aGk=','ContentID':'a%s'}]",
+		"'HtmlBody':'cid:a','Attachments':[{'Name':'%s','Content':'aGk=','ContentID':'a'}]",
 		"'TextBody':'%s'",
 		"'HtmlBody':'%s'",
 	};
@@ -320,6 +333,57 @@ test_injection(void **state)
 
 /* --- attachments ---------------------------------------------------------------------------- */
 
+/* Whether it goes with the html, which is of what is around its id there. */
+static void
+test_shown(void **state)
+{
+	static const struct {
+		const char *reason, *id, *html;
+		bool shown;
+	} rows[] = {
+		{ "bare", "p@x", "<img src=cid:p@x>", true },
+		{ "quoted", "p@x", "<img src=\\\"cid:p@x\\\">", true },
+		{ "at the end", "p@x", "cid:p@x", true },
+		{ "another case of the scheme", "<p@x>", "<img src=CID:p@x>", true },
+		{ "escaped", "p@x", "<img src=cid:p%40x>", true },
+		{ "a sign that is no escape", "p%4", "<img src=cid:p%4>", true },
+		{ "an escape that is the id's own", "p%40x", "<img src=cid:p%40x>", true },
+		{ "in a style", "p@x", "<p style=\\\"b:url(cid:p@x);c:d\\\">", true },
+		{ "quoted by an entity", "p@x", "<p style=\\\"url(&quot;cid:p@x&quot;)\\\">",
+		    true },
+		{ "the second of two", "q@x", "<img src=cid:p@x><img src=cid:q@x>", true },
+		{ "after a word that is too long", "q@x", "cid:%0700d <img src=cid:q@x>", true },
+		{ "the begin of another one", "p@x", "<img src=cid:p@xyz>", false },
+		{ "the end of another one", "x", "<img src=cid:p@x>", false },
+		{ "another scheme", "p@x", "<a href=acid-p@x> mid:p@x :p@x", false },
+		{ "its letters in another case", "p@x", "<img src=cid:P@X>", false },
+		{ "nothing", "p@x", "<img src=cid:>", false },
+		{ "a text alone", "p@x", "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *gap = strstr(rows[i].html, "%0700d");
+		char *html =
+		    gap == NULL ? mem_string(rows[i].html) : mem_format("cid:%0700d%s", 0, gap + 6);
+		char *text = mem_format(BASE "'TextBody':'x','HtmlBody':'%s','Attachments':["
+					     "{'Name':'a','Content':'aGk=','ContentID':'%s'},"
+					     "{'Name':'b','Content':'aGk=','ContentID':'r@x'}]",
+		    html, rows[i].id);
+		struct mail *mail = made(rows[i].reason, text);
+		char *got = item_text(mail, 0, NULL);
+
+		if ((strstr(got, "inline; filename=a") != NULL) != rows[i].shown ||
+		    (strstr(got, "attachment; filename=a") != NULL) == rows[i].shown ||
+		    strstr(got, "attachment; filename=b") == NULL)
+			fail_msg("%s: %s", rows[i].reason, got);
+		free(got);
+		free(text);
+		free(html);
+		mail_free(&mail);
+	}
+}
+
 /* Every byte through the whole way and back, of sizes around those that matter. */
 static void
 test_attachments_intact(void **state)
@@ -340,7 +404,7 @@ test_attachments_intact(void **state)
 			bytes[k] = (char)(k * 7919 >> 3 ^ k);
 		encoded = base64_encode(bytes, sizes[i]);
 		text = mem_format(BASE
-		    "'TextBody':'x','HtmlBody':'<p>','Attachments':[{'Name':'a.bin',"
+		    "'TextBody':'x','HtmlBody':'<p cid:p@x>','Attachments':[{'Name':'a.bin',"
 		    "'ContentType':'image/png','Content':'%s','ContentID':'%s'}]",
 		    encoded, i % 2 == 0 ? "" : "p@x");
 		mail = made("attachment", text);
@@ -692,6 +756,7 @@ main(void)
 		cmocka_unit_test(test_mails),
 		cmocka_unit_test(test_injection),
 		cmocka_unit_test(test_attachments_intact),
+		cmocka_unit_test(test_shown),
 		cmocka_unit_test(test_recipients),
 		cmocka_unit_test(test_odd_recipients),
 		cmocka_unit_test(test_endless_recipient),
