@@ -429,6 +429,29 @@ header_read(const struct making *m, const char *at, const char *end, struct told
 	}
 }
 
+/*
+ * Return-Path is of the transaction (RFC 5321 4.4) and not for a mail that is built again, but it
+ * alone tells a bounce, whose answer must go to nobody.
+ */
+static void
+return_path_read(const struct making *m, struct told *told)
+{
+	const json_t *list = json_object_get(m->post, "Headers"), *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		const char *text = text_of(one, "Value");
+		char *value;
+
+		if (!text_same(text_of(one, "Name"), "Return-Path"))
+			continue;
+		value = mime_plain_value(text, strlen(text));
+		field_read(m, "Return-Path", value, told);
+		free(value);
+	}
+}
+
 static bool
 is_daemon(const char *address)
 {
@@ -557,6 +580,7 @@ mail_make(struct making *m)
 
 	if (result == 0) {
 		header_read(m, content.data + m->top_bytes, content.data + content.len, &told);
+		return_path_read(m, &told);
 		facts_fill(m, &told);
 		m->mail->content_bytes = content.len;
 		result = items_make(m, &content);

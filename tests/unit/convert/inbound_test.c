@@ -676,14 +676,39 @@ test_loops_and_senders(void **state)
 
 /* Of a mail that was built again its Headers count as well. */
 static void
-test_loop_rebuilt(void **state)
+test_rebuilt(void **state)
 {
-	struct mail *mail = made("rebuilt",
-	    BASE "'TextBody':'x','Headers':[{'Name':'X-Pmrelay-Inbound','Value':'" HOST "; 9'}]");
+	static const struct {
+		const char *reason, *name, *value;
+		bool held;
+		const char *reverse_path;
+	} rows[] = {
+		{ "has been here", "X-Pmrelay-Inbound", HOST "; 9", true, "a@b.example" },
+		{ "a bounce", "Return-Path", "<>", false, "" },
+		{ "a bounce without brackets", "return-path", "", false, "" },
+		{ "a list's address", "Return-Path", " <bounces+7@far.example>\\r\\n", false,
+		    "bounces+7@far.example" },
+		{ "no address", "Return-Path", "<huh>", false, "" },
+		{ "an automatic answer", "Auto-Submitted", "auto-replied", false, "" },
+		{ "nothing special", "X-Y", "<r@b.example>", false, "a@b.example" },
+	};
 
 	(void)state;
-	assert_non_null(mail->held_why);
-	mail_free(&mail);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *text = mem_format(BASE "'FromFull':{'Email':'a@b.example'},'TextBody':'x',"
+					     "'Headers':[{'Name':'%s','Value':'%s'}]",
+		    rows[i].name, rows[i].value);
+		struct mail *mail = made(rows[i].reason, text);
+		char *got = item_text(mail, 0, NULL);
+
+		assert_int_equal(mail->held_why != NULL, rows[i].held);
+		if (strcmp(mail->reverse_path, rows[i].reverse_path) != 0)
+			fail_msg("%s: <%s>", rows[i].reason, mail->reverse_path);
+		assert_null(strstr(got, "Return-Path")); /* whoever delivers it writes one */
+		free(got);
+		free(text);
+		mail_free(&mail);
+	}
 }
 
 static void
@@ -762,7 +787,7 @@ main(void)
 		cmocka_unit_test(test_endless_recipient),
 		cmocka_unit_test(test_many_recipients),
 		cmocka_unit_test(test_loops_and_senders),
-		cmocka_unit_test(test_loop_rebuilt),
+		cmocka_unit_test(test_rebuilt),
 		cmocka_unit_test(test_id),
 		cmocka_unit_test(test_refused),
 	};
