@@ -25,8 +25,24 @@ struct maildir {
 	struct delivery *d;
 	char *path;
 	char name[256];
+	bool has_parts;    /* path has parts of the recipient: others have others */
 	int tmp, new, cur; /* folders */
 };
+
+/*
+ * Not now, for an errno.  Where each recipient has a Maildir of his own, one that cannot be entered
+ * or is no folder, or is over quota, says nothing of the others, and anybody may write to its name;
+ * a full disk and the like hold up all of them.
+ */
+static void
+later(struct maildir *m, const char *sub, int failure)
+{
+	bool is_of_all =
+	    failure == ENOSPC || failure == EIO || failure == EMFILE || failure == ENFILE;
+
+	delivery_end(m->d, m->has_parts && !is_of_all ? DELIVER_LATER_ALONE : DELIVER_LATER,
+	    "%s%s: %s", m->path, sub, strerror(failure));
+}
 
 /* --- where it is -------------------------------------------------------------------------- */
 
@@ -71,44 +87,38 @@ path_make(const struct delivery *d, bool *has_parts_r)
 }
 
 static int
-folder_open(const struct maildir *m, int root, const char *name)
+folder_open(int root, const char *name)
 {
-	int fd;
-
-	(void)m;
 	if (mkdirat(root, name, 0700) != 0 && errno != EEXIST)
 		return -1;
-	fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd;
+	return openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* 0, or -1 and the delivery's end. */
 static int
-folders_open(struct maildir *m, bool has_parts)
+folders_open(struct maildir *m)
 {
 	int root, saved;
 
-	if (!has_parts && mkdir(m->path, 0700) != 0 && errno != EEXIST) {
-		delivery_end(m->d, DELIVER_LATER, "%s: %s", m->path, strerror(errno));
+	if (!m->has_parts && mkdir(m->path, 0700) != 0 && errno != EEXIST) {
+		later(m, "", errno);
 		return -1;
 	}
 	root = open(m->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0 && has_parts && errno == ENOENT) {
+	if (root < 0 && m->has_parts && errno == ENOENT) {
 		/* Anybody may write to any name: folders are made by who runs the place. */
 		delivery_end(m->d, DELIVER_REFUSED, "%s: there is no such Maildir", m->path);
 		return -1;
 	}
-	if (root >= 0) {
-		m->tmp = folder_open(m, root, "tmp");
-		m->new = folder_open(m, root, "new");
-		m->cur = folder_open(m, root, "cur");
-	}
+	if (root >= 0 && (m->tmp = folder_open(root, "tmp")) >= 0 &&
+	    (m->new = folder_open(root, "new")) >= 0)
+		m->cur = folder_open(root, "cur");
 	saved = errno;
 	if (root >= 0)
 		close(root);
-	if (root >= 0 && m->tmp >= 0 && m->new >= 0 && m->cur >= 0)
+	if (m->cur >= 0)
 		return 0;
-	delivery_end(m->d, DELIVER_LATER, "%s: %s", m->path, strerror(saved));
+	later(m, "", saved);
 	return -1;
 }
 
@@ -143,6 +153,17 @@ is_there(const struct maildir *m)
 	struct stat about;
 
 	return fstatat(m->new, m->name, &about, AT_SYMLINK_NOFOLLOW) == 0 || is_in_cur(m);
+}
+
+/* Whoever put it there may have had no time to sync its name, nor who moved it. */
+static void
+again(struct maildir *m)
+{
+	if (fsync(m->new) != 0 || fsync(m->cur) != 0)
+		later(m, "", errno);
+	else
+		delivery_end(
+		    m->d, DELIVER_DONE, "%s: it was there already, as %s", m->path, m->name);
 }
 
 /* --- writing ------------------------------------------------------------------------------ */
@@ -201,7 +222,7 @@ mail_put(struct maildir *m)
 	unlinkat(m->tmp, m->name, 0); /* of a try that was cut */
 	fd = openat(m->tmp, m->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) {
-		delivery_end(m->d, DELIVER_LATER, "%s/tmp: %s", m->path, strerror(errno));
+		later(m, "/tmp", errno);
 		return;
 	}
 	done = mail_write(m, fd) == 0 && fsync(fd) == 0;
@@ -219,26 +240,24 @@ mail_put(struct maildir *m)
 		return;
 	}
 	unlinkat(m->tmp, m->name, 0);
-	delivery_end(m->d, DELIVER_LATER, "%s: %s", m->path, strerror(saved));
+	later(m, "", saved);
 }
 
 void
 maildir_deliver(struct delivery *d)
 {
 	struct maildir m = { .d = d, .tmp = -1, .new = -1, .cur = -1 };
-	bool has_parts;
 
-	m.path = path_make(d, &has_parts);
+	m.path = path_make(d, &m.has_parts);
 	if (m.path == NULL) {
 		delivery_end(d, DELIVER_REFUSED, "%s can be the name of no Maildir", d->recipient);
 		return;
 	}
 	snprintf(m.name, sizeof(m.name), "%lld.R%s.%s", (long long)(d->accepted_ms / 1000), d->id,
 	    d->hostname);
-	if (folders_open(&m, has_parts) == 0) {
+	if (folders_open(&m) == 0) {
 		if (d->again && is_there(&m))
-			delivery_end(
-			    d, DELIVER_DONE, "%s: it was there already, as %s", m.path, m.name);
+			again(&m);
 		else
 			mail_put(&m);
 	}

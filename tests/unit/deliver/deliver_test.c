@@ -8,11 +8,13 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -454,6 +456,21 @@ test_cut(void **state)
 
 /* --- Maildir ------------------------------------------------------------------------------ */
 
+/* Calls in a thread, that has ended when they are looked at. */
+static atomic_uint syncs;
+static atomic_int sync_failure; /* an errno */
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+
+int
+__wrap_fsync(int fd)
+{
+	syncs++;
+	errno = sync_failure;
+	return sync_failure != 0 ? -1 : __real_fsync(fd);
+}
+
 /* NULL: there is none. */
 static char *
 file_text(const char *path)
@@ -504,13 +521,21 @@ test_maildir(void **state)
 	assert_string_equal(text, AT_REST);
 	free(text);
 	assert_int_equal(files_in(tmp), 0);
-	/* Once more after a crash, when nobody has looked, and when somebody has. */
-	deliver(b, MAIL, true);
-	assert_int_equal(b->answer.end, DELIVER_DONE);
-	assert_non_null(strstr(b->answer.text, "it was there already"));
-	assert_int_equal(rename(new, cur), 0);
-	deliver(b, MAIL, true);
-	assert_int_equal(b->answer.end, DELIVER_DONE);
+	/* Once more after a crash, when nobody has looked, and when somebody has: what was not
+	 * synced before is now. */
+	for (int i = 0; i < 2; i++) {
+		syncs = 0;
+		deliver(b, MAIL, true);
+		assert_int_equal(b->answer.end, DELIVER_DONE);
+		assert_non_null(strstr(b->answer.text, "it was there already"));
+		assert_int_equal(syncs, 2);
+		sync_failure = EIO;
+		deliver(b, MAIL, true);
+		sync_failure = 0;
+		assert_int_equal(b->answer.end, DELIVER_LATER);
+		if (i == 0)
+			assert_int_equal(rename(new, cur), 0);
+	}
 	assert_null(file_text(new));
 	/* A try that ended in the middle left something behind. */
 	assert_int_equal(unlink(cur), 0);
@@ -545,12 +570,29 @@ test_maildir_of_each(void **state)
 		{ ".ssh@x.example", DELIVER_REFUSED },
 		{ "a/b@x.example", DELIVER_REFUSED },
 		{ "ann", DELIVER_REFUSED },
+		/* What stands there is no Maildir, nor can it be made one: that holds up no other.
+		 */
+		{ "file@x.example", DELIVER_LATER_ALONE },
+		{ "loop@x.example", DELIVER_LATER_ALONE },
+		{ "half@x.example", DELIVER_LATER_ALONE },
 	};
 	struct bench *b = *state;
 	char *target = mem_format("maildir:%s/%%{domain}/%%{localpart}", b->folder);
 	char *path = mem_format("%s/x.example", b->folder);
 
 	assert_int_equal(mkdir(path, 0700), 0);
+	free(path);
+	path = mem_format("%s/x.example/file", b->folder);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	free(path);
+	path = mem_format("%s/x.example/loop", b->folder);
+	assert_int_equal(symlink("loop", path), 0);
+	free(path);
+	path = mem_format("%s/x.example/half", b->folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	free(path);
+	path = mem_format("%s/x.example/half/tmp", b->folder);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
 	free(path);
 	path = mem_format("%s/x.example/ann", b->folder);
 	assert_int_equal(mkdir(path, 0700), 0);
@@ -568,6 +610,44 @@ test_maildir_of_each(void **state)
 	assert_int_equal(files_in(path), 1);
 	free(path);
 	free(target);
+}
+
+/* Whose trouble it is, by what went wrong. */
+static void
+test_maildir_fails(void **state)
+{
+	static const struct {
+		int failure;
+		enum deliver_end of_each;
+	} rows[] = {
+		{ EDQUOT, DELIVER_LATER_ALONE }, /* perhaps of that folder */
+		{ EACCES, DELIVER_LATER_ALONE },
+		{ EROFS, DELIVER_LATER_ALONE },
+		{ ENOSPC, DELIVER_LATER },
+		{ EIO, DELIVER_LATER },
+		{ EMFILE, DELIVER_LATER },
+		{ ENFILE, DELIVER_LATER },
+	};
+	struct bench *b = *state;
+	char *path = mem_format("%s/ann", b->folder);
+	char *targets[] = { mem_format("maildir:%s/%%{localpart}", b->folder),
+		mem_format("maildir:%s", path) };
+
+	assert_int_equal(mkdir(path, 0700), 0);
+	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+		enum deliver_end wanted = i % 2 == 0 ? rows[i / 2].of_each : DELIVER_LATER;
+
+		target_set(b, targets[i % 2], 5000, 1);
+		sync_failure = rows[i / 2].failure;
+		deliver(b, MAIL, false);
+		sync_failure = 0;
+		if (b->answer.end != wanted ||
+		    strstr(b->answer.text, strerror(rows[i / 2].failure)) == NULL)
+			fail_msg("%s: %d %s", targets[i % 2], b->answer.end, b->answer.text);
+	}
+	free(targets[0]);
+	free(targets[1]);
+	free(path);
 }
 
 static void
@@ -769,6 +849,7 @@ main(void)
 		TEST(test_cut),
 		TEST(test_maildir),
 		TEST(test_maildir_of_each),
+		TEST(test_maildir_fails),
 		TEST(test_maildir_unfit),
 		TEST(test_command),
 		TEST(test_command_gets),
