@@ -161,12 +161,13 @@ child_start(struct child *child, const struct strlist *words, const struct strli
 	return 0;
 }
 
-void
+int
 child_kill(const struct child *child)
 {
-	int status;
+	int status = SIGKILL; /* should nobody tell */
 
 	kill(-child->pid, SIGKILL);
 	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
 		;
+	return status;
 }

@@ -27,7 +27,8 @@ void child_words(const char *command, struct strlist *words);
  * three descriptors that the caller closes, or an errno. */
 int child_start(struct child *, const struct strlist *words, const struct strlist *environment);
 
-/* Ends it and all of its group, and waits for it. */
-void child_kill(const struct child *);
+/* Ends it and all of its group, and waits for it: its status, as of waitpid().  One that had just
+ * ended by itself has its own. */
+int child_kill(const struct child *);
 
 #endif

@@ -144,13 +144,19 @@ run(struct running *r, int *status_r)
 			r->child.err = -1;
 		}
 	}
+	return true;
+}
+
+/* What it said last is in the pipe still. */
+static void
+err_hear_rest(struct running *r)
+{
 	while (r->child.err >= 0 && r->heard_len < sizeof(r->heard)) {
 		size_t before = r->heard_len;
 
 		if (!err_hear(r) || r->heard_len == before)
 			break;
 	}
-	return true;
 }
 
 static void
@@ -159,6 +165,7 @@ judge(struct running *r, int status)
 	struct delivery *d = r->d;
 	char said[MOST_HEARD + 100] = "";
 
+	err_hear_rest(r);
 	while (r->heard_len > 0 && r->heard[r->heard_len - 1] == ' ')
 		r->heard_len--;
 	if (r->heard_len > 0) {
@@ -188,10 +195,14 @@ command_deliver(struct delivery *d)
 	r->d = d;
 	r->child.pid_fd = r->child.in = r->child.err = -1;
 	if (start(r) == 0) {
-		if (run(r, &status)) {
+		bool ended = run(r, &status);
+
+		/* It may have ended by itself in the moment that it was cut. */
+		if (!ended)
+			status = child_kill(&r->child);
+		if (ended || (WIFEXITED(status) && !r->unreadable)) {
 			judge(r, status);
 		} else {
-			child_kill(&r->child);
 			delivery_end(d, DELIVER_LATER_ALONE, "%s",
 			    r->unreadable                ? "the stored message could not be read"
 			    : delivery_time_left(d) == 0 ? "the command took too long"

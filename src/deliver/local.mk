@@ -12,4 +12,4 @@ TESTS += tests/unit/deliver/deliver_test
 tests_unit_deliver_deliver_test_SOURCES = tests/unit/deliver/deliver_test.c
 tests_unit_deliver_deliver_test_LDADD = libdeliver.a libmail.a libconfig.a libbase.a \
 	$(CMOCKA_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) $(GMIME_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
-tests_unit_deliver_deliver_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fsync
+tests_unit_deliver_deliver_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fsync -Wl,--wrap=kill

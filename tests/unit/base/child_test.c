@@ -180,6 +180,7 @@ a_group_is_killed(void **state)
 	char bytes[100];
 	ssize_t got;
 	pid_t grandchild;
+	int status;
 
 	(void)state;
 	assert_int_equal(start(&child, "trap '' TERM; sleep 1000 & echo $! >&2; wait", NULL), 0);
@@ -189,9 +190,28 @@ a_group_is_killed(void **state)
 	bytes[got] = '\0';
 	grandchild = (pid_t)strtol(bytes, NULL, 10);
 	assert_true(grandchild > 1);
-	child_kill(&child);
+	status = child_kill(&child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	assert_int_equal(read(child.err, bytes, sizeof(bytes)), 0); /* nobody has it any more */
 	assert_int_equal(waitpid(child.pid, NULL, WNOHANG), -1);
+	close(child.in);
+	close(child.err);
+	if (child.pid_fd >= 0)
+		close(child.pid_fd);
+}
+
+static void
+what_had_ended_before(void **state)
+{
+	struct child child;
+	siginfo_t about;
+	int status;
+
+	(void)state;
+	assert_int_equal(start(&child, "exit 7", NULL), 0);
+	assert_int_equal(waitid(P_PID, (id_t)child.pid, &about, WEXITED | WNOWAIT), 0);
+	status = child_kill(&child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 	close(child.in);
 	close(child.err);
 	if (child.pid_fd >= 0)
@@ -207,6 +227,7 @@ main(void)
 		cmocka_unit_test(low_descriptors_are_left_alone),
 		cmocka_unit_test(what_cannot_be_started),
 		cmocka_unit_test(a_group_is_killed),
+		cmocka_unit_test(what_had_ended_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -732,6 +733,50 @@ test_command(void **state)
 	assert_non_null(strstr(b->answer.text, "/no/such/program: No such file"));
 }
 
+/* The command ends by itself when it is about to be killed. */
+static atomic_bool ends_first;
+
+int __real_kill(pid_t pid, int number);
+int __wrap_kill(pid_t pid, int number);
+
+int
+__wrap_kill(pid_t pid, int number)
+{
+	siginfo_t about;
+
+	if (ends_first && pid < -1)
+		waitid(P_PID, (id_t)-pid, &about, WEXITED | WNOWAIT);
+	return __real_kill(pid, number);
+}
+
+static void
+test_command_ends_in_time(void **state)
+{
+	static const struct {
+		const char *script;
+		enum deliver_end end;
+		const char *text;
+	} rows[] = {
+		{ "sleep 0.4; echo well >&2", DELIVER_DONE, "the command has taken it: well" },
+		{ "sleep 0.4; exit 67", DELIVER_REFUSED, "the command ended with 67" },
+	};
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *path = script_make(b, rows[i].script);
+		char *target = mem_format("command:%s", path);
+
+		target_set(b, target, 100, 1);
+		ends_first = true;
+		deliver(b, MAIL, false);
+		ends_first = false;
+		if (b->answer.end != rows[i].end || strcmp(b->answer.text, rows[i].text) != 0)
+			fail_msg("%s: %s", rows[i].script, b->answer.text);
+		free(target);
+		free(path);
+	}
+}
+
 /* What it gets, and what it does not: words, environment, the mail, descriptors, signals. */
 static void
 test_command_gets(void **state)
@@ -852,6 +897,7 @@ main(void)
 		TEST(test_maildir_fails),
 		TEST(test_maildir_unfit),
 		TEST(test_command),
+		TEST(test_command_ends_in_time),
 		TEST(test_command_gets),
 		TEST(test_parallel),
 		TEST(test_wrong_target),
