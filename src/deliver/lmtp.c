@@ -15,10 +15,11 @@
 
 #include "deliver/inside.h"
 
-#define MOST_LINE    2000U /* RFC 5321 4.5.3.1.5 says 512 */
-#define MOST_LINES   200U  /* of a reply */
-#define PIECE        32768U
-#define DEFAULT_PORT "24" /* RFC 2033 has none; the one IANA keeps for private mail */
+#define MOST_LINE     2000U /* RFC 5321 4.5.3.1.5 says 512 */
+#define MOST_LINES    200U  /* of a reply */
+#define PIECE         32768U
+#define FULL_PAUSE_MS 50
+#define DEFAULT_PORT  "24" /* RFC 2033 has none; the one IANA keeps for private mail */
 
 struct wire {
 	struct delivery *d;
@@ -36,15 +37,43 @@ struct wire {
 
 /* --- connecting --------------------------------------------------------------------------- */
 
+/* False: it is over. */
+static bool
+pause_for(const struct delivery *d, int most_ms)
+{
+	struct pollfd fd = { .fd = d->cut_fd, .events = POLLIN };
+	int left = delivery_time_left(d);
+
+	return left > 0 && poll(&fd, 1, left < most_ms ? left : most_ms) <= 0;
+}
+
+/*
+ * unix(7): a socket that does not block is told by EAGAIN that the server has as many connections
+ * waiting as it lets wait.  There is nothing to poll() for then; it is tried again.
+ */
+static int
+begin_connect(struct wire *w, const struct sockaddr *address, socklen_t len)
+{
+	while (connect(w->fd, address, len) != 0) {
+		if (errno != EAGAIN)
+			return -1;
+		if (!pause_for(w->d, FULL_PAUSE_MS)) {
+			errno = EAGAIN;
+			return -1;
+		}
+	}
+	return 0;
+}
+
 static int
 finish_connect(struct wire *w, const struct sockaddr *address, socklen_t len)
 {
 	int failed = 0;
 	socklen_t size = sizeof(failed);
 
-	if (connect(w->fd, address, len) == 0)
+	if (begin_connect(w, address, len) == 0)
 		return 0;
-	if (errno != EINPROGRESS && errno != EAGAIN)
+	if (errno != EINPROGRESS)
 		return -1;
 	if (!delivery_wait(w->d, w->fd, POLLOUT)) {
 		errno = ETIMEDOUT;
@@ -133,7 +162,8 @@ wire_open(struct wire *w)
 		return connect_host(w, where);
 	if (connect_unix(w, where) == 0)
 		return 0;
-	delivery_end(w->d, DELIVER_LATER, "%s: %s", where, strerror(errno));
+	delivery_end(w->d, DELIVER_LATER, "%s: %s", where,
+	    errno == EAGAIN ? "the server takes no more connections now" : strerror(errno));
 	return -1;
 }
 

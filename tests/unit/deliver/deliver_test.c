@@ -171,6 +171,7 @@ struct server {
 	pthread_t thread;
 	const struct script *script;
 	struct buf heard; /* commands and content */
+	int waiting[10];  /* of test_lmtp_is_full() */
 };
 
 static bool
@@ -426,6 +427,73 @@ test_lmtp_nobody_there(void **state)
 	submit(b, "x", 1, "a@b>\r\nRCPT TO:<c@d", "ann@x.example", false);
 	loop_run(b->loop);
 	assert_int_equal(b->answer.end, DELIVER_REFUSED);
+	free(target);
+}
+
+/* As many connections as may wait, and no one that takes them; -1 in the places that are left. */
+static void
+connections_fill(const char *path, int fds[10])
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	bool full = false;
+
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
+	for (int i = 0; i < 10; i++) {
+		fds[i] = full ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		if (!full && connect(fds[i], (struct sockaddr *)(void *)&to, sizeof(to)) != 0) {
+			assert_int_equal(errno, EAGAIN);
+			close(fds[i]);
+			fds[i] = -1;
+			full = true;
+		}
+	}
+	assert_true(full);
+}
+
+/* Takes all that wait after a while, and serves the last of them. */
+static void *
+serve_late(void *ctx)
+{
+	struct server *s = ctx;
+
+	usleep(200000);
+	for (int i = 0; i < 10 && s->waiting[i] >= 0; i++) {
+		close(accept(s->listener, NULL, NULL));
+		close(s->waiting[i]);
+	}
+	return serve(s);
+}
+
+static void
+test_lmtp_is_full(void **state)
+{
+	static const struct script script = { HI, LHLO, OK, OK, GO, OK };
+	struct bench *b = *state;
+	struct sockaddr_un path = { .sun_family = AF_UNIX };
+	struct server server = { .script = &script };
+	char *target = mem_format("lmtp:unix:%s/lmtp", b->folder);
+	int64_t began_ms = clock_mono_ms();
+
+	buf_init(&server.heard, SIZE_MAX / 4);
+	server.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	snprintf(path.sun_path, sizeof(path.sun_path), "%s/lmtp", b->folder);
+	assert_int_equal(bind(server.listener, (struct sockaddr *)(void *)&path, sizeof(path)), 0);
+	assert_int_equal(listen(server.listener, 1), 0);
+	connections_fill(path.sun_path, server.waiting);
+
+	target_set(b, target, 200, 1);
+	deliver(b, MAIL, false);
+	assert_int_equal(b->answer.end, DELIVER_LATER);
+	assert_non_null(strstr(b->answer.text, "the server takes no more connections now"));
+	assert_true(clock_mono_ms() - began_ms >= 200);
+
+	assert_int_equal(pthread_create(&server.thread, NULL, serve_late, &server), 0);
+	target_set(b, target, 10000, 1);
+	deliver(b, MAIL, false);
+	if (b->answer.end != DELIVER_DONE)
+		fail_msg("%s", b->answer.text);
+	deliver_free(&b->deliver);
+	server_stop(&server);
 	free(target);
 }
 
@@ -891,6 +959,7 @@ main(void)
 		TEST(test_lmtp),
 		TEST(test_lmtp_words),
 		TEST(test_lmtp_nobody_there),
+		TEST(test_lmtp_is_full),
 		TEST(test_cut),
 		TEST(test_maildir),
 		TEST(test_maildir_of_each),
