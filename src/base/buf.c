@@ -37,10 +37,8 @@ buf_total(const struct buf *buf)
 static size_t
 round_to_page(size_t bytes)
 {
-	static size_t page;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
-	if (page == 0)
-		page = (size_t)sysconf(_SC_PAGESIZE);
 	return bytes > SIZE_MAX - page ? SIZE_MAX : (bytes + page - 1) / page * page;
 }
 

@@ -131,20 +131,22 @@ pair_open(int ends[2], int ours)
 }
 
 int
-child_start(struct child *child, const struct strlist *words, const struct strlist *environment)
+child_start(
+    struct child *child, const struct strlist *words, const struct strlist *environment, int input)
 {
-	int in[2], err[2] = { -1, -1 }, failed;
+	int in[2] = { -1, -1 }, err[2] = { -1, -1 }, failed = 0;
 	char **argv, **envp;
 
 	if (words->count == 0)
 		return ENOENT;
-	failed = pair_open(in, 1);
+	if (input < 0)
+		failed = pair_open(in, 1);
 	if (failed == 0)
 		failed = pair_open(err, 0);
 	if (failed == 0) {
 		argv = array_of(NULL, words);
 		envp = array_of(search_path, environment);
-		failed = spawn(&child->pid, argv, envp, in[0], err[1]);
+		failed = spawn(&child->pid, argv, envp, input < 0 ? in[0] : input, err[1]);
 		free(argv);
 		free(envp);
 	}
@@ -153,7 +155,8 @@ child_start(struct child *child, const struct strlist *words, const struct strli
 		pair_close(err);
 		return failed;
 	}
-	close(in[0]);
+	if (input < 0)
+		close(in[0]);
 	close(err[1]);
 	child->in = in[1];
 	child->err = err[0];

@@ -13,7 +13,7 @@ struct strlist;
 struct child {
 	pid_t pid;   /* not waited for yet, so the number is its own */
 	int pid_fd;  /* readable when it has ended; -1: the kernel gave none */
-	int in, err; /* our ends of its standard input and error; they do not block */
+	int in, err; /* our ends of its standard input (-1: no pipe) and error; they do not block */
 };
 
 /*
@@ -23,9 +23,13 @@ struct child {
  */
 void child_words(const char *command, struct strlist *words);
 
-/* words: the program by its whole path, and its arguments.  environment: NAME=value each.  0 and
- * three descriptors that the caller closes, or an errno. */
-int child_start(struct child *, const struct strlist *words, const struct strlist *environment);
+/*
+ * words: the program by its whole path, and its arguments.  environment: NAME=value each.  input:
+ * its standard input, from where it stands, and the caller's still; -1: a pipe.  0 and descriptors
+ * that the caller closes, or an errno.
+ */
+int child_start(
+    struct child *, const struct strlist *words, const struct strlist *environment, int input);
 
 /* Ends it and all of its group, and waits for it: its status, as of waitpid().  One that had just
  * ended by itself has its own. */

@@ -15,11 +15,11 @@ static const struct option_row rows[] = {
 	    .text =
 		"Where mails go that Postmark hands in, one transaction for each recipient.  A "
 		"Maildir may have %{localpart} and %{domain} of the recipient in its path, and has "
-		"to "
-		"be there then; without them it is made.  A command gets the mail on its standard "
-		"input, SENDER, RECIPIENT and PMRELAY_ITEM in its environment, and no shell; its "
-		"words are apart by spaces, unless they stand between quotes.  It ends "
-		"with 0 when it has the mail, with 64 to 78 but 75 when it will never take it, and "
+		"to be there then; without them it is made.  A command gets the mail as a file in "
+		"memory on its standard input, SENDER, RECIPIENT and PMRELAY_ITEM in its "
+		"environment, and no shell; its words are apart by spaces, unless they stand "
+		"between quotes.  It ends with 0 when it has the mail, with 64 to 78 but 75 when "
+		"it will never take it, and "
 		"with anything else to be tried again.  Empty: nowhere; what comes in is kept and "
 		"waits." },
 	{ SECTION, "starttls", OPTION_BOOL, RELOAD_LIVE, AT(inbound_starttls), .preset = "no",

@@ -1,4 +1,7 @@
-/* A command with the mail on its standard input. */
+/*
+ * A command with the mail on its standard input.  That is a file in memory and no pipe: one that
+ * ended with us, should we be killed, would look as if the mail were all there.
+ */
 
 #include <errno.h>
 #include <poll.h>
@@ -9,6 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/child.h"
 #include "base/mem.h"
 #include "base/strlist.h"
@@ -16,18 +20,44 @@
 
 #include "deliver/inside.h"
 
-#define PIECE      16384U
+#define PIECE      65536U
 #define MOST_HEARD 800U /* of what it says on its standard error */
 
 struct running {
 	struct delivery *d;
 	struct child child;
-	char piece[PIECE];
-	size_t at, len; /* of piece: what is to be written */
-	bool unreadable;
 	char heard[MOST_HEARD];
 	size_t heard_len;
 };
+
+/* The mail in a file, to be read from its begin; the caller closes it.  -1: the delivery's end. */
+static int
+mail_file(struct delivery *d)
+{
+	struct buf mail;
+	ssize_t got;
+	char *top;
+	int fd;
+
+	buf_init_shared(&mail, SIZE_MAX / 4, d->content.bytes + 2 * PIECE);
+	top = buf_reserve(&mail, PIECE);
+	delivery_return_path(d, top, PIECE);
+	buf_grown(&mail, strlen(top));
+	while ((got = content_read_lf(&d->content, buf_reserve(&mail, PIECE), PIECE)) > 0)
+		buf_grown(&mail, (size_t)got);
+	if (got < 0) {
+		buf_free(&mail);
+		delivery_end(d, DELIVER_LATER_ALONE, "the stored message could not be read");
+		return -1;
+	}
+	fd = buf_take_fd(&mail, NULL);
+	if (fd >= 0 && lseek(fd, 0, SEEK_SET) == 0)
+		return fd;
+	delivery_end(d, DELIVER_LATER, "no file in memory for the mail: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
 
 /* 0, or -1 and the delivery's end. */
 static int
@@ -39,8 +69,10 @@ start(struct running *r)
 	} variables[] = { { "SENDER", d->sender }, { "RECIPIENT", d->recipient },
 		{ "PMRELAY_ITEM", d->id } };
 	struct strlist words = { 0 }, environment = { 0 };
-	int failed;
+	int mail = mail_file(d), failed;
 
+	if (mail < 0)
+		return -1;
 	child_words(d->target_text, &words);
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
 		char *text = mem_format("%s=%s", variables[i].name, variables[i].value);
@@ -48,47 +80,16 @@ start(struct running *r)
 		strlist_add(&environment, text);
 		free(text);
 	}
-	failed = child_start(&r->child, &words, &environment);
+	failed = child_start(&r->child, &words, &environment, mail);
+	close(mail);
 	if (failed != 0)
 		delivery_end(d, DELIVER_LATER, "%s: %s", words.items[0], strerror(failed));
 	strlist_free(&words);
 	strlist_free(&environment);
-	delivery_return_path(d, r->piece, sizeof(r->piece));
-	r->len = strlen(r->piece);
 	return failed == 0 ? 0 : -1;
 }
 
 /* --- running ------------------------------------------------------------------------------ */
-
-static void
-in_close(struct running *r)
-{
-	if (r->child.in >= 0)
-		close(r->child.in);
-	r->child.in = -1;
-}
-
-static void
-in_feed(struct running *r)
-{
-	ssize_t done;
-
-	if (r->at == r->len) {
-		done = content_read_lf(&r->d->content, r->piece, sizeof(r->piece));
-		r->unreadable = done < 0;
-		if (done == 0)
-			in_close(r);
-		if (done <= 0)
-			return;
-		r->at = 0;
-		r->len = (size_t)done;
-	}
-	done = write(r->child.in, r->piece + r->at, r->len - r->at);
-	if (done > 0)
-		r->at += (size_t)done;
-	else if (done < 0 && errno != EAGAIN && errno != EINTR)
-		in_close(r); /* it does not want all of it: its status tells */
-}
 
 /* False: nothing comes any more. */
 static bool
@@ -122,7 +123,6 @@ run(struct running *r, int *status_r)
 	while (!has_ended(r, status_r)) {
 		struct pollfd fds[] = { { .fd = d->cut_fd, .events = POLLIN },
 			{ .fd = r->child.pid_fd, .events = POLLIN },
-			{ .fd = r->child.in, .events = POLLOUT },
 			{ .fd = r->child.err, .events = POLLIN } };
 		int left = delivery_time_left(d);
 
@@ -130,16 +130,11 @@ run(struct running *r, int *status_r)
 			return false;
 		if (r->child.pid_fd < 0 && left > LOOK_MS)
 			left = LOOK_MS;
-		if (poll(fds, 4, left) < 0 && errno != EINTR)
+		if (poll(fds, 3, left) < 0 && errno != EINTR)
 			return false;
 		if (fds[0].revents != 0)
 			return false;
-		if (r->child.in >= 0 && fds[2].revents != 0)
-			in_feed(r);
-		/* Half of a mail must not be taken for one. */
-		if (r->unreadable)
-			return false;
-		if (r->child.err >= 0 && fds[3].revents != 0 && !err_hear(r)) {
+		if (r->child.err >= 0 && fds[2].revents != 0 && !err_hear(r)) {
 			close(r->child.err);
 			r->child.err = -1;
 		}
@@ -189,30 +184,23 @@ judge(struct running *r, int status)
 void
 command_deliver(struct delivery *d)
 {
-	struct running *r = mem_new(sizeof(*r));
+	struct running r = { .d = d };
+	bool ended;
 	int status;
 
-	r->d = d;
-	r->child.pid_fd = r->child.in = r->child.err = -1;
-	if (start(r) == 0) {
-		bool ended = run(r, &status);
-
-		/* It may have ended by itself in the moment that it was cut. */
-		if (!ended)
-			status = child_kill(&r->child);
-		if (ended || (WIFEXITED(status) && !r->unreadable)) {
-			judge(r, status);
-		} else {
-			delivery_end(d, DELIVER_LATER_ALONE, "%s",
-			    r->unreadable                ? "the stored message could not be read"
-			    : delivery_time_left(d) == 0 ? "the command took too long"
-							 : "cut off");
-		}
-	}
-	in_close(r);
-	if (r->child.err >= 0)
-		close(r->child.err);
-	if (r->child.pid_fd >= 0)
-		close(r->child.pid_fd);
-	free(r);
+	if (start(&r) != 0)
+		return;
+	ended = run(&r, &status);
+	/* It may have ended by itself in the moment that it was cut. */
+	if (!ended)
+		status = child_kill(&r.child);
+	if (ended || WIFEXITED(status))
+		judge(&r, status);
+	else
+		delivery_end(d, DELIVER_LATER_ALONE, "%s",
+		    delivery_time_left(d) == 0 ? "the command took too long" : "cut off");
+	if (r.child.err >= 0)
+		close(r.child.err);
+	if (r.child.pid_fd >= 0)
+		close(r.child.pid_fd);
 }

@@ -190,7 +190,7 @@ start(struct child *child, const struct entry *entry)
 
 	child_words(entry->consumer->outlet->command, &words);
 	line_add_variables(&environment, &entry->facts);
-	failed = child_start(child, &words, &environment);
+	failed = child_start(child, &words, &environment, -1);
 	strlist_free(&words);
 	strlist_free(&environment);
 	return failed;

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,7 +68,7 @@ start(struct child *child, const char *script, const char *variable)
 	strlist_add(&words, script);
 	if (variable != NULL)
 		strlist_add(&environment, variable);
-	failed = child_start(child, &words, &environment);
+	failed = child_start(child, &words, &environment, -1);
 	strlist_free(&words);
 	strlist_free(&environment);
 	return failed;
@@ -81,7 +82,8 @@ hear(struct child *child, struct buf *said)
 	int status;
 	ssize_t got;
 
-	close(child->in);
+	if (child->in >= 0)
+		close(child->in);
 	assert_int_equal(fcntl(child->err, F_SETFL, 0), 0);
 	while ((got = read(child->err, bytes, sizeof(bytes))) > 0)
 		buf_add(said, bytes, (size_t)got);
@@ -156,6 +158,32 @@ low_descriptors_are_left_alone(void **state)
 	buf_free(&said);
 }
 
+/* From where it stands. */
+static void
+a_file_for_its_input(void **state)
+{
+	struct strlist words = { 0 }, none = { 0 };
+	int file = memfd_create("input", MFD_CLOEXEC), status;
+	struct child child;
+	struct buf said;
+
+	(void)state;
+	buf_init(&said, 1000);
+	assert_int_equal(write(file, "a whole one\n", 12), 12);
+	assert_int_equal(lseek(file, 2, SEEK_SET), 2);
+	strlist_add(&words, "/bin/sh");
+	strlist_add(&words, "-c");
+	strlist_add(&words, "cat >&2");
+	assert_int_equal(child_start(&child, &words, &none, file), 0);
+	assert_int_equal(child.in, -1);
+	close(file);
+	status = hear(&child, &said);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_string_equal(said.data, "whole one\n");
+	buf_free(&said);
+	strlist_free(&words);
+}
+
 static void
 what_cannot_be_started(void **state)
 {
@@ -163,12 +191,12 @@ what_cannot_be_started(void **state)
 	struct child child;
 
 	(void)state;
-	assert_int_equal(child_start(&child, &words, &none), ENOENT);
+	assert_int_equal(child_start(&child, &words, &none, -1), ENOENT);
 	strlist_add(&words, "/nonexistent/program");
-	assert_int_equal(child_start(&child, &words, &none), ENOENT);
+	assert_int_equal(child_start(&child, &words, &none, -1), ENOENT);
 	strlist_free(&words);
 	strlist_add(&words, "/dev/null");
-	assert_int_equal(child_start(&child, &words, &none), EACCES);
+	assert_int_equal(child_start(&child, &words, &none, -1), EACCES);
 	strlist_free(&words);
 }
 
@@ -225,6 +253,7 @@ main(void)
 		cmocka_unit_test(words_of_a_command),
 		cmocka_unit_test(what_a_child_gets),
 		cmocka_unit_test(low_descriptors_are_left_alone),
+		cmocka_unit_test(a_file_for_its_input),
 		cmocka_unit_test(what_cannot_be_started),
 		cmocka_unit_test(a_group_is_killed),
 		cmocka_unit_test(what_had_ended_before),

@@ -890,6 +890,81 @@ test_command_gets(void **state)
 	free(path);
 }
 
+/*
+ * When the relay is killed its commands go on, and what they have read then must be all: it stands
+ * in a file, that they cannot change either.
+ */
+static void
+test_command_has_a_file(void **state)
+{
+	struct bench *b = *state;
+	char *path =
+		 script_make(b, "dd bs=1 count=5 of=begin 2>/dev/null; (echo x >&0) 2>/dev/null "
+				"&& echo yes >writes; stat -L -c %F:%s - >file"),
+	     *target = mem_format("command:%s", path), *at, *text;
+	size_t len = 3000000;
+	char *mail = mem_new(len);
+	static const struct {
+		const char *file, *text;
+	} rows[] = {
+		{ "begin", "Retur" },
+		{ "writes", NULL },
+		{ "file", "regular file:3000015\n" },
+	};
+
+	memset(mail, 'x', len);
+	memcpy(mail + len - 2, "\r\n", 2);
+	target_set(b, target, 10000, 1);
+	memset(&b->answer, 0, sizeof(b->answer));
+	b->wanted = 1;
+	submit(b, mail, len, "", "ann@x.example", false);
+	loop_run(b->loop);
+	if (b->answer.end != DELIVER_DONE)
+		fail_msg("%s", b->answer.text);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		at = mem_format("%s/%s", b->folder, rows[i].file);
+		text = file_text(at);
+		if ((text == NULL) != (rows[i].text == NULL) ||
+		    (text != NULL && strcmp(text, rows[i].text) != 0))
+			fail_msg("%s: %s", rows[i].file, text);
+		free(text);
+		free(at);
+	}
+	free(mail);
+	free(target);
+	free(path);
+}
+
+/* The payload is a file that somebody cut: half of a mail is none. */
+static void
+test_command_without_a_mail(void **state)
+{
+	struct bench *b = *state;
+	char *path = script_make(b, "cat >mail"), *target = mem_format("command:%s", path);
+	char *mail = mem_format("%s/mail", b->folder);
+	struct payload payload;
+
+	target_set(b, target, 10000, 1);
+	payload_init(&payload);
+	payload.fd = memfd_create("mail", MFD_CLOEXEC);
+	assert_int_equal(write(payload.fd, "half", 4), 4);
+	payload.len = 8;
+	memset(&b->answer, 0, sizeof(b->answer));
+	b->wanted = 1;
+	deliver_submit(b->deliver,
+	    &(struct deliver_request){
+		.id = ID, .sender = "", .recipient = "ann@x.example", .payload = &payload },
+	    delivered, b);
+	payload_free(&payload);
+	loop_run(b->loop);
+	assert_int_equal(b->answer.end, DELIVER_LATER_ALONE);
+	assert_string_equal(b->answer.text, "the stored message could not be read");
+	assert_int_equal(access(mail, F_OK), -1);
+	free(mail);
+	free(target);
+	free(path);
+}
+
 /* Several at once, a large mail each, to one program that takes its time. */
 static void
 test_parallel(void **state)
@@ -968,6 +1043,8 @@ main(void)
 		TEST(test_command),
 		TEST(test_command_ends_in_time),
 		TEST(test_command_gets),
+		TEST(test_command_has_a_file),
+		TEST(test_command_without_a_mail),
 		TEST(test_parallel),
 		TEST(test_wrong_target),
 	};
