@@ -23,7 +23,7 @@
 #include "control/ensure_plan.h"
 #include "control/inside.h"
 
-#define SECRET_BYTES 24 /* 32 characters */
+#define SECRET_BYTES (ENSURE_SECRET_LETTERS / 4 * 3)
 #define HOOK_USER    "pmrelay"
 #define INBOUND      "inbound"
 
@@ -346,7 +346,7 @@ removed(struct request *r, const struct postmark_answer *answer, json_t *json, v
 
 	(void)ctx;
 	judge(answer, json, why, sizeof(why), &lost);
-	if (why[0] != '\0' && answer->status != 404) {
+	if (why[0] != '\0' && !webhook_is_gone(answer, json)) {
 		step_row(r, why, true);
 		step_end(r);
 		return;

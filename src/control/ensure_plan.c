@@ -11,6 +11,8 @@
 
 #include "control/ensure_plan.h"
 
+#define BASE64URL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
 struct plan {
 	const struct ensure_input *in;
 	struct ensure_step *steps;
@@ -53,6 +55,16 @@ ensure_url(const char *public_url, const char *path)
 	return mem_format("%.*s/%s", (int)len, public_url, path);
 }
 
+/* As ensure makes them.  Whatever else lies below that URL may be an application's of that host. */
+static bool
+is_made_here(const char *url, const char *public_url)
+{
+	const char *path = ensure_path_here(url, public_url);
+
+	return path != NULL && strlen(path) == ENSURE_SECRET_LETTERS &&
+	       strspn(path, BASE64URL) == ENSURE_SECRET_LETTERS;
+}
+
 /* The last part of a path, without a query. */
 static bool
 ends_in(const char *url, const char *secret)
@@ -74,9 +86,9 @@ text_of(const json_t *object, const char *name)
 }
 
 static bool
-is_of(const struct plan *plan, size_t index)
+is_of(const struct ensure_input *in, size_t index)
 {
-	return strcmp(plan->in->hooks[index].connection, plan->in->connection) == 0;
+	return strcmp(in->hooks[index].connection, in->connection) == 0;
 }
 
 static bool
@@ -85,32 +97,30 @@ is_active(const struct hook *hook)
 	return hook->ends_ms == 0 && strcmp(hook->stream, "inbound") != 0;
 }
 
-/* Whose secret stands in the URL, else whose number it has.  -1: nobody's. */
-static int
-hook_of(const struct plan *plan, const json_t *webhook)
+int
+ensure_hook_of(const struct ensure_input *in, const json_t *webhook)
 {
 	const char *url = text_of(webhook, "Url");
 	int64_t id = (int64_t)json_integer_value(json_object_get(webhook, "ID"));
 
-	for (size_t i = 0; i < plan->in->hook_count; i++)
-		if (is_of(plan, i) && is_active(&plan->in->hooks[i]) &&
-		    ends_in(url, plan->in->hooks[i].path))
+	for (size_t i = 0; i < in->hook_count; i++)
+		if (is_of(in, i) && is_active(&in->hooks[i]) && ends_in(url, in->hooks[i].path))
 			return (int)i;
-	for (size_t i = 0; i < plan->in->hook_count; i++)
-		if (is_of(plan, i) && is_active(&plan->in->hooks[i]) && id != 0 &&
-		    plan->in->hooks[i].webhook_id == id)
+	for (size_t i = 0; i < in->hook_count; i++)
+		if (is_of(in, i) && is_active(&in->hooks[i]) && id != 0 &&
+		    in->hooks[i].webhook_id == id)
 			return (int)i;
 	return -1;
 }
 
-static bool
-is_ours(const struct plan *plan, const json_t *webhook)
+bool
+ensure_is_ours(const struct ensure_input *in, const json_t *webhook)
 {
 	const char *url = text_of(webhook, "Url");
 
-	if (plan->in->manual_secret != NULL && ends_in(url, plan->in->manual_secret))
+	if (in->manual_secret != NULL && ends_in(url, in->manual_secret))
 		return false;
-	return hook_of(plan, webhook) >= 0 || ensure_path_here(url, plan->in->public_url) != NULL;
+	return ensure_hook_of(in, webhook) >= 0 || is_made_here(url, in->public_url);
 }
 
 static bool
@@ -183,7 +193,7 @@ static int
 spare_hook(const struct plan *plan, const char *stream)
 {
 	for (size_t i = 0; i < plan->in->hook_count; i++)
-		if (is_of(plan, i) && is_active(&plan->in->hooks[i]) && !plan->used[i] &&
+		if (is_of(plan->in, i) && is_active(&plan->in->hooks[i]) && !plan->used[i] &&
 		    strcmp(plan->in->hooks[i].stream, stream) == 0)
 			return (int)i;
 	return -1;
@@ -198,9 +208,11 @@ best_of(const struct plan *plan, const char *stream)
 
 	json_array_foreach(plan->in->webhooks, index, each)
 	{
-		if (!text_same(text_of(each, "MessageStream"), stream) || !is_ours(plan, each))
+		if (!text_same(text_of(each, "MessageStream"), stream) ||
+		    !ensure_is_ours(plan->in, each))
 			continue;
-		if (best == NULL || (hook_of(plan, best) < 0 && hook_of(plan, each) >= 0))
+		if (best == NULL ||
+		    (ensure_hook_of(plan->in, best) < 0 && ensure_hook_of(plan->in, each) >= 0))
 			best = each;
 	}
 	return best;
@@ -223,7 +235,7 @@ plan_stream(struct plan *plan, const char *stream)
 	}
 	step = add_step(
 	    plan, ENSURE_FINE, stream, (int64_t)json_integer_value(json_object_get(best, "ID")));
-	step->hook = hook_of(plan, best);
+	step->hook = ensure_hook_of(plan->in, best);
 	find_wrong(plan, best, step);
 	if (step->hook >= 0) {
 		plan->used[step->hook] = true;
@@ -244,9 +256,9 @@ plan_stream(struct plan *plan, const char *stream)
 		int hook;
 
 		if (each == best || !text_same(text_of(each, "MessageStream"), stream) ||
-		    !is_ours(plan, each))
+		    !ensure_is_ours(plan->in, each))
 			continue;
-		hook = hook_of(plan, each);
+		hook = ensure_hook_of(plan->in, each);
 		step = add_step(plan, ENSURE_REMOVE, stream,
 		    (int64_t)json_integer_value(json_object_get(each, "ID")));
 		add_word(step, "one too many");
@@ -277,12 +289,12 @@ ensure_plan(const struct ensure_input *in, size_t *count_r)
 
 		for (size_t i = 0; i < in->streams->count; i++)
 			in_use = in_use || text_same(in->streams->items[i], stream);
-		if (in_use || !is_ours(&plan, each))
+		if (in_use || !ensure_is_ours(in, each))
 			continue;
 		step = add_step(&plan, ENSURE_LEAVE, stream,
 		    (int64_t)json_integer_value(json_object_get(each, "ID")));
 		add_word(step, "no route uses this stream");
-		hook = hook_of(&plan, each);
+		hook = ensure_hook_of(in, each);
 		if (hook >= 0)
 			plan.used[hook] = true;
 	}
@@ -290,7 +302,7 @@ ensure_plan(const struct ensure_input *in, size_t *count_r)
 		const struct hook *hook = &in->hooks[i];
 		struct ensure_step *step;
 
-		if (!is_of(&plan, i) || !is_active(hook) || plan.used[i])
+		if (!is_of(in, i) || !is_active(hook) || plan.used[i])
 			continue;
 		step = add_step(&plan, ENSURE_FORGET, hook->stream, 0);
 		step->old = (int)i;

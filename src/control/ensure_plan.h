@@ -51,8 +51,19 @@ struct ensure_input {
  * tries (10 h 20 min), and some. */
 #define ENSURE_OLD_MS ((int64_t)11 * 3600 * 1000)
 
+/* Of the secret part of a URL that ensure makes: base64url. */
+#define ENSURE_SECRET_LETTERS 32
+
 struct ensure_step *ensure_plan(const struct ensure_input *, size_t *count_r);
 void ensure_steps_free(struct ensure_step *, size_t count); /* with the array */
+
+/*
+ * Of an input without streams and triggers: whose secret stands in the URL of one of Postmark's
+ * webhooks, else whose number it has.  -1: nobody's.
+ */
+int ensure_hook_of(const struct ensure_input *, const json_t *webhook);
+/* It has such secrets, or a URL that is public_url and a secret that nobody knows any more. */
+bool ensure_is_ours(const struct ensure_input *, const json_t *webhook);
 
 /* What follows our URL and a slash; "" for our URL itself.  User and password do not
  * count.  NULL: it does not point here. */

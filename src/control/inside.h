@@ -242,6 +242,8 @@ const struct secret *remote_token(struct request *, const struct connection *, b
 
 /* One for each stream in use that has none.  wanted: its triggers; NULL: the configuration's. */
 void ensure_create(struct request *, const json_t *wanted);
+/* Postmark does not know the webhook: somebody else deleted it, or an answer was lost. */
+bool webhook_is_gone(const struct postmark_answer *, const json_t *json);
 struct strlist;
 /* The streams that mails go to over a connection, each once. */
 void streams_in_use(const struct config *, const struct connection *, struct strlist *streams_r);

@@ -2,10 +2,12 @@
 """Webhooks of this instance: made, listed, mended, rotated and deleted as a set; suppressed addresses
 read from Postmark, refused at RCPT, and let in again when they are lifted."""
 
+import contextlib
 import http.client
 import json
 import os
 import smtplib
+import sqlite3
 import sys
 import time
 
@@ -14,6 +16,7 @@ from daemons import Relay, Sandbox, TOKEN, check, run, wait_for  # noqa: E402
 
 SECOND_TOKEN = "second-server-token"
 HERE = "https://relay.example.com/hooks"
+STRAY = "/" + "stray-" * 5 + "01"  # secrets that no relay knows
 WANTED = "open click delivery bounce"
 
 
@@ -49,6 +52,13 @@ class Stage:
 
     def ensure(self, **arguments):
         return self.relay.ask("POST", "/webhook/ensure", arguments)
+
+    def secrets(self, stream=None):
+        """Those that the relay knows: (secret, whether it is for good)."""
+        with contextlib.closing(sqlite3.connect(
+                "file:%s?mode=ro" % os.path.join(self.relay.spool, "spool.db"), uri=True)) as db:
+            return [(path, ends_ms == 0) for path, of, ends_ms in db.execute(
+                "SELECT path, stream, ends_ms FROM hook") if stream in (None, of)]
 
     def repaired(self, *wrong, stream="outbound"):
         """One ensure mends that of the default connection's stream, and the next finds nothing."""
@@ -150,7 +160,7 @@ def mended(folder):
         "wrong URL", "wrong secret", "no trigger Delivery", "paused")
     # There twice: ours stays.
     before = number()
-    stage.api("POST", "/webhooks", {"Url": HERE + "/second-one-here", "Verify": False})
+    stage.api("POST", "/webhooks", {"Url": HERE + STRAY, "Verify": False})
     row = stage.repaired("one too many")
     check(row["ID"] != before and number() == before, row)
     # What points elsewhere is nobody's business.
@@ -162,7 +172,7 @@ def mended(folder):
 def adopted(folder):
     """One that points here with a secret that nobody knows is given another, and stays."""
     stage = Stage(folder)
-    number = stage.api("POST", "/webhooks", {"Url": HERE + "/forgotten", "Verify": False})["ID"]
+    number = stage.api("POST", "/webhooks", {"Url": HERE + STRAY, "Verify": False})["ID"]
     answer = stage.ensure()
     row = [w for w in answer["Webhooks"] if w["ID"] == number][0]
     check("unknown secret" in row["Wrong"] and row["Done"] == "mended", row)
@@ -180,10 +190,42 @@ def rotated(folder):
     check(after["ID"] == before["ID"] and after["Url"] != before["Url"] and
           after["HttpAuth"] != before["HttpAuth"], after)
     check(not [w for w in stage.ensure()["Webhooks"] if w["Wrong"]], "not what was made")
-    # As a set.
+
+
+def deleted(folder):
+    """As a set: what this relay made, and no application's of the same host."""
+    stage = Stage(folder)
+    stage.ensure()
+    stage.ensure(rotate=True)
+    stage.api("POST", "/webhooks", {"Url": HERE + STRAY, "Verify": False})
+    other = stage.api("POST", "/webhooks", {"Url": HERE + "/crm/postmark.php", "Verify": False})
+    kept = {secret for secret, active in stage.secrets() if not active}
+    check(len(kept) == 3, kept)
+    # One of them is gone by the time, as the answer to a DELETE that was lost tells as well.
+    stage.sandbox.faults({"method": "DELETE", "path": "/webhooks/*", "times": 1,
+                          "error_code": 1352, "accept": True})
     deleted = stage.relay.ask("POST", "/webhook/delete", {"instance": True})["deleted"]
-    check(len(deleted) == 2 and not stage.hooks(), deleted)
+    check(len(deleted) == 3, deleted)
+    left = stage.api("GET", "/webhooks")["Webhooks"]
+    check([w["ID"] for w in left] == [other["ID"]], left)
     check(len(stage.hooks(SECOND_TOKEN)) == 1, "of another connection")
+    # Their secrets are gone; those that posts may still come with are not.
+    found = stage.secrets()
+    check(kept == {secret for secret, active in found if not active}, found)
+    check(len([secret for secret, active in found if active]) == 1, found)
+    check([w["ID"] for w in stage.ensure(connection="default")["Webhooks"]
+           if "unknown" in w["Wrong"] or "too many" in w["Wrong"]] == [], "the application's")
+    stage.api("GET", "/webhooks/%d" % other["ID"])
+
+
+def gone(folder):
+    """One too many that somebody else deleted meanwhile is as good as deleted."""
+    stage = Stage(folder)
+    stage.ensure()
+    stage.api("POST", "/webhooks", {"Url": HERE + STRAY, "Verify": False})
+    stage.sandbox.faults({"method": "DELETE", "path": "/webhooks/*", "times": 1,
+                          "error_code": 1352, "accept": True})
+    stage.repaired("one too many")
 
 
 def failed(folder):
@@ -249,5 +291,5 @@ def suppressed(folder):
 
 
 if __name__ == "__main__":
-    sys.exit(run([created, one_stream, mended, adopted, rotated, failed, unasked, suppressed],
+    sys.exit(run([created, one_stream, mended, adopted, rotated, deleted, gone, failed, unasked, suppressed],
                  "webhook_ensure"))
