@@ -40,7 +40,8 @@ struct ensure {
 	json_t *webhooks;
 	struct ensure_step *steps;
 	size_t step_count, step;
-	bool fresh; /* the step's secrets were made by it */
+	struct strlist broken; /* streams whose webhook could not be made or mended */
+	bool fresh;            /* the step's secrets were made by it */
 	json_t *rows;
 	size_t failed;
 };
@@ -214,14 +215,16 @@ step_row(struct request *r, const char *done, bool failed)
 	add_row(r, step->stream, step->id, step->wrong, done, failed);
 }
 
-/* Why Postmark did not, for people; "" when it did.  lost: it may have. */
+/* Why Postmark did not, for people; "" when it did.  lost: it may have: it said that it did, and
+ * what else it said cannot be read, or there is no saying. */
 static void
 judge(
     const struct postmark_answer *answer, const json_t *json, char *out, size_t size, bool *lost_r)
 {
 	const char *message = json_string_value(json_object_get(json, "Message"));
 
-	*lost_r = answer->end == POSTMARK_LOST || answer->status >= 500;
+	*lost_r =
+	    answer->end == POSTMARK_LOST || answer->status >= 500 || answer->status / 100 == 2;
 	out[0] = '\0';
 	if (answer->end != POSTMARK_ANSWERED)
 		snprintf(out, size, "failed: no answer from Postmark: %s", answer->error);
@@ -287,6 +290,7 @@ sent(struct request *r, const struct postmark_answer *answer, json_t *json, void
 	judge(answer, json, why, sizeof(why), &lost);
 	if (why[0] != '\0') {
 		step_row(r, why, true);
+		strlist_add(&e->broken, step->stream);
 		/* What may have been made is found by its secrets the next time. */
 		if (e->fresh && !lost)
 			ask_drop(r, e->hooks[step->hook].path, asked_last);
@@ -437,6 +441,11 @@ next_step(struct request *r)
 		if (e->creates && step->what != ENSURE_MAKE) {
 			if (quiet || step->what == ENSURE_MEND)
 				step_row(r, "is there: webhook ensure mends", false);
+			continue;
+		}
+		/* It may be the one that works. */
+		if (step->what == ENSURE_REMOVE && strlist_has(&e->broken, step->stream)) {
+			step_row(r, "kept, for the other one is not mended", false);
 			continue;
 		}
 		if (quiet || e->dry)
@@ -605,6 +614,7 @@ listed(struct request *r, const struct postmark_answer *answer, json_t *json, vo
 		next_connection(r);
 		return;
 	}
+	strlist_free(&e->broken);
 	ensure_steps_free(e->steps, e->step_count);
 	e->steps = ensure_plan(&input, &e->step_count);
 	e->step = 0;
@@ -677,6 +687,7 @@ ensure_free(void *work)
 	json_decref(e->rows);
 	strlist_free(&e->connections);
 	strlist_free(&e->streams);
+	strlist_free(&e->broken);
 	hook_list_free(e->hooks, e->hook_count);
 	ensure_steps_free(e->steps, e->step_count);
 	free(e->only_stream);

@@ -138,6 +138,15 @@ add_word(struct ensure_step *step, const char *word)
 	size_t len = strlen(step->wrong);
 
 	snprintf(step->wrong + len, sizeof(step->wrong) - len, "%s%s", len > 0 ? ", " : "", word);
+	step->faults++;
+}
+
+/* It gets nothing until it is verified. */
+static bool
+is_paused(const json_t *webhook)
+{
+	return json_is_string(json_object_get(webhook, "Status")) &&
+	       !text_same(text_of(webhook, "Status"), "verified");
 }
 
 static void
@@ -168,8 +177,7 @@ find_wrong(const struct plan *plan, const json_t *webhook, struct ensure_step *s
 		snprintf(text, sizeof(text), "no trigger %s", name);
 		add_word(step, text);
 	}
-	if (!text_same(text_of(webhook, "Status"), "verified") &&
-	    json_is_string(json_object_get(webhook, "Status")))
+	if (is_paused(webhook))
 		add_word(step, "paused");
 }
 
@@ -199,7 +207,24 @@ spare_hook(const struct plan *plan, const char *stream)
 	return -1;
 }
 
-/* The best one of a stream: that has secrets of ours.  NULL: none points here. */
+/* Secrets that are known weigh most, for they stay; then that events come, then how much is right.
+ */
+static bool
+is_better(const struct plan *plan, const json_t *one, const json_t *other)
+{
+	struct ensure_step a = { .hook = ensure_hook_of(plan->in, one) };
+	struct ensure_step b = { .hook = ensure_hook_of(plan->in, other) };
+
+	if ((a.hook >= 0) != (b.hook >= 0))
+		return a.hook >= 0;
+	if (is_paused(one) != is_paused(other))
+		return is_paused(other);
+	find_wrong(plan, one, &a);
+	find_wrong(plan, other, &b);
+	return a.faults < b.faults;
+}
+
+/* The best one of a stream.  NULL: none points here. */
 static const json_t *
 best_of(const struct plan *plan, const char *stream)
 {
@@ -211,8 +236,7 @@ best_of(const struct plan *plan, const char *stream)
 		if (!text_same(text_of(each, "MessageStream"), stream) ||
 		    !ensure_is_ours(plan->in, each))
 			continue;
-		if (best == NULL ||
-		    (ensure_hook_of(plan->in, best) < 0 && ensure_hook_of(plan->in, each) >= 0))
+		if (best == NULL || is_better(plan, each, best))
 			best = each;
 	}
 	return best;

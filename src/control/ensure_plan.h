@@ -31,7 +31,8 @@ struct ensure_step {
 	int hook;    /* index of the secrets that it has, or is to have; -1: new ones */
 	int old;     /* index of those that stay valid for a while; -1: none */
 	bool adopts; /* these secrets were kept without that id */
-	char wrong[160];
+	unsigned faults;
+	char wrong[160]; /* their names */
 };
 
 struct ensure_input {

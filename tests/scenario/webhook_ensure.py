@@ -242,6 +242,40 @@ def failed(folder):
     check(not [w for w in answer["Webhooks"] if "secrets of no webhook" in w["Wrong"]], answer)
 
 
+def spare(folder):
+    """What is one too many stays as long as the one that is to stay cannot be mended."""
+    stage = Stage(folder)
+    stage.ensure()
+    stage.api("PUT", "/webhooks/%d" % stage.hooks()["outbound"]["ID"], {"Verify": False})
+    second = stage.api("POST", "/webhooks", {"Url": HERE + STRAY, "Verify": True})["ID"]
+    stage.sandbox.faults({"method": "PUT", "path": "/webhooks/*", "times": 1, "error_code": 1364})
+    answer = stage.ensure()
+    row = [w for w in answer["Webhooks"] if w["ID"] == second][0]
+    check(answer["Failed"] == 1 and row["Done"].startswith("kept"), answer)
+    check(len(stage.api("GET", "/webhooks")["Webhooks"]) == 3, "one was removed")
+    check(stage.ensure()["Failed"] == 0, "not mended")
+    check(len(stage.api("GET", "/webhooks")["Webhooks"]) == 2, "still one too many")
+
+
+def unreadable(folder):
+    """Postmark did it, and its answer cannot be read: the secrets are known the next time."""
+    stage = Stage(folder)
+    for answered in ("truncated", "empty", "html"):
+        for method, arguments in (("POST", {}), ("PUT", {"rotate": True})):
+            stage.sandbox.faults({"method": method, "path": "/webhooks*", "answer": answered})
+            answer = stage.ensure(connection="default", **arguments)
+            check(answer["Failed"] == 2, "%s %s: %s" % (method, answered, answer))
+            stage.sandbox.faults()
+            after = stage.hooks()
+            answer = stage.ensure(connection="default")
+            wrong = {w["Wrong"] for w in answer["Webhooks"]}
+            check(wrong <= {"", "secrets of no webhook"}, "%s %s: %s" % (method, answered, answer))
+            check(stage.hooks() == after, "%s became %s" % (after, stage.hooks()))
+            known = {secret for secret, active in stage.secrets() if active}
+            check({w["Url"].rsplit("/", 1)[1] for w in after.values()} == known, known)
+        stage.relay.ask("POST", "/webhook/delete", {"instance": True})
+
+
 def unasked(folder):
     """At the start, when the configuration says so, and without a control socket."""
     stage = Stage(folder, {"webhook": {"ensure": "yes"}, "control": {"socket": ""}})
@@ -291,5 +325,5 @@ def suppressed(folder):
 
 
 if __name__ == "__main__":
-    sys.exit(run([created, one_stream, mended, adopted, rotated, deleted, gone, failed, unasked, suppressed],
+    sys.exit(run([created, one_stream, mended, adopted, rotated, deleted, gone, failed, spare, unreadable, unasked, suppressed],
                  "webhook_ensure"))
