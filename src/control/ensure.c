@@ -396,7 +396,7 @@ do_step(struct request *r)
 		return;
 	case ENSURE_FORGET:
 		step_row(r, "forgotten", false);
-		if (e->hooks[step->old].webhook_id == 0)
+		if (step->drops)
 			ask_drop(r, e->hooks[step->old].path, asked_last);
 		else
 			end_old(r);
@@ -602,6 +602,7 @@ listed(struct request *r, const struct postmark_answer *answer, json_t *json, vo
 		.hook_count = e->hook_count,
 		.webhooks = json_object_get(json, "Webhooks"),
 		.triggers = e->triggers,
+		.now_ms = clock_wall_ms(),
 		.rotate = e->rotate,
 		.partial = e->only_stream != NULL };
 	bool lost;
@@ -738,6 +739,8 @@ begin(struct request *r, bool creates, const json_t *wanted)
 		return;
 	}
 	if (!choose_connections(r, &e->connections))
+		return;
+	if (!e->dry && !webhooks_take(r))
 		return;
 	request_ask(r, request_ask_new(r, ASK_HOOKS, got_hooks));
 }

@@ -330,6 +330,7 @@ ensure_plan(const struct ensure_input *in, size_t *count_r)
 			continue;
 		step = add_step(&plan, ENSURE_FORGET, hook->stream, 0);
 		step->old = (int)i;
+		step->drops = hook->webhook_id == 0 && hook->made_ms < in->now_ms - ENSURE_YOUNG_MS;
 		add_word(step, "secrets of no webhook");
 	}
 end:

@@ -31,6 +31,7 @@ struct ensure_step {
 	int hook;    /* index of the secrets that it has, or is to have; -1: new ones */
 	int old;     /* index of those that stay valid for a while; -1: none */
 	bool adopts; /* these secrets were kept without that id */
+	bool drops;  /* of ENSURE_FORGET: at once, not at their end */
 	unsigned faults;
 	char wrong[160]; /* their names */
 };
@@ -44,6 +45,7 @@ struct ensure_input {
 	size_t hook_count;
 	const json_t *webhooks; /* Postmark's array */
 	const json_t *triggers; /* wanted, as Postmark has them */
+	int64_t now_ms;         /* wall clock */
 	bool rotate;
 	bool partial; /* these are not all streams in use: the others are left alone */
 };
@@ -51,6 +53,10 @@ struct ensure_input {
 /* How long posts may come with secrets that a webhook has no longer: Postmark's longest schedule of
  * tries (10 h 20 min), and some. */
 #define ENSURE_OLD_MS ((int64_t)11 * 3600 * 1000)
+
+/* Secrets of no webhook that are younger may get one yet: Postmark is slow, or its answer was lost.
+ */
+#define ENSURE_YOUNG_MS ((int64_t)3600 * 1000)
 
 /* Of the secret part of a URL that ensure makes: base64url. */
 #define ENSURE_SECRET_LETTERS 32

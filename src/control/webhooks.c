@@ -29,6 +29,21 @@ public_url(struct request *r)
 	return url;
 }
 
+bool
+webhooks_take(struct request *r)
+{
+	const struct request *other = r->control->changes_webhooks;
+
+	if (other == NULL) {
+		r->control->changes_webhooks = r;
+		return true;
+	}
+	request_fail(r, 409, WEBHOOKS_TAKEN, "try again when it has ended",
+	    "%s of %s is under way, and changes the same webhooks", other->operation->name,
+	    other->who);
+	return false;
+}
+
 static bool
 points_here(const json_t *webhook, const char *ours)
 {
@@ -368,7 +383,7 @@ webhook_delete_run(struct request *r)
 		remote_run(r);
 		return;
 	}
-	if (public_url(r)[0] == '\0')
+	if (public_url(r)[0] == '\0' || !webhooks_take(r))
 		return;
 	deletion = mem_new(sizeof(*deletion));
 	deletion->deleted = json_array();

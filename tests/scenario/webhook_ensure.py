@@ -9,6 +9,7 @@ import os
 import smtplib
 import sqlite3
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
@@ -276,6 +277,49 @@ def unreadable(folder):
         stage.relay.ask("POST", "/webhook/delete", {"instance": True})
 
 
+def one_at_a_time(folder):
+    """Of two that change the same webhooks one says to come again, and nothing is made twice."""
+    stage = Stage(folder)
+    changes = (("/webhook/ensure", {}), ("/webhook/ensure", {"rotate": True}),
+               ("/webhook/create", {"instance": True}), ("/webhook/delete", {"instance": True}))
+    stage.sandbox.faults({"method": "POST", "path": "/webhooks", "delay_before_ms": 1500})
+    first = threading.Thread(target=stage.ensure)
+    first.start()
+    wait_for("the first secrets", stage.secrets)
+    for path, arguments in changes:
+        error = stage.relay.ask("POST", path, arguments, status=409)["error"]
+        check(error["code"] == "busy" and "webhook ensure of" in error["message"] and
+              "try again" in error["todo"], error)
+    check(stage.ensure(**{"dry-run": True})["Failed"] == 0, "a look is no change")
+    first.join()
+    check(len(stage.api("GET", "/webhooks")["Webhooks"]) == 2, "made twice")
+    stage.sandbox.faults()
+    for path, arguments in changes:
+        stage.relay.ask("POST", path, arguments)
+    # By itself it waits without complaint.
+    stage.relay.settings["webhook"]["ensure"] = "yes"
+    stage.relay.write_config(stage.relay.settings)
+    stage.relay.ask("POST", "/reload", {})
+    stage.sandbox.faults({"method": "POST", "path": "/webhooks", "delay_before_ms": 2500})
+    answer = stage.ensure()
+    check(answer["Failed"] == 0 and len(stage.hooks()) == 2, answer)
+    check("event=chore-failed" not in stage.relay.log(), "the chore complains")
+
+
+def young(folder):
+    """Postmark does late what it was asked for: the secrets are let in all the same."""
+    stage = Stage(folder)
+    stage.ensure()
+    stage.sandbox.faults({"method": "PUT", "path": "/webhooks/*", "status": 500})
+    check(stage.ensure(rotate=True, connection="default")["Failed"] == 2, "500 is no failure")
+    stage.sandbox.faults()
+    before = {secret for secret, active in stage.secrets()}
+    answer = stage.ensure()
+    check(len([w for w in answer["Webhooks"] if w["Done"] == "forgotten"]) == 2, answer)
+    check({secret for secret, active in stage.secrets()} == before, "dropped at once")
+    check(len([secret for secret, active in stage.secrets() if active]) == 3, "for ever")
+
+
 def unasked(folder):
     """At the start, when the configuration says so, and without a control socket."""
     stage = Stage(folder, {"webhook": {"ensure": "yes"}, "control": {"socket": ""}})
@@ -325,5 +369,5 @@ def suppressed(folder):
 
 
 if __name__ == "__main__":
-    sys.exit(run([created, one_stream, mended, adopted, rotated, deleted, gone, failed, spare, unreadable, unasked, suppressed],
+    sys.exit(run([created, one_stream, mended, adopted, rotated, deleted, gone, failed, spare, unreadable, one_at_a_time, young, unasked, suppressed],
                  "webhook_ensure"))

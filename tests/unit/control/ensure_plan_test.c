@@ -21,6 +21,7 @@
 	"{\"ID\":" #id ",\"Url\":\"" url "\",\"MessageStream\":\"" stream "\"," auth "," triggers  \
 	",\"Status\":\"" status "\"}"
 #define STRAY OURS "/zzzzzzzz-ZZZZZZZZ_zzzzzzz0123456" /* secrets that nobody knows */
+#define NOW   INT64_C(1800000000000)
 #define RIGHT WEBHOOK(7, OURS "/aaaa", "outbound", AUTH, TRIGGERS, "verified")
 
 /* "outbound" is in use; its hook "aaaa" has the webhook 7, unless another list is named. */
@@ -35,9 +36,17 @@ static struct hook two[] = {
 	{ "aaaa", "default", "outbound", "pmrelay", "pw", 7, 1, 0 },
 	{ "bbbb", "default", "outbound", "pmrelay", "pw", 8, 1, 0 },
 };
+static struct hook leftover[] = {
+	{ "aaaa", "default", "outbound", "pmrelay", "pw", 7, 1, 0 },
+	{ "bbbb", "default", "outbound", "pmrelay", "pw", 0, NOW - ENSURE_YOUNG_MS - 1, 0 },
+};
+static struct hook fresh[] = {
+	{ "aaaa", "default", "outbound", "pmrelay", "pw", 7, 1, 0 },
+	{ "bbbb", "default", "outbound", "pmrelay", "pw", 0, NOW - ENSURE_YOUNG_MS, 0 },
+};
 #define LIST(list) list, sizeof(list) / sizeof(list[0])
 
-/* "what ID hook old: wrong", a line each; hooks by their path, "new" and "-". */
+/* "what ID hook old: wrong", a line each; hooks by their path, "-" for none. */
 static const struct {
 	const char *reason, *webhooks;
 	struct hook *hooks;
@@ -105,6 +114,10 @@ static const struct {
 	    LIST(usual), false, false, "mend 7 aaaa -: paused\nremove 8 - -: one too many\n" },
 	{ "secrets of a webhook that is gone", RIGHT, LIST(two), false, false,
 	    "fine 7 aaaa -: \nforget 0 - bbbb: secrets of no webhook\n" },
+	{ "secrets that never had one", RIGHT, LIST(leftover), false, false,
+	    "fine 7 aaaa -: \ndrop 0 - bbbb: secrets of no webhook\n" },
+	{ "secrets that may get one yet", RIGHT, LIST(fresh), false, false,
+	    "fine 7 aaaa -: \nforget 0 - bbbb: secrets of no webhook\n" },
 	{ "one made by hand is left alone",
 	    RIGHT "," WEBHOOK(5, OURS "/by-hand", "outbound", AUTH, TRIGGERS, "verified"),
 	    LIST(usual), false, false, "fine 7 aaaa -: \n" },
@@ -144,9 +157,9 @@ static const struct {
 };
 
 static const char *
-name_of(enum ensure_do what)
+name_of(const struct ensure_step *step)
 {
-	switch (what) {
+	switch (step->what) {
 	case ENSURE_FINE:
 		return "fine";
 	case ENSURE_MAKE:
@@ -156,7 +169,7 @@ name_of(enum ensure_do what)
 	case ENSURE_REMOVE:
 		return "remove";
 	case ENSURE_FORGET:
-		return "forget";
+		return step->drops ? "drop" : "forget";
 	case ENSURE_LEAVE:
 		return "leave";
 	}
@@ -183,6 +196,7 @@ test_plans(void **state)
 			.hooks = cases[i].hooks,
 			.hook_count = cases[i].hook_count,
 			.triggers = triggers,
+			.now_ms = NOW,
 			.rotate = cases[i].rotate,
 			.partial = cases[i].partial };
 		struct ensure_step *steps;
@@ -197,7 +211,7 @@ test_plans(void **state)
 		steps = ensure_plan(&input, &count);
 		buf_init(&plan, 10000);
 		for (size_t j = 0; j < count; j++)
-			buf_addf(&plan, "%s %lld %s %s: %s\n", name_of(steps[j].what),
+			buf_addf(&plan, "%s %lld %s %s: %s\n", name_of(&steps[j]),
 			    (long long)steps[j].id,
 			    steps[j].hook >= 0 ? input.hooks[steps[j].hook].path : "-",
 			    steps[j].old >= 0 ? input.hooks[steps[j].old].path : "-",
