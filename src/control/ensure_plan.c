@@ -339,6 +339,89 @@ end:
 	return plan.steps;
 }
 
+/* --- mails that come in ----------------------------------------------------------------------- */
+
+static bool
+is_of_inbound(const struct hook *hook, const char *connection)
+{
+	return strcmp(hook->stream, "inbound") == 0 && strcmp(hook->connection, connection) == 0;
+}
+
+bool
+ensure_is_inbound(const struct hook *hook, const char *connection)
+{
+	return hook->ends_ms == 0 && is_of_inbound(hook, connection);
+}
+
+char *
+ensure_inbound_url(const char *public_url, const struct hook *hook)
+{
+	char *plain = ensure_url(public_url, hook->path);
+	const char *host = strstr(plain, "://");
+	char *url = host == NULL ? mem_string(plain)
+				 : mem_format("%.*s%s:%s@%s", (int)(host + 3 - plain), plain,
+				       hook->user, hook->password, host + 3);
+
+	free(plain);
+	return url;
+}
+
+/* The one that Postmark has, for a change may have been refused; else the newest. */
+static int
+inbound_hook(const struct ensure_input *in, const char *url)
+{
+	int newest = -1;
+
+	for (size_t i = 0; i < in->hook_count; i++) {
+		if (!ensure_is_inbound(&in->hooks[i], in->connection))
+			continue;
+		if (ends_in(url, in->hooks[i].path))
+			return (int)i;
+		if (newest < 0 || in->hooks[i].made_ms > in->hooks[newest].made_ms)
+			newest = (int)i;
+	}
+	return newest;
+}
+
+static bool
+inbound_is_ours(const struct ensure_input *in, const char *url)
+{
+	for (size_t i = 0; i < in->hook_count; i++)
+		if (is_of_inbound(&in->hooks[i], in->connection) && ends_in(url, in->hooks[i].path))
+			return true;
+	return is_made_here(url, in->public_url);
+}
+
+struct ensure_inbound
+ensure_inbound_plan(const struct ensure_input *in, const char *url, bool takes)
+{
+	bool by_hand = in->manual_secret != NULL && ends_in(url, in->manual_secret);
+	struct ensure_inbound plan = { .what = ENSURE_MEND, .hook = inbound_hook(in, url) };
+	char *wanted;
+
+	if (by_hand && !takes)
+		return (struct ensure_inbound){ .what = ENSURE_FINE, .hook = -1, .wrong = "" };
+	plan.others = url[0] != '\0' && (by_hand || !inbound_is_ours(in, url));
+	wanted = plan.hook >= 0 ? ensure_inbound_url(in->public_url, &in->hooks[plan.hook]) : NULL;
+	if (plan.others) {
+		plan.what = takes ? ENSURE_MEND : ENSURE_LEAVE;
+		plan.wrong = "another InboundHookUrl";
+	} else if (url[0] == '\0') {
+		plan.wrong = "no InboundHookUrl";
+	} else if (wanted == NULL || strcmp(url, wanted) != 0) {
+		plan.wrong = "wrong InboundHookUrl";
+	} else if (in->rotate) {
+		plan.wrong = "secrets to be changed";
+	} else {
+		plan.what = ENSURE_FINE;
+		plan.wrong = "";
+	}
+	if (in->rotate)
+		plan.hook = -1;
+	free(wanted);
+	return plan;
+}
+
 void
 ensure_steps_free(struct ensure_step *steps, size_t count)
 {

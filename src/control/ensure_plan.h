@@ -64,6 +64,19 @@ struct ensure_input {
 struct ensure_step *ensure_plan(const struct ensure_input *, size_t *count_r);
 void ensure_steps_free(struct ensure_step *, size_t count); /* with the array */
 
+/* The same of the server's InboundHookUrl.  Not of the input: streams, webhooks, triggers. */
+struct ensure_inbound {
+	enum ensure_do what; /* ENSURE_FINE, _MEND, or _LEAVE: it is not this relay's */
+	int hook;            /* index of the secrets that it has, or is to have; -1: new ones, or of
+			      * FINE: it was made by hand */
+	bool others;         /* it is not this relay's, whatever is done about it */
+	const char *wrong;
+};
+/* takes: one that is not this relay's is replaced. */
+struct ensure_inbound ensure_inbound_plan(const struct ensure_input *, const char *url, bool takes);
+bool ensure_is_inbound(const struct hook *, const char *connection);   /* and valid for good */
+char *ensure_inbound_url(const char *public_url, const struct hook *); /* caller frees */
+
 /*
  * Of an input without streams and triggers: whose secret stands in the URL of one of Postmark's
  * webhooks, else whose number it has.  -1: nobody's.

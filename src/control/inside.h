@@ -235,6 +235,8 @@ void remote_encode(struct buf *, const char *text, bool keep_slash);
 char *remote_path(struct request *);                /* caller frees; NULL after request_fail() */
 json_t *remote_body(struct request *);              /* by .remote of the arguments, dots nest */
 void remote_mask(struct request *, json_t *answer); /* what this one may not see */
+/* Without password, and without the secret part of one of ours.  Caller frees. */
+char *remote_masked_url(const char *url, const char *public_url);
 struct secret;
 /* NULL after request_fail(). */
 const struct secret *remote_token(struct request *, const struct connection *, bool account);

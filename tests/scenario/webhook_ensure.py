@@ -320,6 +320,79 @@ def young(folder):
     check(len([secret for secret, active in stage.secrets() if active]) == 3, "for ever")
 
 
+def inbound_stage(folder):
+    stage = Stage(folder, {"inbound": {"deliver": "maildir:%s" % os.path.join(folder, "mails")}})
+
+    def url():
+        return stage.api("GET", "/server")["InboundHookUrl"]
+
+    def ensure(**arguments):
+        answer = stage.ensure(connection="default", **arguments)
+        return answer["Failed"], [w for w in answer["Webhooks"] if w["MessageStream"] == "inbound"][0]
+    return stage, url, ensure
+
+
+def active(stage):
+    return [secret for secret, is_active in stage.secrets("inbound") if is_active]
+
+
+def inbound_of_others(folder):
+    """Whoever takes a server's mails keeps them, until an operator says otherwise."""
+    stage, url, ensure = inbound_stage(folder)
+    theirs = "https://user:pass-word@in.example/hook/Th3ir-secret"
+    stage.api("PUT", "/server", {"InboundHookUrl": theirs})
+    for arguments in ({}, {"dry-run": True}, {"rotate": True}):
+        failed, row = ensure(**arguments)
+        check(failed == 0 and row["Done"].startswith("left alone"), row)
+        check("in.example/hook" in row["Wrong"] and "pass-word" not in row["Wrong"], row)
+        check(url() == theirs and not active(stage), url())
+    log = stage.relay.log()
+    check("level=warning process=core event=webhook" in log and "in.example" in log, log[-2000:])
+    check("pass-word" not in log and "Th3ir" not in log, "a secret in the log")
+    check(ensure(**{"dry-run": True, "inbound": "take"})[1]["Done"] == "would be taken over", "dry")
+    check(url() == theirs, url())
+    failed, row = ensure(inbound="take")
+    check(failed == 0 and row["Done"] == "taken over" and "in.example" in row["Wrong"], row)
+    ours = url()
+    check(ours.startswith(HERE.replace("://", "://pmrelay:")[:16]) and
+          ours.rsplit("/", 1)[1] == active(stage)[0], ours)
+    check(ensure()[1]["Wrong"] == "" and url() == ours, "not what was made")
+    # What is empty, and what was ours, is mended without a word.
+    for changed in ("", HERE + STRAY, ours.replace("relay.example.com", "old.example.com")):
+        stage.api("PUT", "/server", {"InboundHookUrl": changed})
+        check(ensure()[1]["Done"] == "mended" and url() == ours, "%s became %s" % (changed, url()))
+
+
+def inbound_rotated(folder):
+    """A change that is refused leaves nothing behind, one that is lost nothing valid for ever."""
+    stage, url, ensure = inbound_stage(folder)
+    check(ensure()[1]["Done"] == "mended", "the first")
+    first, = active(stage)
+    stage.sandbox.faults({"method": "PUT", "path": "/server", "error_code": 606})
+    check(ensure(rotate=True)[0] == 1 and active(stage) == [first], active(stage))
+    # Not done, as far as the relay knows; once it was.
+    stage.sandbox.faults({"method": "PUT", "path": "/server", "status": 500})
+    check(ensure(rotate=True)[0] == 1 and len(active(stage)) == 2, active(stage))
+    stage.sandbox.faults({"method": "PUT", "path": "/server", "answer": "truncated"})
+    check(ensure(rotate=True)[0] == 1 and len(active(stage)) == 3, active(stage))
+    stage.sandbox.faults()
+    third = url()
+    check(first not in third, third)
+    stage.relay.stop()
+    stage.relay = stage.relay.again(stage.sandbox.port)
+    check(ensure()[1]["Wrong"] == "" and url() == third, "%s became %s" % (third, url()))
+    check(active(stage) == [third.rsplit("/", 1)[1]], active(stage))
+    # All former ones get their end.
+    stage.sandbox.faults({"method": "PUT", "path": "/server", "status": 500})
+    for _ in range(3):
+        ensure(rotate=True)
+    stage.sandbox.faults()
+    check(len(active(stage)) == 4, active(stage))
+    check(ensure(rotate=True)[0] == 0, "not rotated")
+    check(active(stage) == [url().rsplit("/", 1)[1]], active(stage))
+    check(len(stage.secrets("inbound")) == 7, stage.secrets("inbound"))
+
+
 def unasked(folder):
     """At the start, when the configuration says so, and without a control socket."""
     stage = Stage(folder, {"webhook": {"ensure": "yes"}, "control": {"socket": ""}})
@@ -369,5 +442,5 @@ def suppressed(folder):
 
 
 if __name__ == "__main__":
-    sys.exit(run([created, one_stream, mended, adopted, rotated, deleted, gone, failed, spare, unreadable, one_at_a_time, young, unasked, suppressed],
+    sys.exit(run([created, one_stream, mended, adopted, rotated, deleted, gone, failed, spare, unreadable, one_at_a_time, young, inbound_of_others, inbound_rotated, unasked, suppressed],
                  "webhook_ensure"))

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -227,6 +228,77 @@ test_plans(void **state)
 	json_decref(triggers);
 }
 
+/* Of "default": one that stays, a newer one that is valid as well, and one that ends. */
+static struct hook inbound[] = {
+	{ "newr", "default", "inbound", "pmrelay", "pw", 0, 9, 0 },
+	{ "usua", "default", "inbound", "pmrelay", "pw", 0, 2, 0 },
+	{ "ends", "default", "inbound", "pmrelay", "pw", 0, 1, 99 },
+	{ "shop", "shop", "inbound", "pmrelay", "pw", 0, 10, 0 },
+	{ "outb", "default", "outbound", "pmrelay", "pw", 7, 11, 0 },
+};
+#define HERE(path) "https://pmrelay:pw@relay.example/hooks/" path
+
+static void
+test_inbound(void **state)
+{
+	static const struct {
+		const char *reason, *url;
+		size_t hook_count; /* of inbound */
+		bool rotate, takes;
+		const char *plan; /* "what hook: wrong" */
+	} urls[] = {
+		{ "none, and never was", "", 0, false, false, "mend -: no InboundHookUrl" },
+		{ "none any more: the newest secrets", "", 5, false, false,
+		    "mend newr: no InboundHookUrl" },
+		{ "all is well", HERE("newr"), 5, false, false, "fine newr: " },
+		{ "a change that was refused or got lost", HERE("usua"), 5, false, false,
+		    "fine usua: " },
+		{ "somebody put the former one back", HERE("ends"), 5, false, false,
+		    "mend newr: wrong InboundHookUrl" },
+		{ "another password", "https://pmrelay:no@relay.example/hooks/newr", 5, false,
+		    false, "mend newr: wrong InboundHookUrl" },
+		{ "another public URL before", "https://pmrelay:pw@old.example/newr", 5, false,
+		    false, "mend newr: wrong InboundHookUrl" },
+		{ "secrets that nobody knows", STRAY, 5, false, false,
+		    "mend newr: wrong InboundHookUrl" },
+		{ "new secrets", HERE("newr"), 5, true, false, "mend -: secrets to be changed" },
+		{ "an application's", "https://in.example/hook", 5, false, false,
+		    "leave newr: another InboundHookUrl" },
+		{ "an application's, whatever is to be changed", "https://in.example/hook", 5, true,
+		    false, "leave -: another InboundHookUrl" },
+		{ "an application's of the same host", OURS "/in", 0, false, false,
+		    "leave -: another InboundHookUrl" },
+		{ "of another connection", HERE("shop"), 5, false, false,
+		    "leave newr: another InboundHookUrl" },
+		{ "an application's that is to be taken", "https://in.example/hook", 5, false, true,
+		    "mend newr: another InboundHookUrl" },
+		{ "nothing to take", HERE("newr"), 5, false, true, "fine newr: " },
+		{ "made by hand", OURS "/by-hand", 5, true, false, "fine -: " },
+		{ "made by hand, to be taken", OURS "/by-hand", 0, false, true,
+		    "mend -: another InboundHookUrl" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		const struct ensure_input input = { .public_url = OURS "/",
+			.manual_secret = "by-hand",
+			.connection = "default",
+			.hooks = inbound,
+			.hook_count = urls[i].hook_count,
+			.rotate = urls[i].rotate };
+		const struct ensure_inbound plan =
+		    ensure_inbound_plan(&input, urls[i].url, urls[i].takes);
+		const struct ensure_step step = { .what = plan.what };
+		char text[200];
+
+		snprintf(text, sizeof(text), "%s %s: %s", name_of(&step),
+		    plan.hook >= 0 ? inbound[plan.hook].path : "-", plan.wrong);
+		if (strcmp(text, urls[i].plan) != 0)
+			fail_msg("%s: %s", urls[i].reason, text);
+		assert_int_equal(plan.others, strstr(text, "another") != NULL);
+	}
+}
+
 static void
 test_path_here(void **state)
 {
@@ -261,6 +333,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plans),
+		cmocka_unit_test(test_inbound),
 		cmocka_unit_test(test_path_here),
 	};
 
