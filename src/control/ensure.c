@@ -60,7 +60,7 @@ streams_in_use(
 {
 	const char *own = connection->message_stream;
 
-	if (own[0] != '\0')
+	if (own[0] != '\0' && !strlist_has(streams_r, own))
 		strlist_add(streams_r, own);
 	for (size_t i = 0; i < config->route_count; i++) {
 		const struct route *route = &config->routes[i];
@@ -703,6 +703,34 @@ finish(struct request *r)
 	request_answer(r, answer);
 }
 
+/* Of a server: of each connection that has its token. */
+static void
+streams_of_server(
+    const struct config *config, const struct connection *first, struct strlist *streams_r)
+{
+	const struct connection *connection;
+
+	for (size_t i = 0; (connection = config_connection_at(config, i)) != NULL; i++)
+		if (config_connection_first(config, connection) == first)
+			streams_in_use(config, connection, streams_r);
+}
+
+/* Another one has the same server, and so the same webhooks: each would take those of the other
+ * for its own. */
+static bool
+is_anothers(struct request *r, const struct connection *connection)
+{
+	const struct connection *first = config_connection_first(r->control->config, connection);
+	char *wrong;
+
+	if (first == connection)
+		return false;
+	wrong = mem_format("the server token of connection %s", first->name);
+	show_row(r, "", 0, wrong, "left to that connection", false);
+	free(wrong);
+	return true;
+}
+
 static void
 next_connection(struct request *r)
 {
@@ -714,13 +742,14 @@ next_connection(struct request *r)
 		const struct connection *connection =
 		    config_connection(config, e->connections.items[e->connection++]);
 
-		if (connection == NULL || connection->server_token == NULL)
+		if (connection == NULL || connection->server_token == NULL ||
+		    is_anothers(r, connection))
 			continue;
 		strlist_free(&e->streams);
 		if (e->only_stream != NULL)
 			strlist_add(&e->streams, e->only_stream);
 		else
-			streams_in_use(config, connection, &e->streams);
+			streams_of_server(config, connection, &e->streams);
 		remote_submit(r, connection, &call, listed, NULL);
 		return;
 	}

@@ -393,6 +393,27 @@ def inbound_rotated(folder):
     check(len(stage.secrets("inbound")) == 7, stage.secrets("inbound"))
 
 
+def one_server(folder):
+    """Two connections with one token are one server: each stream has one webhook, and peace."""
+    stage = Stage(folder, {
+        "connection second": {"token": TOKEN},
+        "route offers": {"envelope-to": "@offers.example", "connection": "second",
+                         "message-stream": "offers"}})
+    check("it has the server token of connection default" in stage.relay.log(), "no warning")
+    stage.api("POST", "/message-streams", {"ID": "offers", "Name": "Offers",
+                                           "MessageStreamType": "Broadcasts"})
+    answer = stage.ensure()
+    rows = [w for w in answer["Webhooks"] if w["Connection"] == "second"]
+    check(answer["Failed"] == 0 and len(rows) == 1 and "default" in rows[0]["Wrong"], answer)
+    before = stage.api("GET", "/webhooks")["Webhooks"]
+    check({w["MessageStream"] for w in before} == {"outbound", "broadcast", "offers"} and
+          len(before) == 3, before)
+    for _ in range(2):
+        stage.ensure()
+        stage.ensure(connection="second")
+        check(stage.api("GET", "/webhooks")["Webhooks"] == before, "changed")
+
+
 def unasked(folder):
     """At the start, when the configuration says so, and without a control socket."""
     stage = Stage(folder, {"webhook": {"ensure": "yes"}, "control": {"socket": ""}})
@@ -442,5 +463,5 @@ def suppressed(folder):
 
 
 if __name__ == "__main__":
-    sys.exit(run([created, one_stream, mended, adopted, rotated, deleted, gone, failed, spare, unreadable, one_at_a_time, young, inbound_of_others, inbound_rotated, unasked, suppressed],
+    sys.exit(run([created, one_stream, mended, adopted, rotated, deleted, gone, failed, spare, unreadable, one_at_a_time, young, inbound_of_others, inbound_rotated, one_server, unasked, suppressed],
                  "webhook_ensure"))
