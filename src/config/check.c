@@ -450,6 +450,23 @@ check_loaded(const struct config *config, struct buf *why)
 	return why->len == before ? 0 : -1;
 }
 
+/* Two that each take the other's webhooks for too many would never come to rest. */
+static void
+warn_of_connections(const struct config *config, struct buf *out)
+{
+	const struct connection *connection, *first;
+
+	for (size_t i = 1; (connection = config_connection_at(config, i)) != NULL; i++) {
+		first = config_connection_first(config, connection);
+		if (first == NULL || first == connection)
+			continue;
+		buf_addf(out,
+		    "connection %s: it has the server token of connection %s, whose webhooks are "
+		    "made for both, and whose name events have\n",
+		    connection->name, first->name);
+	}
+}
+
 void
 config_warn(const struct config *config, struct buf *out)
 {
@@ -470,4 +487,5 @@ config_warn(const struct config *config, struct buf *out)
 		    "webhook.public-url: %s is not https: Postmark sends secrets there for all "
 		    "to read\n",
 		    url);
+	warn_of_connections(config, out);
 }

@@ -93,6 +93,21 @@ config_connection(const struct config *config, const char *name)
 	return NULL;
 }
 
+const struct connection *
+config_connection_first(const struct config *config, const struct connection *connection)
+{
+	const struct secret *token = connection->server_token;
+	const struct connection *c;
+
+	if (token == NULL)
+		return NULL;
+	for (size_t i = 0; (c = config_connection_at(config, i)) != NULL; i++)
+		if (c->server_token != NULL &&
+		    secret_same(c->server_token, secret_text(token), secret_len(token)))
+			return c;
+	return NULL;
+}
+
 /* ---- environment ------------------------------------------------------------------------- */
 
 static const char *

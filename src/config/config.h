@@ -259,6 +259,10 @@ const struct connection *config_connection_at(const struct config *, size_t inde
 /* By name; NULL and "" are "default".  NULL: there is none. */
 const struct connection *config_connection(const struct config *, const char *name);
 
+/* The first one with the same server token, which may be itself: the same server of Postmark's.
+ * NULL: it has no token. */
+const struct connection *config_connection_first(const struct config *, const struct connection *);
+
 /* Reads the files that secrets come from, and checks what is between them and other options.  0, or
  * -1 and why. */
 int config_load_secrets(struct config *, struct buf *why);

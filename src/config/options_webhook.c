@@ -27,7 +27,8 @@ static const struct option_row rows[] = {
 	{ SECTION, "ensure", OPTION_BOOL, RELOAD_LIVE, AT(webhook_ensure), .preset = "no",
 	    .text =
 		"Make and repair the webhooks of this instance at the start and once an hour: as "
-		"pmrelayctl webhook ensure does." },
+		"pmrelayctl webhook ensure does.  With inbound.deliver the InboundHookUrl of each "
+		"connection's server leads here, too, unless it is another's." },
 	{ SECTION, "triggers", OPTION_LIST, RELOAD_LIVE, AT(webhook_triggers),
 	    .preset = "open click delivery", .most = 6, .right = value_is_trigger,
 	    .wanted = "open, click, delivery, bounce, complaint or subscription",

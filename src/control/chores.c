@@ -71,6 +71,9 @@ on_ended(
     struct control *control, const struct operation *operation, int status, const json_t *answer)
 {
 	struct chores *chores = control->chores;
+	const json_t *error = json_object_get(answer, "error");
+	const char *code = json_string_value(json_object_get(error, "code"));
+	bool waits = code != NULL && strcmp(code, WEBHOOKS_TAKEN) == 0;
 	struct chore *chore;
 	bool good = status == 200 && json_integer_value(json_object_get(answer, "Failed")) == 0;
 	int64_t period_ms;
@@ -81,12 +84,15 @@ on_ended(
 								       : &chores->sync;
 	chore->runs = false;
 	period_ms = period_of(chore);
-	if (status != 200)
+	if (status != 200 && !waits)
 		log_warning("chore-failed", log_str("operation", operation->name),
-		    log_str("why", json_string_value(json_object_get(
-				       json_object_get(answer, "error"), "message"))));
+		    log_str("why", json_string_value(json_object_get(error, "message"))));
 	if (period_ms == 0)
 		return;
+	if (waits) { /* somebody does the same */
+		loop_timer_set(chore->timer, LEAST_AGAIN_MS);
+		return;
+	}
 	if (good) {
 		chore->again_ms = LEAST_AGAIN_MS;
 		loop_timer_set(chore->timer, period_ms);

@@ -23,13 +23,13 @@
 #include "control/ensure_plan.h"
 #include "control/inside.h"
 
-#define SECRET_BYTES 24 /* 32 characters */
+#define SECRET_BYTES (ENSURE_SECRET_LETTERS / 4 * 3)
 #define HOOK_USER    "pmrelay"
 #define INBOUND      "inbound"
 
 struct ensure {
 	bool creates; /* only what is missing */
-	bool dry, rotate, verify;
+	bool dry, rotate, verify, takes_inbound;
 	json_t *triggers;
 	char *only_stream; /* NULL: each in use */
 	struct strlist connections;
@@ -40,7 +40,10 @@ struct ensure {
 	json_t *webhooks;
 	struct ensure_step *steps;
 	size_t step_count, step;
-	bool fresh; /* the step's secrets were made by it */
+	struct strlist broken; /* streams whose webhook could not be made or mended */
+	bool fresh;            /* the step's secrets were made by it */
+	struct ensure_inbound inbound;
+	char *inbound_url; /* that is not ours, as it may be shown; NULL: it is */
 	json_t *rows;
 	size_t failed;
 };
@@ -57,7 +60,7 @@ streams_in_use(
 {
 	const char *own = connection->message_stream;
 
-	if (own[0] != '\0')
+	if (own[0] != '\0' && !strlist_has(streams_r, own))
 		strlist_add(streams_r, own);
 	for (size_t i = 0; i < config->route_count; i++) {
 		const struct route *route = &config->routes[i];
@@ -185,7 +188,7 @@ connection_name(const struct ensure *e)
 }
 
 static void
-add_row(struct request *r, const char *stream, int64_t id, const char *wrong, const char *done,
+show_row(struct request *r, const char *stream, int64_t id, const char *wrong, const char *done,
     bool failed)
 {
 	struct ensure *e = r->work;
@@ -195,6 +198,15 @@ add_row(struct request *r, const char *stream, int64_t id, const char *wrong, co
 	    e->rows, json_pack("{s:s, s:s, s:o, s:s, s:s, s:b}", "Connection", connection_name(e),
 			 "MessageStream", stream, "ID", id != 0 ? json_integer(id) : json_null(),
 			 "Wrong", wrong, "Done", done, "Failed", failed));
+}
+
+static void
+add_row(struct request *r, const char *stream, int64_t id, const char *wrong, const char *done,
+    bool failed)
+{
+	const struct ensure *e = r->work;
+
+	show_row(r, stream, id, wrong, done, failed);
 	if (failed)
 		log_warning("webhook", log_str("connection", connection_name(e)),
 		    log_str("stream", stream), log_num("webhook", id), log_str("why", wrong),
@@ -214,14 +226,16 @@ step_row(struct request *r, const char *done, bool failed)
 	add_row(r, step->stream, step->id, step->wrong, done, failed);
 }
 
-/* Why Postmark did not, for people; "" when it did.  lost: it may have. */
+/* Why Postmark did not, for people; "" when it did.  lost: it may have: it said that it did, and
+ * what else it said cannot be read, or there is no saying. */
 static void
 judge(
     const struct postmark_answer *answer, const json_t *json, char *out, size_t size, bool *lost_r)
 {
 	const char *message = json_string_value(json_object_get(json, "Message"));
 
-	*lost_r = answer->end == POSTMARK_LOST || answer->status >= 500;
+	*lost_r =
+	    answer->end == POSTMARK_LOST || answer->status >= 500 || answer->status / 100 == 2;
 	out[0] = '\0';
 	if (answer->end != POSTMARK_ANSWERED)
 		snprintf(out, size, "failed: no answer from Postmark: %s", answer->error);
@@ -287,6 +301,7 @@ sent(struct request *r, const struct postmark_answer *answer, json_t *json, void
 	judge(answer, json, why, sizeof(why), &lost);
 	if (why[0] != '\0') {
 		step_row(r, why, true);
+		strlist_add(&e->broken, step->stream);
 		/* What may have been made is found by its secrets the next time. */
 		if (e->fresh && !lost)
 			ask_drop(r, e->hooks[step->hook].path, asked_last);
@@ -346,7 +361,7 @@ removed(struct request *r, const struct postmark_answer *answer, json_t *json, v
 
 	(void)ctx;
 	judge(answer, json, why, sizeof(why), &lost);
-	if (why[0] != '\0' && answer->status != 404) {
+	if (why[0] != '\0' && !webhook_is_gone(answer, json)) {
 		step_row(r, why, true);
 		step_end(r);
 		return;
@@ -392,7 +407,7 @@ do_step(struct request *r)
 		return;
 	case ENSURE_FORGET:
 		step_row(r, "forgotten", false);
-		if (e->hooks[step->old].webhook_id == 0)
+		if (step->drops)
 			ask_drop(r, e->hooks[step->old].path, asked_last);
 		else
 			end_old(r);
@@ -439,6 +454,11 @@ next_step(struct request *r)
 				step_row(r, "is there: webhook ensure mends", false);
 			continue;
 		}
+		/* It may be the one that works. */
+		if (step->what == ENSURE_REMOVE && strlist_has(&e->broken, step->stream)) {
+			step_row(r, "kept, for the other one is not mended", false);
+			continue;
+		}
 		if (quiet || e->dry)
 			step_row(r, quiet ? "" : would(step->what), false);
 		if (e->dry || (quiet && !(step->what == ENSURE_FINE && step->adopts)))
@@ -449,23 +469,74 @@ next_step(struct request *r)
 	look_inbound(r);
 }
 
+/* Without webhooks, which are Postmark's. */
+static struct ensure_input
+input_of(const struct request *r)
+{
+	const struct ensure *e = r->work;
+	const struct config *config = r->control->config;
+
+	return (struct ensure_input){ .public_url = config->webhook_public_url,
+		.manual_secret =
+		    config->webhook_secret != NULL ? secret_text(config->webhook_secret) : NULL,
+		.connection = connection_name(e),
+		.streams = &e->streams,
+		.hooks = e->hooks,
+		.hook_count = e->hook_count,
+		.triggers = e->triggers,
+		.now_ms = clock_wall_ms(),
+		.rotate = e->rotate,
+		.partial = e->only_stream != NULL };
+}
+
 /* --- mails that come in ----------------------------------------------------------------------- */
 
-static char *
-inbound_url(const struct config *config, const struct hook *hook)
+/* Of one that is not ours people see what "server get" shows; the log has its host alone, for the
+ * path may be a secret. */
+static void
+inbound_row(struct request *r, const char *done, bool failed)
 {
-	char *plain = ensure_url(config->webhook_public_url, hook->path);
-	const char *host = strstr(plain, "://");
-	char *url = host == NULL ? mem_string(plain)
-				 : mem_format("%.*s%s:%s@%s", (int)(host + 3 - plain), plain,
-				       hook->user, hook->password, host + 3);
+	const struct ensure *e = r->work;
+	const char *url = e->inbound_url, *host;
+	char *wrong, *shown;
 
-	free(plain);
-	return url;
+	if (url == NULL) {
+		add_row(r, INBOUND, 0, e->inbound.wrong, done, failed);
+		return;
+	}
+	host = strstr(url, "://");
+	host = host != NULL ? host + 3 : url;
+	shown = mem_format("%.*s", (int)(host - url + (ptrdiff_t)strcspn(host, "/?#")), url);
+	wrong = mem_format("%s: %s", e->inbound.wrong, url);
+	show_row(r, INBOUND, 0, wrong, done, failed);
+	if (!e->dry)
+		log_warning("webhook", log_str("connection", connection_name(e)),
+		    log_str("stream", INBOUND), log_str("why", e->inbound.wrong),
+		    log_str("url", shown), log_str("done", done), log_str("by", r->who));
+	free(wrong);
+	free(shown);
+}
+
+/* All others of that connection are old now. */
+static void
+inbound_retire(struct request *r, struct ask *ask)
+{
+	struct ensure *e = r->work;
+
+	(void)ask;
+	for (size_t i = 0; i < e->hook_count; i++) {
+		if ((int)i == e->inbound.hook ||
+		    !ensure_is_inbound(&e->hooks[i], connection_name(e)))
+			continue;
+		e->hooks[i].ends_ms = clock_wall_ms() + ENSURE_OLD_MS;
+		ask_set(r, &e->hooks[i], inbound_retire);
+		return;
+	}
+	next_connection(r);
 }
 
 static void
-inbound_done(struct request *r, struct ask *ask)
+inbound_dropped(struct request *r, struct ask *ask)
 {
 	(void)ask;
 	next_connection(r);
@@ -475,41 +546,38 @@ static void
 inbound_set(struct request *r, const struct postmark_answer *answer, json_t *json, void *ctx)
 {
 	struct ensure *e = r->work;
-	int hook = (int)(intptr_t)ctx;
 	bool lost;
 	char why[400];
 
+	(void)ctx;
 	judge(answer, json, why, sizeof(why), &lost);
-	add_row(
-	    r, INBOUND, 0, "wrong InboundHookUrl", why[0] != '\0' ? why : "mended", why[0] != '\0');
-	/* Others of that stream are old now. */
-	for (size_t i = 0; why[0] == '\0' && i < e->hook_count; i++) {
-		struct hook *old = &e->hooks[i];
-
-		if ((int)i == hook || strcmp(old->stream, INBOUND) != 0 || old->ends_ms != 0 ||
-		    strcmp(old->connection, connection_name(e)) != 0)
-			continue;
-		old->ends_ms = clock_wall_ms() + ENSURE_OLD_MS;
-		ask_set(r, old, inbound_done);
+	if (why[0] == '\0') {
+		inbound_row(r, e->inbound_url != NULL ? "taken over" : "mended", false);
+		inbound_retire(r, NULL);
 		return;
 	}
-	next_connection(r);
+	inbound_row(r, why, true);
+	/* What may have been set is found by its secrets the next time. */
+	if (e->fresh && !lost)
+		ask_drop(r, e->hooks[e->inbound.hook].path, inbound_dropped);
+	else
+		next_connection(r);
 }
 
 static void
-inbound_put(struct request *r, int hook)
+inbound_put(struct request *r)
 {
 	struct ensure *e = r->work;
 	const struct config *config = r->control->config;
 	const struct connection *connection = config_connection(config, connection_name(e));
-	char *url = inbound_url(config, &e->hooks[hook]);
+	char *url = ensure_inbound_url(config->webhook_public_url, &e->hooks[e->inbound.hook]);
 	json_t *body = json_pack("{s:s}", "InboundHookUrl", url);
 	const struct remote_call call = { .method = "PUT", .path = "/server", .body = body };
 
 	if (connection == NULL)
 		request_fail(r, 503, "reloaded", "ask again", "the connection is gone");
 	else
-		remote_submit(r, connection, &call, inbound_set, (void *)(intptr_t)hook);
+		remote_submit(r, connection, &call, inbound_set, NULL);
 	json_decref(body);
 	free(url);
 }
@@ -517,10 +585,24 @@ inbound_put(struct request *r, int hook)
 static void
 inbound_kept(struct request *r, struct ask *ask)
 {
+	(void)ask;
+	inbound_put(r);
+}
+
+static void
+inbound_mend(struct request *r)
+{
 	struct ensure *e = r->work;
 
-	(void)ask;
-	inbound_put(r, (int)e->hook_count - 1);
+	e->fresh = e->inbound.hook < 0;
+	if (e->fresh)
+		e->inbound.hook = add_hook(e, connection_name(e), INBOUND);
+	if (e->inbound.hook < 0)
+		request_fail(r, 500, "core", NULL, "the system has no random bytes");
+	else if (e->fresh)
+		ask_set(r, &e->hooks[e->inbound.hook], inbound_kept);
+	else
+		inbound_put(r);
 }
 
 static void
@@ -528,8 +610,8 @@ inbound_seen(struct request *r, const struct postmark_answer *answer, json_t *js
 {
 	struct ensure *e = r->work;
 	const char *url = json_string_value(json_object_get(json, "InboundHookUrl"));
-	int hook = -1;
-	bool lost, right = false;
+	struct ensure_input input = input_of(r);
+	bool lost;
 	char why[400];
 
 	(void)ctx;
@@ -539,26 +621,27 @@ inbound_seen(struct request *r, const struct postmark_answer *answer, json_t *js
 		next_connection(r);
 		return;
 	}
-	for (size_t i = 0; i < e->hook_count; i++)
-		if (strcmp(e->hooks[i].stream, INBOUND) == 0 && e->hooks[i].ends_ms == 0 &&
-		    strcmp(e->hooks[i].connection, connection_name(e)) == 0)
-			hook = (int)i;
-	if (hook >= 0 && !e->rotate) {
-		char *wanted = inbound_url(r->control->config, &e->hooks[hook]);
-
-		right = url != NULL && strcmp(url, wanted) == 0;
-		free(wanted);
-	}
-	if (right || e->dry) {
-		add_row(r, INBOUND, 0, right ? "" : "wrong InboundHookUrl",
-		    right ? "" : "would be mended", false);
+	e->inbound = ensure_inbound_plan(&input, url != NULL ? url : "", e->takes_inbound);
+	free(e->inbound_url);
+	e->inbound_url = e->inbound.others
+			     ? remote_masked_url(url, r->control->config->webhook_public_url)
+			     : NULL;
+	if (e->inbound.what == ENSURE_LEAVE) {
+		inbound_row(r, "left alone: --inbound take replaces it", false);
 		next_connection(r);
-	} else if (hook >= 0 && !e->rotate) {
-		inbound_put(r, hook);
-	} else if ((hook = add_hook(e, connection_name(e), INBOUND)) >= 0) {
-		ask_set(r, &e->hooks[hook], inbound_kept);
+	} else if (e->inbound.what == ENSURE_MEND && !e->dry) {
+		inbound_mend(r);
 	} else {
-		request_fail(r, 500, "core", NULL, "the system has no random bytes");
+		inbound_row(r,
+		    e->inbound.what == ENSURE_FINE ? ""
+		    : e->inbound.others            ? "would be taken over"
+						   : "would be mended",
+		    false);
+		/* A change may have been done without an answer. */
+		if (e->inbound.what == ENSURE_FINE && e->inbound.hook >= 0 && !e->dry)
+			inbound_retire(r, NULL);
+		else
+			next_connection(r);
 	}
 }
 
@@ -583,18 +666,7 @@ static void
 listed(struct request *r, const struct postmark_answer *answer, json_t *json, void *ctx)
 {
 	struct ensure *e = r->work;
-	const struct config *config = r->control->config;
-	struct ensure_input input = { .public_url = config->webhook_public_url,
-		.manual_secret =
-		    config->webhook_secret != NULL ? secret_text(config->webhook_secret) : NULL,
-		.connection = connection_name(e),
-		.streams = &e->streams,
-		.hooks = e->hooks,
-		.hook_count = e->hook_count,
-		.webhooks = json_object_get(json, "Webhooks"),
-		.triggers = e->triggers,
-		.rotate = e->rotate,
-		.partial = e->only_stream != NULL };
+	struct ensure_input input = input_of(r);
 	bool lost;
 	char why[400];
 
@@ -605,6 +677,8 @@ listed(struct request *r, const struct postmark_answer *answer, json_t *json, vo
 		next_connection(r);
 		return;
 	}
+	input.webhooks = json_object_get(json, "Webhooks");
+	strlist_free(&e->broken);
 	ensure_steps_free(e->steps, e->step_count);
 	e->steps = ensure_plan(&input, &e->step_count);
 	e->step = 0;
@@ -629,6 +703,34 @@ finish(struct request *r)
 	request_answer(r, answer);
 }
 
+/* Of a server: of each connection that has its token. */
+static void
+streams_of_server(
+    const struct config *config, const struct connection *first, struct strlist *streams_r)
+{
+	const struct connection *connection;
+
+	for (size_t i = 0; (connection = config_connection_at(config, i)) != NULL; i++)
+		if (config_connection_first(config, connection) == first)
+			streams_in_use(config, connection, streams_r);
+}
+
+/* Another one has the same server, and so the same webhooks: each would take those of the other
+ * for its own. */
+static bool
+is_anothers(struct request *r, const struct connection *connection)
+{
+	const struct connection *first = config_connection_first(r->control->config, connection);
+	char *wrong;
+
+	if (first == connection)
+		return false;
+	wrong = mem_format("the server token of connection %s", first->name);
+	show_row(r, "", 0, wrong, "left to that connection", false);
+	free(wrong);
+	return true;
+}
+
 static void
 next_connection(struct request *r)
 {
@@ -640,13 +742,14 @@ next_connection(struct request *r)
 		const struct connection *connection =
 		    config_connection(config, e->connections.items[e->connection++]);
 
-		if (connection == NULL || connection->server_token == NULL)
+		if (connection == NULL || connection->server_token == NULL ||
+		    is_anothers(r, connection))
 			continue;
 		strlist_free(&e->streams);
 		if (e->only_stream != NULL)
 			strlist_add(&e->streams, e->only_stream);
 		else
-			streams_in_use(config, connection, &e->streams);
+			streams_of_server(config, connection, &e->streams);
 		remote_submit(r, connection, &call, listed, NULL);
 		return;
 	}
@@ -677,9 +780,11 @@ ensure_free(void *work)
 	json_decref(e->rows);
 	strlist_free(&e->connections);
 	strlist_free(&e->streams);
+	strlist_free(&e->broken);
 	hook_list_free(e->hooks, e->hook_count);
 	ensure_steps_free(e->steps, e->step_count);
 	free(e->only_stream);
+	free(e->inbound_url);
 	free(e);
 }
 
@@ -716,6 +821,8 @@ begin(struct request *r, bool creates, const json_t *wanted)
 	e->rows = json_array();
 	e->dry = value_true(r, "dry-run");
 	e->rotate = value_true(r, "rotate");
+	e->takes_inbound =
+	    value_given(r, "inbound") && strcmp(value_string(r, "inbound"), "take") == 0;
 	e->verify = !value_given(r, "verify") || value_true(r, "verify");
 	e->triggers = wanted != NULL ? json_deep_copy(wanted) : triggers_wanted(r->control->config);
 	if (value_given(r, "stream"))
@@ -727,6 +834,8 @@ begin(struct request *r, bool creates, const json_t *wanted)
 		return;
 	}
 	if (!choose_connections(r, &e->connections))
+		return;
+	if (!e->dry && !webhooks_take(r))
 		return;
 	request_ask(r, request_ask_new(r, ASK_HOOKS, got_hooks));
 }

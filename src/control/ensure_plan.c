@@ -11,6 +11,8 @@
 
 #include "control/ensure_plan.h"
 
+#define BASE64URL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
 struct plan {
 	const struct ensure_input *in;
 	struct ensure_step *steps;
@@ -53,6 +55,16 @@ ensure_url(const char *public_url, const char *path)
 	return mem_format("%.*s/%s", (int)len, public_url, path);
 }
 
+/* As ensure makes them.  Whatever else lies below that URL may be an application's of that host. */
+static bool
+is_made_here(const char *url, const char *public_url)
+{
+	const char *path = ensure_path_here(url, public_url);
+
+	return path != NULL && strlen(path) == ENSURE_SECRET_LETTERS &&
+	       strspn(path, BASE64URL) == ENSURE_SECRET_LETTERS;
+}
+
 /* The last part of a path, without a query. */
 static bool
 ends_in(const char *url, const char *secret)
@@ -74,9 +86,9 @@ text_of(const json_t *object, const char *name)
 }
 
 static bool
-is_of(const struct plan *plan, size_t index)
+is_of(const struct ensure_input *in, size_t index)
 {
-	return strcmp(plan->in->hooks[index].connection, plan->in->connection) == 0;
+	return strcmp(in->hooks[index].connection, in->connection) == 0;
 }
 
 static bool
@@ -85,32 +97,30 @@ is_active(const struct hook *hook)
 	return hook->ends_ms == 0 && strcmp(hook->stream, "inbound") != 0;
 }
 
-/* Whose secret stands in the URL, else whose number it has.  -1: nobody's. */
-static int
-hook_of(const struct plan *plan, const json_t *webhook)
+int
+ensure_hook_of(const struct ensure_input *in, const json_t *webhook)
 {
 	const char *url = text_of(webhook, "Url");
 	int64_t id = (int64_t)json_integer_value(json_object_get(webhook, "ID"));
 
-	for (size_t i = 0; i < plan->in->hook_count; i++)
-		if (is_of(plan, i) && is_active(&plan->in->hooks[i]) &&
-		    ends_in(url, plan->in->hooks[i].path))
+	for (size_t i = 0; i < in->hook_count; i++)
+		if (is_of(in, i) && is_active(&in->hooks[i]) && ends_in(url, in->hooks[i].path))
 			return (int)i;
-	for (size_t i = 0; i < plan->in->hook_count; i++)
-		if (is_of(plan, i) && is_active(&plan->in->hooks[i]) && id != 0 &&
-		    plan->in->hooks[i].webhook_id == id)
+	for (size_t i = 0; i < in->hook_count; i++)
+		if (is_of(in, i) && is_active(&in->hooks[i]) && id != 0 &&
+		    in->hooks[i].webhook_id == id)
 			return (int)i;
 	return -1;
 }
 
-static bool
-is_ours(const struct plan *plan, const json_t *webhook)
+bool
+ensure_is_ours(const struct ensure_input *in, const json_t *webhook)
 {
 	const char *url = text_of(webhook, "Url");
 
-	if (plan->in->manual_secret != NULL && ends_in(url, plan->in->manual_secret))
+	if (in->manual_secret != NULL && ends_in(url, in->manual_secret))
 		return false;
-	return hook_of(plan, webhook) >= 0 || ensure_path_here(url, plan->in->public_url) != NULL;
+	return ensure_hook_of(in, webhook) >= 0 || is_made_here(url, in->public_url);
 }
 
 static bool
@@ -128,6 +138,15 @@ add_word(struct ensure_step *step, const char *word)
 	size_t len = strlen(step->wrong);
 
 	snprintf(step->wrong + len, sizeof(step->wrong) - len, "%s%s", len > 0 ? ", " : "", word);
+	step->faults++;
+}
+
+/* It gets nothing until it is verified. */
+static bool
+is_paused(const json_t *webhook)
+{
+	return json_is_string(json_object_get(webhook, "Status")) &&
+	       !text_same(text_of(webhook, "Status"), "verified");
 }
 
 static void
@@ -158,8 +177,7 @@ find_wrong(const struct plan *plan, const json_t *webhook, struct ensure_step *s
 		snprintf(text, sizeof(text), "no trigger %s", name);
 		add_word(step, text);
 	}
-	if (!text_same(text_of(webhook, "Status"), "verified") &&
-	    json_is_string(json_object_get(webhook, "Status")))
+	if (is_paused(webhook))
 		add_word(step, "paused");
 }
 
@@ -183,13 +201,30 @@ static int
 spare_hook(const struct plan *plan, const char *stream)
 {
 	for (size_t i = 0; i < plan->in->hook_count; i++)
-		if (is_of(plan, i) && is_active(&plan->in->hooks[i]) && !plan->used[i] &&
+		if (is_of(plan->in, i) && is_active(&plan->in->hooks[i]) && !plan->used[i] &&
 		    strcmp(plan->in->hooks[i].stream, stream) == 0)
 			return (int)i;
 	return -1;
 }
 
-/* The best one of a stream: that has secrets of ours.  NULL: none points here. */
+/* Secrets that are known weigh most, for they stay; then that events come, then how much is right.
+ */
+static bool
+is_better(const struct plan *plan, const json_t *one, const json_t *other)
+{
+	struct ensure_step a = { .hook = ensure_hook_of(plan->in, one) };
+	struct ensure_step b = { .hook = ensure_hook_of(plan->in, other) };
+
+	if ((a.hook >= 0) != (b.hook >= 0))
+		return a.hook >= 0;
+	if (is_paused(one) != is_paused(other))
+		return is_paused(other);
+	find_wrong(plan, one, &a);
+	find_wrong(plan, other, &b);
+	return a.faults < b.faults;
+}
+
+/* The best one of a stream.  NULL: none points here. */
 static const json_t *
 best_of(const struct plan *plan, const char *stream)
 {
@@ -198,9 +233,10 @@ best_of(const struct plan *plan, const char *stream)
 
 	json_array_foreach(plan->in->webhooks, index, each)
 	{
-		if (!text_same(text_of(each, "MessageStream"), stream) || !is_ours(plan, each))
+		if (!text_same(text_of(each, "MessageStream"), stream) ||
+		    !ensure_is_ours(plan->in, each))
 			continue;
-		if (best == NULL || (hook_of(plan, best) < 0 && hook_of(plan, each) >= 0))
+		if (best == NULL || is_better(plan, each, best))
 			best = each;
 	}
 	return best;
@@ -223,7 +259,7 @@ plan_stream(struct plan *plan, const char *stream)
 	}
 	step = add_step(
 	    plan, ENSURE_FINE, stream, (int64_t)json_integer_value(json_object_get(best, "ID")));
-	step->hook = hook_of(plan, best);
+	step->hook = ensure_hook_of(plan->in, best);
 	find_wrong(plan, best, step);
 	if (step->hook >= 0) {
 		plan->used[step->hook] = true;
@@ -244,9 +280,9 @@ plan_stream(struct plan *plan, const char *stream)
 		int hook;
 
 		if (each == best || !text_same(text_of(each, "MessageStream"), stream) ||
-		    !is_ours(plan, each))
+		    !ensure_is_ours(plan->in, each))
 			continue;
-		hook = hook_of(plan, each);
+		hook = ensure_hook_of(plan->in, each);
 		step = add_step(plan, ENSURE_REMOVE, stream,
 		    (int64_t)json_integer_value(json_object_get(each, "ID")));
 		add_word(step, "one too many");
@@ -277,12 +313,12 @@ ensure_plan(const struct ensure_input *in, size_t *count_r)
 
 		for (size_t i = 0; i < in->streams->count; i++)
 			in_use = in_use || text_same(in->streams->items[i], stream);
-		if (in_use || !is_ours(&plan, each))
+		if (in_use || !ensure_is_ours(in, each))
 			continue;
 		step = add_step(&plan, ENSURE_LEAVE, stream,
 		    (int64_t)json_integer_value(json_object_get(each, "ID")));
 		add_word(step, "no route uses this stream");
-		hook = hook_of(&plan, each);
+		hook = ensure_hook_of(in, each);
 		if (hook >= 0)
 			plan.used[hook] = true;
 	}
@@ -290,16 +326,100 @@ ensure_plan(const struct ensure_input *in, size_t *count_r)
 		const struct hook *hook = &in->hooks[i];
 		struct ensure_step *step;
 
-		if (!is_of(&plan, i) || !is_active(hook) || plan.used[i])
+		if (!is_of(in, i) || !is_active(hook) || plan.used[i])
 			continue;
 		step = add_step(&plan, ENSURE_FORGET, hook->stream, 0);
 		step->old = (int)i;
+		step->drops = hook->webhook_id == 0 && hook->made_ms < in->now_ms - ENSURE_YOUNG_MS;
 		add_word(step, "secrets of no webhook");
 	}
 end:
 	free(plan.used);
 	*count_r = plan.count;
 	return plan.steps;
+}
+
+/* --- mails that come in ----------------------------------------------------------------------- */
+
+static bool
+is_of_inbound(const struct hook *hook, const char *connection)
+{
+	return strcmp(hook->stream, "inbound") == 0 && strcmp(hook->connection, connection) == 0;
+}
+
+bool
+ensure_is_inbound(const struct hook *hook, const char *connection)
+{
+	return hook->ends_ms == 0 && is_of_inbound(hook, connection);
+}
+
+char *
+ensure_inbound_url(const char *public_url, const struct hook *hook)
+{
+	char *plain = ensure_url(public_url, hook->path);
+	const char *host = strstr(plain, "://");
+	char *url = host == NULL ? mem_string(plain)
+				 : mem_format("%.*s%s:%s@%s", (int)(host + 3 - plain), plain,
+				       hook->user, hook->password, host + 3);
+
+	free(plain);
+	return url;
+}
+
+/* The one that Postmark has, for a change may have been refused; else the newest. */
+static int
+inbound_hook(const struct ensure_input *in, const char *url)
+{
+	int newest = -1;
+
+	for (size_t i = 0; i < in->hook_count; i++) {
+		if (!ensure_is_inbound(&in->hooks[i], in->connection))
+			continue;
+		if (ends_in(url, in->hooks[i].path))
+			return (int)i;
+		if (newest < 0 || in->hooks[i].made_ms > in->hooks[newest].made_ms)
+			newest = (int)i;
+	}
+	return newest;
+}
+
+static bool
+inbound_is_ours(const struct ensure_input *in, const char *url)
+{
+	for (size_t i = 0; i < in->hook_count; i++)
+		if (is_of_inbound(&in->hooks[i], in->connection) && ends_in(url, in->hooks[i].path))
+			return true;
+	return is_made_here(url, in->public_url);
+}
+
+struct ensure_inbound
+ensure_inbound_plan(const struct ensure_input *in, const char *url, bool takes)
+{
+	bool by_hand = in->manual_secret != NULL && ends_in(url, in->manual_secret);
+	struct ensure_inbound plan = { .what = ENSURE_MEND, .hook = inbound_hook(in, url) };
+	char *wanted;
+
+	if (by_hand && !takes)
+		return (struct ensure_inbound){ .what = ENSURE_FINE, .hook = -1, .wrong = "" };
+	plan.others = url[0] != '\0' && (by_hand || !inbound_is_ours(in, url));
+	wanted = plan.hook >= 0 ? ensure_inbound_url(in->public_url, &in->hooks[plan.hook]) : NULL;
+	if (plan.others) {
+		plan.what = takes ? ENSURE_MEND : ENSURE_LEAVE;
+		plan.wrong = "another InboundHookUrl";
+	} else if (url[0] == '\0') {
+		plan.wrong = "no InboundHookUrl";
+	} else if (wanted == NULL || strcmp(url, wanted) != 0) {
+		plan.wrong = "wrong InboundHookUrl";
+	} else if (in->rotate) {
+		plan.wrong = "secrets to be changed";
+	} else {
+		plan.what = ENSURE_FINE;
+		plan.wrong = "";
+	}
+	if (in->rotate)
+		plan.hook = -1;
+	free(wanted);
+	return plan;
 }
 
 void

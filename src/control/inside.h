@@ -55,8 +55,9 @@ struct control {
 	struct postmark_client *client;
 	struct postmark_client *health_client; /* its own: hanging calls leave it alone */
 	struct feed *feed;
-	struct request *requests; /* under way */
-	size_t loads[LOAD_COUNT]; /* how many of each kind */
+	struct request *requests;         /* under way */
+	size_t loads[LOAD_COUNT];         /* how many of each kind */
+	struct request *changes_webhooks; /* of this instance; NULL: none does */
 	struct raw_queue raws;
 	struct health_memory {
 		json_t *answer; /* the last one; NULL: none yet */
@@ -234,6 +235,8 @@ void remote_encode(struct buf *, const char *text, bool keep_slash);
 char *remote_path(struct request *);                /* caller frees; NULL after request_fail() */
 json_t *remote_body(struct request *);              /* by .remote of the arguments, dots nest */
 void remote_mask(struct request *, json_t *answer); /* what this one may not see */
+/* Without password, and without the secret part of one of ours.  Caller frees. */
+char *remote_masked_url(const char *url, const char *public_url);
 struct secret;
 /* NULL after request_fail(). */
 const struct secret *remote_token(struct request *, const struct connection *, bool account);
@@ -242,6 +245,15 @@ const struct secret *remote_token(struct request *, const struct connection *, b
 
 /* One for each stream in use that has none.  wanted: its triggers; NULL: the configuration's. */
 void ensure_create(struct request *, const json_t *wanted);
+/*
+ * The webhooks of this instance and their secrets are this request's until it ends: two that change
+ * them at once would each take what the other has just made for one too many.  false after
+ * request_fail(): another one has them.
+ */
+bool webhooks_take(struct request *);
+#define WEBHOOKS_TAKEN "busy" /* its code */
+/* Postmark does not know the webhook: somebody else deleted it, or an answer was lost. */
+bool webhook_is_gone(const struct postmark_answer *, const json_t *json);
 struct strlist;
 /* The streams that mails go to over a connection, each once. */
 void streams_in_use(const struct config *, const struct connection *, struct strlist *streams_r);

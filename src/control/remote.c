@@ -281,6 +281,19 @@ mask_path(json_t *json, const char *public_url)
 	free(masked);
 }
 
+char *
+remote_masked_url(const char *url, const char *public_url)
+{
+	json_t *json = json_string(url);
+	char *masked;
+
+	mask_url(json);
+	mask_path(json, public_url);
+	masked = mem_string(json != NULL ? json_string_value(json) : "");
+	json_decref(json);
+	return masked;
+}
+
 static void
 mask(json_t *json, const char *secrets, const char *public_url)
 {

@@ -164,6 +164,8 @@ request_free(struct request *r)
 	if (r->ended != NULL)
 		r->ended(control, r->operation, 0, NULL);
 	waits_forget(control->waits, r);
+	if (control->changes_webhooks == r)
+		control->changes_webhooks = NULL;
 	if (r->work_free != NULL)
 		r->work_free(r->work);
 	if (r->prev != NULL)

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/strlist.h"
 #include "base/text.h"
 #include "config/config.h"
@@ -26,6 +27,21 @@ public_url(struct request *r)
 		    "set public-url in section webhook: where Postmark reaches this relay",
 		    "the configuration does not say where webhooks reach this relay");
 	return url;
+}
+
+bool
+webhooks_take(struct request *r)
+{
+	const struct request *other = r->control->changes_webhooks;
+
+	if (other == NULL) {
+		r->control->changes_webhooks = r;
+		return true;
+	}
+	request_fail(r, 409, WEBHOOKS_TAKEN, "try again when it has ended",
+	    "%s of %s is under way, and changes the same webhooks", other->operation->name,
+	    other->who);
+	return false;
 }
 
 static bool
@@ -196,8 +212,20 @@ webhook_list_run(struct request *r)
 
 /* --- delete --------------------------------------------------------------------------------- */
 
+#define WEBHOOK_NOT_FOUND 1352
+
+bool
+webhook_is_gone(const struct postmark_answer *answer, const json_t *json)
+{
+	return answer->end == POSTMARK_ANSWERED &&
+	       json_integer_value(json_object_get(json, "ErrorCode")) == WEBHOOK_NOT_FOUND;
+}
+
 struct deletion {
+	struct hook *hooks;
+	size_t hook_count;
 	json_t *left, *deleted;
+	struct strlist paths; /* of the secrets of those that are deleted */
 };
 
 static void
@@ -205,9 +233,25 @@ deletion_free(void *work)
 {
 	struct deletion *deletion = work;
 
+	hook_list_free(deletion->hooks, deletion->hook_count);
 	json_decref(deletion->left);
 	json_decref(deletion->deleted);
+	strlist_free(&deletion->paths);
 	free(deletion);
+}
+
+static struct ensure_input
+deletion_input(const struct request *r, const struct connection *connection)
+{
+	const struct deletion *deletion = r->work;
+	const struct config *config = r->control->config;
+
+	return (struct ensure_input){ .public_url = config->webhook_public_url,
+		.manual_secret =
+		    config->webhook_secret != NULL ? secret_text(config->webhook_secret) : NULL,
+		.connection = connection->name,
+		.hooks = deletion->hooks,
+		.hook_count = deletion->hook_count };
 }
 
 static json_t *
@@ -235,18 +279,13 @@ dropped(struct request *r, struct ask *ask)
 
 /* Their secrets go with them. */
 static void
-hooks_to_drop(struct request *r, struct ask *ask)
+drop_hooks(struct request *r)
 {
-	const struct connection *connection = request_connection(r);
-	struct ask *drop;
+	struct deletion *deletion = r->work;
+	struct ask *drop = request_ask_new(r, ASK_HOOKS_DROP, dropped);
 
-	if (connection == NULL)
-		return;
-	drop = request_ask_new(r, ASK_HOOKS_DROP, dropped);
-	for (size_t i = 0; i < ask->hooks.count; i++)
-		if (strcmp(ask->hooks.list[i].connection, connection->name) == 0 &&
-		    strcmp(ask->hooks.list[i].stream, "inbound") != 0)
-			strlist_add(&drop->hooks.paths, ask->hooks.list[i].path);
+	for (size_t i = 0; i < deletion->paths.count; i++)
+		strlist_add(&drop->hooks.paths, deletion->paths.items[i]);
 	request_ask(r, drop);
 }
 
@@ -254,14 +293,22 @@ static void
 deleted_one(struct request *r, const struct postmark_answer *answer, json_t *json, void *ctx)
 {
 	struct deletion *deletion = r->work;
-	json_t *id = json_object_get(json_array_get(deletion->left, 0), "ID");
+	const struct connection *connection = request_connection(r);
+	const json_t *webhook = json_array_get(deletion->left, 0);
+	struct ensure_input input;
+	int hook;
 
 	(void)ctx;
-	/* One that somebody else deleted meanwhile is as good. */
-	if ((answer->end != POSTMARK_ANSWERED || answer->status != 404) &&
-	    !remote_is_good(r, answer, json))
+	if (connection == NULL)
 		return;
-	json_array_append(deletion->deleted, id);
+	/* One that somebody else deleted meanwhile is as good. */
+	if (!webhook_is_gone(answer, json) && !remote_is_good(r, answer, json))
+		return;
+	input = deletion_input(r, connection);
+	hook = ensure_hook_of(&input, webhook);
+	if (hook >= 0)
+		strlist_add(&deletion->paths, deletion->hooks[hook].path);
+	json_array_append(deletion->deleted, json_object_get(webhook, "ID"));
 	json_array_remove(deletion->left, 0);
 	delete_next(r);
 }
@@ -278,7 +325,7 @@ delete_next(struct request *r)
 	if (connection == NULL)
 		return;
 	if (json_array_size(deletion->left) == 0) {
-		request_ask(r, request_ask_new(r, ASK_HOOKS, hooks_to_drop));
+		drop_hooks(r);
 		return;
 	}
 	id = json_object_get(json_array_get(deletion->left, 0), "ID");
@@ -292,12 +339,34 @@ static void
 listed_to_delete(struct request *r, const struct postmark_answer *answer, json_t *json, void *ctx)
 {
 	struct deletion *deletion = r->work;
+	const struct connection *connection = request_connection(r);
+	struct ensure_input input;
+	json_t *each;
+	size_t index;
 
 	(void)ctx;
-	if (!remote_is_good(r, answer, json))
+	if (connection == NULL || !remote_is_good(r, answer, json))
 		return;
-	deletion->left = only_ours(json, r->control->config->webhook_public_url);
+	input = deletion_input(r, connection);
+	deletion->left = json_array();
+	json_array_foreach(json_object_get(json, "Webhooks"), index, each)
+	{
+		if (ensure_is_ours(&input, each))
+			json_array_append(deletion->left, each);
+	}
 	delete_next(r);
+}
+
+static void
+got_hooks_to_delete(struct request *r, struct ask *ask)
+{
+	struct deletion *deletion = r->work;
+
+	deletion->hooks = ask->hooks.list;
+	deletion->hook_count = ask->hooks.count;
+	ask->hooks.list = NULL;
+	ask->hooks.count = 0;
+	ask_for_list(r, "/webhooks", listed_to_delete, NULL);
 }
 
 void
@@ -307,20 +376,19 @@ webhook_delete_run(struct request *r)
 
 	if (value_true(r, "instance") == value_given(r, "id")) {
 		request_fail(r, 400, "arguments", NULL,
-		    "give the number of a webhook, or say instance for all that point to this "
-		    "relay");
+		    "give the number of a webhook, or say instance for all that this relay made");
 		return;
 	}
 	if (value_given(r, "id")) {
 		remote_run(r);
 		return;
 	}
-	if (public_url(r)[0] == '\0')
+	if (public_url(r)[0] == '\0' || !webhooks_take(r))
 		return;
 	deletion = mem_new(sizeof(*deletion));
 	deletion->deleted = json_array();
 	r->work = deletion;
 	r->work_free = deletion_free;
 	r->half_way = deletion_half_way;
-	ask_for_list(r, "/webhooks", listed_to_delete, NULL);
+	request_ask(r, request_ask_new(r, ASK_HOOKS, got_hooks_to_delete));
 }

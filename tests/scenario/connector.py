@@ -407,18 +407,18 @@ def test_deletewebhook(folder):
 
 def test_deleteinstancedwebhooks(folder):
     stage = Stage(folder)
-    other = new_webhook(stage, "https://shop.example/a")
-    ours = [new_webhook(stage, HERE + "/%d" % i) for i in range(3)]
+    others = [new_webhook(stage, url) for url in ("https://shop.example/a", HERE + "/shop")]
+    ours = [new_webhook(stage, HERE + "/%032d" % i) for i in range(3)]
     answer, seen = stage.ask("POST", "/webhook/delete", {"instance": True})
     check(sorted(answer["deleted"]) == sorted(ours), answer)
     check(["%s %s" % (s.method, s.path) for s in seen] ==
           ["GET /webhooks"] + ["DELETE /webhooks/%d" % n for n in ours], [s.path for s in seen])
     left = stage.ask("GET", "/webhook/list", {"all": "true"})[0]["Webhooks"]
-    check([w["ID"] for w in left] == [other], left)
+    check([w["ID"] for w in left] == others, left)
     stage.by_second("POST", "/webhook/delete", {"instance": True})
-    stage.ask("POST", "/webhook/delete", {"instance": True, "id": other}, 400)
+    stage.ask("POST", "/webhook/delete", {"instance": True, "id": others[0]}, 400)
     # One that fails half-way tells what is gone.
-    ours = [new_webhook(stage, HERE + "/%d" % i) for i in range(3)]
+    ours = [new_webhook(stage, HERE + "/%032d" % i) for i in range(3)]
     stage.tap.answers["/webhooks/%d" % ours[1]] = [(500, "application/json", b"{}")]
     error = stage.ask("POST", "/webhook/delete", {"instance": True}, 502)[0]["error"]
     check(error["code"] == "half-way" and error["postmark"]["deleted"] == ours[:1], error)

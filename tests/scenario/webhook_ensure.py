@@ -2,11 +2,14 @@
 """Webhooks of this instance: made, listed, mended, rotated and deleted as a set; suppressed addresses
 read from Postmark, refused at RCPT, and let in again when they are lifted."""
 
+import contextlib
 import http.client
 import json
 import os
 import smtplib
+import sqlite3
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
@@ -14,6 +17,7 @@ from daemons import Relay, Sandbox, TOKEN, check, run, wait_for  # noqa: E402
 
 SECOND_TOKEN = "second-server-token"
 HERE = "https://relay.example.com/hooks"
+STRAY = "/" + "stray-" * 5 + "01"  # secrets that no relay knows
 WANTED = "open click delivery bounce"
 
 
@@ -49,6 +53,13 @@ class Stage:
 
     def ensure(self, **arguments):
         return self.relay.ask("POST", "/webhook/ensure", arguments)
+
+    def secrets(self, stream=None):
+        """Those that the relay knows: (secret, whether it is for good)."""
+        with contextlib.closing(sqlite3.connect(
+                "file:%s?mode=ro" % os.path.join(self.relay.spool, "spool.db"), uri=True)) as db:
+            return [(path, ends_ms == 0) for path, of, ends_ms in db.execute(
+                "SELECT path, stream, ends_ms FROM hook") if stream in (None, of)]
 
     def repaired(self, *wrong, stream="outbound"):
         """One ensure mends that of the default connection's stream, and the next finds nothing."""
@@ -150,7 +161,7 @@ def mended(folder):
         "wrong URL", "wrong secret", "no trigger Delivery", "paused")
     # There twice: ours stays.
     before = number()
-    stage.api("POST", "/webhooks", {"Url": HERE + "/second-one-here", "Verify": False})
+    stage.api("POST", "/webhooks", {"Url": HERE + STRAY, "Verify": False})
     row = stage.repaired("one too many")
     check(row["ID"] != before and number() == before, row)
     # What points elsewhere is nobody's business.
@@ -162,7 +173,7 @@ def mended(folder):
 def adopted(folder):
     """One that points here with a secret that nobody knows is given another, and stays."""
     stage = Stage(folder)
-    number = stage.api("POST", "/webhooks", {"Url": HERE + "/forgotten", "Verify": False})["ID"]
+    number = stage.api("POST", "/webhooks", {"Url": HERE + STRAY, "Verify": False})["ID"]
     answer = stage.ensure()
     row = [w for w in answer["Webhooks"] if w["ID"] == number][0]
     check("unknown secret" in row["Wrong"] and row["Done"] == "mended", row)
@@ -180,10 +191,42 @@ def rotated(folder):
     check(after["ID"] == before["ID"] and after["Url"] != before["Url"] and
           after["HttpAuth"] != before["HttpAuth"], after)
     check(not [w for w in stage.ensure()["Webhooks"] if w["Wrong"]], "not what was made")
-    # As a set.
+
+
+def deleted(folder):
+    """As a set: what this relay made, and no application's of the same host."""
+    stage = Stage(folder)
+    stage.ensure()
+    stage.ensure(rotate=True)
+    stage.api("POST", "/webhooks", {"Url": HERE + STRAY, "Verify": False})
+    other = stage.api("POST", "/webhooks", {"Url": HERE + "/crm/postmark.php", "Verify": False})
+    kept = {secret for secret, active in stage.secrets() if not active}
+    check(len(kept) == 3, kept)
+    # One of them is gone by the time, as the answer to a DELETE that was lost tells as well.
+    stage.sandbox.faults({"method": "DELETE", "path": "/webhooks/*", "times": 1,
+                          "error_code": 1352, "accept": True})
     deleted = stage.relay.ask("POST", "/webhook/delete", {"instance": True})["deleted"]
-    check(len(deleted) == 2 and not stage.hooks(), deleted)
+    check(len(deleted) == 3, deleted)
+    left = stage.api("GET", "/webhooks")["Webhooks"]
+    check([w["ID"] for w in left] == [other["ID"]], left)
     check(len(stage.hooks(SECOND_TOKEN)) == 1, "of another connection")
+    # Their secrets are gone; those that posts may still come with are not.
+    found = stage.secrets()
+    check(kept == {secret for secret, active in found if not active}, found)
+    check(len([secret for secret, active in found if active]) == 1, found)
+    check([w["ID"] for w in stage.ensure(connection="default")["Webhooks"]
+           if "unknown" in w["Wrong"] or "too many" in w["Wrong"]] == [], "the application's")
+    stage.api("GET", "/webhooks/%d" % other["ID"])
+
+
+def gone(folder):
+    """One too many that somebody else deleted meanwhile is as good as deleted."""
+    stage = Stage(folder)
+    stage.ensure()
+    stage.api("POST", "/webhooks", {"Url": HERE + STRAY, "Verify": False})
+    stage.sandbox.faults({"method": "DELETE", "path": "/webhooks/*", "times": 1,
+                          "error_code": 1352, "accept": True})
+    stage.repaired("one too many")
 
 
 def failed(folder):
@@ -198,6 +241,177 @@ def failed(folder):
     answer = stage.ensure()
     check(answer["Failed"] == 0, answer)
     check(not [w for w in answer["Webhooks"] if "secrets of no webhook" in w["Wrong"]], answer)
+
+
+def spare(folder):
+    """What is one too many stays as long as the one that is to stay cannot be mended."""
+    stage = Stage(folder)
+    stage.ensure()
+    stage.api("PUT", "/webhooks/%d" % stage.hooks()["outbound"]["ID"], {"Verify": False})
+    second = stage.api("POST", "/webhooks", {"Url": HERE + STRAY, "Verify": True})["ID"]
+    stage.sandbox.faults({"method": "PUT", "path": "/webhooks/*", "times": 1, "error_code": 1364})
+    answer = stage.ensure()
+    row = [w for w in answer["Webhooks"] if w["ID"] == second][0]
+    check(answer["Failed"] == 1 and row["Done"].startswith("kept"), answer)
+    check(len(stage.api("GET", "/webhooks")["Webhooks"]) == 3, "one was removed")
+    check(stage.ensure()["Failed"] == 0, "not mended")
+    check(len(stage.api("GET", "/webhooks")["Webhooks"]) == 2, "still one too many")
+
+
+def unreadable(folder):
+    """Postmark did it, and its answer cannot be read: the secrets are known the next time."""
+    stage = Stage(folder)
+    for answered in ("truncated", "empty", "html"):
+        for method, arguments in (("POST", {}), ("PUT", {"rotate": True})):
+            stage.sandbox.faults({"method": method, "path": "/webhooks*", "answer": answered})
+            answer = stage.ensure(connection="default", **arguments)
+            check(answer["Failed"] == 2, "%s %s: %s" % (method, answered, answer))
+            stage.sandbox.faults()
+            after = stage.hooks()
+            answer = stage.ensure(connection="default")
+            wrong = {w["Wrong"] for w in answer["Webhooks"]}
+            check(wrong <= {"", "secrets of no webhook"}, "%s %s: %s" % (method, answered, answer))
+            check(stage.hooks() == after, "%s became %s" % (after, stage.hooks()))
+            known = {secret for secret, active in stage.secrets() if active}
+            check({w["Url"].rsplit("/", 1)[1] for w in after.values()} == known, known)
+        stage.relay.ask("POST", "/webhook/delete", {"instance": True})
+
+
+def one_at_a_time(folder):
+    """Of two that change the same webhooks one says to come again, and nothing is made twice."""
+    stage = Stage(folder)
+    changes = (("/webhook/ensure", {}), ("/webhook/ensure", {"rotate": True}),
+               ("/webhook/create", {"instance": True}), ("/webhook/delete", {"instance": True}))
+    stage.sandbox.faults({"method": "POST", "path": "/webhooks", "delay_before_ms": 1500})
+    first = threading.Thread(target=stage.ensure)
+    first.start()
+    wait_for("the first secrets", stage.secrets)
+    for path, arguments in changes:
+        error = stage.relay.ask("POST", path, arguments, status=409)["error"]
+        check(error["code"] == "busy" and "webhook ensure of" in error["message"] and
+              "try again" in error["todo"], error)
+    check(stage.ensure(**{"dry-run": True})["Failed"] == 0, "a look is no change")
+    first.join()
+    check(len(stage.api("GET", "/webhooks")["Webhooks"]) == 2, "made twice")
+    stage.sandbox.faults()
+    for path, arguments in changes:
+        stage.relay.ask("POST", path, arguments)
+    # By itself it waits without complaint.
+    stage.relay.settings["webhook"]["ensure"] = "yes"
+    stage.relay.write_config(stage.relay.settings)
+    stage.relay.ask("POST", "/reload", {})
+    stage.sandbox.faults({"method": "POST", "path": "/webhooks", "delay_before_ms": 2500})
+    answer = stage.ensure()
+    check(answer["Failed"] == 0 and len(stage.hooks()) == 2, answer)
+    check("event=chore-failed" not in stage.relay.log(), "the chore complains")
+
+
+def young(folder):
+    """Postmark does late what it was asked for: the secrets are let in all the same."""
+    stage = Stage(folder)
+    stage.ensure()
+    stage.sandbox.faults({"method": "PUT", "path": "/webhooks/*", "status": 500})
+    check(stage.ensure(rotate=True, connection="default")["Failed"] == 2, "500 is no failure")
+    stage.sandbox.faults()
+    before = {secret for secret, active in stage.secrets()}
+    answer = stage.ensure()
+    check(len([w for w in answer["Webhooks"] if w["Done"] == "forgotten"]) == 2, answer)
+    check({secret for secret, active in stage.secrets()} == before, "dropped at once")
+    check(len([secret for secret, active in stage.secrets() if active]) == 3, "for ever")
+
+
+def inbound_stage(folder):
+    stage = Stage(folder, {"inbound": {"deliver": "maildir:%s" % os.path.join(folder, "mails")}})
+
+    def url():
+        return stage.api("GET", "/server")["InboundHookUrl"]
+
+    def ensure(**arguments):
+        answer = stage.ensure(connection="default", **arguments)
+        return answer["Failed"], [w for w in answer["Webhooks"] if w["MessageStream"] == "inbound"][0]
+    return stage, url, ensure
+
+
+def active(stage):
+    return [secret for secret, is_active in stage.secrets("inbound") if is_active]
+
+
+def inbound_of_others(folder):
+    """Whoever takes a server's mails keeps them, until an operator says otherwise."""
+    stage, url, ensure = inbound_stage(folder)
+    theirs = "https://user:pass-word@in.example/hook/Th3ir-secret"
+    stage.api("PUT", "/server", {"InboundHookUrl": theirs})
+    for arguments in ({}, {"dry-run": True}, {"rotate": True}):
+        failed, row = ensure(**arguments)
+        check(failed == 0 and row["Done"].startswith("left alone"), row)
+        check("in.example/hook" in row["Wrong"] and "pass-word" not in row["Wrong"], row)
+        check(url() == theirs and not active(stage), url())
+    log = stage.relay.log()
+    check("level=warning process=core event=webhook" in log and "in.example" in log, log[-2000:])
+    check("pass-word" not in log and "Th3ir" not in log, "a secret in the log")
+    check(ensure(**{"dry-run": True, "inbound": "take"})[1]["Done"] == "would be taken over", "dry")
+    check(url() == theirs, url())
+    failed, row = ensure(inbound="take")
+    check(failed == 0 and row["Done"] == "taken over" and "in.example" in row["Wrong"], row)
+    ours = url()
+    check(ours.startswith(HERE.replace("://", "://pmrelay:")[:16]) and
+          ours.rsplit("/", 1)[1] == active(stage)[0], ours)
+    check(ensure()[1]["Wrong"] == "" and url() == ours, "not what was made")
+    # What is empty, and what was ours, is mended without a word.
+    for changed in ("", HERE + STRAY, ours.replace("relay.example.com", "old.example.com")):
+        stage.api("PUT", "/server", {"InboundHookUrl": changed})
+        check(ensure()[1]["Done"] == "mended" and url() == ours, "%s became %s" % (changed, url()))
+
+
+def inbound_rotated(folder):
+    """A change that is refused leaves nothing behind, one that is lost nothing valid for ever."""
+    stage, url, ensure = inbound_stage(folder)
+    check(ensure()[1]["Done"] == "mended", "the first")
+    first, = active(stage)
+    stage.sandbox.faults({"method": "PUT", "path": "/server", "error_code": 606})
+    check(ensure(rotate=True)[0] == 1 and active(stage) == [first], active(stage))
+    # Not done, as far as the relay knows; once it was.
+    stage.sandbox.faults({"method": "PUT", "path": "/server", "status": 500})
+    check(ensure(rotate=True)[0] == 1 and len(active(stage)) == 2, active(stage))
+    stage.sandbox.faults({"method": "PUT", "path": "/server", "answer": "truncated"})
+    check(ensure(rotate=True)[0] == 1 and len(active(stage)) == 3, active(stage))
+    stage.sandbox.faults()
+    third = url()
+    check(first not in third, third)
+    stage.relay.stop()
+    stage.relay = stage.relay.again(stage.sandbox.port)
+    check(ensure()[1]["Wrong"] == "" and url() == third, "%s became %s" % (third, url()))
+    check(active(stage) == [third.rsplit("/", 1)[1]], active(stage))
+    # All former ones get their end.
+    stage.sandbox.faults({"method": "PUT", "path": "/server", "status": 500})
+    for _ in range(3):
+        ensure(rotate=True)
+    stage.sandbox.faults()
+    check(len(active(stage)) == 4, active(stage))
+    check(ensure(rotate=True)[0] == 0, "not rotated")
+    check(active(stage) == [url().rsplit("/", 1)[1]], active(stage))
+    check(len(stage.secrets("inbound")) == 7, stage.secrets("inbound"))
+
+
+def one_server(folder):
+    """Two connections with one token are one server: each stream has one webhook, and peace."""
+    stage = Stage(folder, {
+        "connection second": {"token": TOKEN},
+        "route offers": {"envelope-to": "@offers.example", "connection": "second",
+                         "message-stream": "offers"}})
+    check("it has the server token of connection default" in stage.relay.log(), "no warning")
+    stage.api("POST", "/message-streams", {"ID": "offers", "Name": "Offers",
+                                           "MessageStreamType": "Broadcasts"})
+    answer = stage.ensure()
+    rows = [w for w in answer["Webhooks"] if w["Connection"] == "second"]
+    check(answer["Failed"] == 0 and len(rows) == 1 and "default" in rows[0]["Wrong"], answer)
+    before = stage.api("GET", "/webhooks")["Webhooks"]
+    check({w["MessageStream"] for w in before} == {"outbound", "broadcast", "offers"} and
+          len(before) == 3, before)
+    for _ in range(2):
+        stage.ensure()
+        stage.ensure(connection="second")
+        check(stage.api("GET", "/webhooks")["Webhooks"] == before, "changed")
 
 
 def unasked(folder):
@@ -249,5 +463,5 @@ def suppressed(folder):
 
 
 if __name__ == "__main__":
-    sys.exit(run([created, one_stream, mended, adopted, rotated, failed, unasked, suppressed],
+    sys.exit(run([created, one_stream, mended, adopted, rotated, deleted, gone, failed, spare, unreadable, one_at_a_time, young, inbound_of_others, inbound_rotated, one_server, unasked, suppressed],
                  "webhook_ensure"))

@@ -599,6 +599,15 @@ test_warnings(void **state)
 		{ "Postmark in clear", "webhook { public-url = \"http://relay.example\" }",
 		    "webhook.public-url: http://relay.example is not https" },
 		{ "a sandbox in clear", "webhook { public-url = \"http://127.0.0.1:80\" }", NULL },
+		{ "a server by two names",
+		    "postmark { token = a }\nconnection shop { token = b }\n"
+		    "connection news { token = b }",
+		    "connection news: it has the server token of connection shop" },
+		{ "the default server by another name",
+		    "postmark { token = a }\nconnection shop { token = a }",
+		    "connection shop: it has the server token of connection default" },
+		{ "two servers", "postmark { token = a }\nconnection shop { token = ab }", NULL },
+		{ "two without a token", "connection shop { message-stream = a }", NULL },
 	};
 
 	(void)state;
