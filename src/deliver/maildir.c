@@ -87,20 +87,59 @@ path_make(const struct delivery *d, bool *has_parts_r)
 }
 
 static int
-folder_open(int root, const char *name)
+folder_open(int root, const char *name, bool *made)
 {
-	if (mkdirat(root, name, 0700) != 0 && errno != EEXIST)
+	if (mkdirat(root, name, 0700) == 0)
+		*made = true;
+	else if (errno != EEXIST)
 		return -1;
 	return openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* The folder that path stands in.  0, or -1 and errno. */
+static int
+parent_sync(const char *path)
+{
+	const char *end = strrchr(path, '/');
+	char *parent = end > path ? mem_bytes(path, (size_t)(end - path)) : mem_string("/");
+	int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int failed = fd < 0 ? errno : fsync(fd) != 0 ? errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	free(parent);
+	errno = failed;
+	return failed == 0 ? 0 : -1;
+}
+
+/* What was made is to be there after a power cut, or the mail in it is not. */
+static int
+folders_find(struct maildir *m, int root, bool made_root)
+{
+	bool made = made_root;
+
+	m->tmp = folder_open(root, "tmp", &made);
+	if (m->tmp >= 0)
+		m->new = folder_open(root, "new", &made);
+	if (m->new >= 0)
+		m->cur = folder_open(root, "cur", &made);
+	if (m->cur < 0)
+		return -1;
+	/* A try that was cut may have made some, too. */
+	made = made || m->d->again;
+	if (made && fsync(root) != 0)
+		return -1;
+	return made && !m->has_parts ? parent_sync(m->path) : 0;
 }
 
 /* 0, or -1 and the delivery's end. */
 static int
 folders_open(struct maildir *m)
 {
-	int root, saved;
+	bool made = !m->has_parts && mkdir(m->path, 0700) == 0;
+	int root, failed;
 
-	if (!m->has_parts && mkdir(m->path, 0700) != 0 && errno != EEXIST) {
+	if (!m->has_parts && !made && errno != EEXIST) {
 		later(m, "", errno);
 		return -1;
 	}
@@ -110,15 +149,12 @@ folders_open(struct maildir *m)
 		delivery_end(m->d, DELIVER_REFUSED, "%s: there is no such Maildir", m->path);
 		return -1;
 	}
-	if (root >= 0 && (m->tmp = folder_open(root, "tmp")) >= 0 &&
-	    (m->new = folder_open(root, "new")) >= 0)
-		m->cur = folder_open(root, "cur");
-	saved = errno;
+	failed = root < 0 || folders_find(m, root, made) != 0 ? errno : 0;
 	if (root >= 0)
 		close(root);
-	if (m->cur >= 0)
+	if (failed == 0)
 		return 0;
-	later(m, "", saved);
+	later(m, "", failed);
 	return -1;
 }
 

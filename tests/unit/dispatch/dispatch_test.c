@@ -1788,12 +1788,14 @@ mails_go_by_smtp(void **state)
 	assert_int_equal(b->posts, 0);
 	assert_int_equal(b->searches, 0);
 	/* Several at once, and no more logins than connections: one that has told what came of its
-	 * mail may not be free yet when the next mail leaves, so there may be more than requests. */
+	 * mail may not be free yet when the next mail leaves, so there may be more than requests.
+	 */
 	assert_in_range(smtp_server_most(b->smtp), 2, SMTP_CONNECTIONS);
 	assert_int_equal(b->smtp_logins, smtp_server_connections(b->smtp));
 	assert_int_equal(b->smtp_logins, smtp_server_most(b->smtp));
-	assert_non_null(strstr(smtp_server_talk(b->smtp),
-	    "RCPT TO:<gone@x.example>\nRCPT TO:<there@x.example>\nDATA\n"));
+	/* Lines of several connections, in any order. */
+	assert_non_null(strstr(smtp_server_talk(b->smtp), "RCPT TO:<gone@x.example>\n"));
+	assert_non_null(strstr(smtp_server_talk(b->smtp), "RCPT TO:<there@x.example>\n"));
 	assert_non_null(strstr(smtp_server_talk(b->smtp), "MAIL FROM:<a@x.example> SIZE="));
 	assert_string_equal(b->last_answer, "250 2.0.0 Ok: queued as 1A2B");
 }
