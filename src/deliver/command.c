@@ -47,7 +47,7 @@ mail_file(struct delivery *d)
 		buf_grown(&mail, (size_t)got);
 	if (got < 0) {
 		buf_free(&mail);
-		delivery_end(d, DELIVER_LATER_ALONE, "the stored message could not be read");
+		delivery_end(d, DELIVER_LATER_ALONE, DELIVER_UNREADABLE);
 		return -1;
 	}
 	fd = buf_take_fd(&mail, NULL);

@@ -13,6 +13,8 @@
 /* What the files of this folder share, and nobody else. */
 
 #define DELIVER_TEXT_SIZE 1000U
+/* That mail's trouble alone, of whatever way: DELIVER_LATER_ALONE. */
+#define DELIVER_UNREADABLE "the stored message could not be read"
 
 /* A mail to be read from its begin to its end, in a thread. */
 struct content {

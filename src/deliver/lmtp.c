@@ -389,8 +389,10 @@ content(struct wire *w, struct buf *out)
 		if (wire_send(w, out->data, out->len) != 0)
 			return -1;
 	}
-	if (got < 0)
-		return wire_lost(w, "the stored message could not be read");
+	if (got < 0) {
+		delivery_end(w->d, DELIVER_LATER_ALONE, DELIVER_UNREADABLE);
+		return -1;
+	}
 	w->content_sent = true;
 	buf_clear(out);
 	buf_adds(out, last == '\n' ? ".\r\n" : "\r\n.\r\n");

@@ -27,6 +27,7 @@ struct maildir {
 	char name[256];
 	bool has_parts;    /* path has parts of the recipient: others have others */
 	int tmp, new, cur; /* folders */
+	bool unreadable;   /* the stored message */
 };
 
 /*
@@ -224,13 +225,14 @@ static int
 mail_write(struct maildir *m, int fd)
 {
 	char *piece = mem_new(PIECE);
-	ssize_t got;
+	ssize_t got = 0;
 	int result = 0;
 
 	delivery_return_path(m->d, piece, PIECE);
 	result = write_all(fd, piece, strlen(piece));
 	while (result == 0 && (got = content_read_lf(&m->d->content, piece, PIECE)) != 0)
 		result = got < 0 ? -1 : write_all(fd, piece, (size_t)got);
+	m->unreadable = got < 0;
 	free(piece);
 	return result;
 }
@@ -276,7 +278,10 @@ mail_put(struct maildir *m)
 		return;
 	}
 	unlinkat(m->tmp, m->name, 0);
-	later(m, "", saved);
+	if (m->unreadable)
+		delivery_end(m->d, DELIVER_LATER_ALONE, DELIVER_UNREADABLE);
+	else
+		later(m, "", saved);
 }
 
 void

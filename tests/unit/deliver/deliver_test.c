@@ -940,37 +940,48 @@ test_command_has_a_file(void **state)
 	free(path);
 }
 
-/* The payload is a file that somebody cut: half of a mail is none. */
+/* The payload is a file that somebody cut: half of a mail is none, and none of the others' trouble.
+ */
 static void
-test_command_without_a_mail(void **state)
+test_without_a_mail(void **state)
 {
+	static const struct script script = { HI, LHLO, OK, OK, GO, OK };
 	struct bench *b = *state;
-	char *path = script_make(b, "cat >mail"), *target = mem_format("command:%s", path);
-	char *mail = mem_format("%s/mail", b->folder);
-	struct payload payload;
+	char *path = script_make(b, "cat >mail");
+	char *mail = mem_format("%s/mail", b->folder), *new = mem_format("%s/Mail/new", b->folder);
+	struct server server;
+	char *targets[] = { mem_format("command:%s", path),
+		mem_format("maildir:%s/Mail", b->folder),
+		server_start(b, &server, &script, false) };
 
-	target_set(b, target, 10000, 1);
-	payload_init(&payload);
-	payload.fd = memfd_create("mail", MFD_CLOEXEC);
-	assert_int_equal(write(payload.fd, "half", 4), 4);
-	payload.len = 8;
-	memset(&b->answer, 0, sizeof(b->answer));
-	b->wanted = 1;
-	deliver_submit(b->deliver,
-	    &(struct deliver_request){
-		.id = ID, .sender = "", .recipient = "ann@x.example", .payload = &payload },
-	    delivered, b);
-	payload_free(&payload);
-	loop_run(b->loop);
-	assert_int_equal(b->answer.end, DELIVER_LATER_ALONE);
-	assert_string_equal(b->answer.text, "the stored message could not be read");
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		struct payload payload;
+
+		target_set(b, targets[i], 10000, 1);
+		payload_init(&payload);
+		payload.fd = memfd_create("mail", MFD_CLOEXEC);
+		assert_int_equal(write(payload.fd, "half", 4), 4);
+		payload.len = 8;
+		memset(&b->answer, 0, sizeof(b->answer));
+		b->wanted = 1;
+		deliver_submit(b->deliver,
+		    &(struct deliver_request){
+			.id = ID, .sender = "", .recipient = "ann@x.example", .payload = &payload },
+		    delivered, b);
+		payload_free(&payload);
+		loop_run(b->loop);
+		assert_string_equal(b->answer.text, "the stored message could not be read");
+		assert_int_equal(b->answer.end, DELIVER_LATER_ALONE);
+		free(targets[i]);
+	}
+	server_stop(&server);
 	assert_int_equal(access(mail, F_OK), -1);
+	assert_int_equal(files_in(new), 0);
+	free(new);
 	free(mail);
-	free(target);
 	free(path);
 }
 
-/* Several at once, a large mail each, to one program that takes its time. */
 static void
 test_parallel(void **state)
 {
@@ -1049,7 +1060,7 @@ main(void)
 		TEST(test_command_ends_in_time),
 		TEST(test_command_gets),
 		TEST(test_command_has_a_file),
-		TEST(test_command_without_a_mail),
+		TEST(test_without_a_mail),
 		TEST(test_parallel),
 		TEST(test_wrong_target),
 	};
