@@ -13,6 +13,7 @@ import sqlite3
 import ssl
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 from daemons import Relay, Sandbox, Skip, UnixHTTPConnection, check, free_port, role_pid, run, wait_for  # noqa: E402
@@ -33,12 +34,19 @@ def click(number):
 
 
 def post(connection, number, secret=SECRET, make=event):
-    try:
-        connection.request("POST", "/" + secret, json.dumps(make(number)),
-                           {"Content-Type": "application/json"})
-        return connection.getresponse().status
-    finally:
-        connection.close()
+    """The status; of a front that has just been started and knows no secrets yet, that of the next try."""
+    for _ in range(100):
+        try:
+            connection.request("POST", "/" + secret, json.dumps(make(number)),
+                               {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        if b"not ready yet" not in text:
+            return answer.status
+        time.sleep(0.05)
+    return answer.status
 
 
 def kept(relay):
