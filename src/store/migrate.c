@@ -181,9 +181,9 @@ const char *const migrate_steps[] = {
 	"  ends_ms INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;",
 
-	/* What was lifted is kept for a while, for facts of before that come late. */
-	"ALTER TABLE suppression ADD COLUMN lifted INTEGER NOT NULL DEFAULT 0;"
-	"CREATE INDEX suppression_lifted ON suppression(at_ms) WHERE lifted <> 0;",
+	/* 5: what was lifted is kept for a while, for facts of before that come late */
+	("ALTER TABLE suppression ADD COLUMN lifted INTEGER NOT NULL DEFAULT 0;"
+	 "CREATE INDEX suppression_lifted ON suppression(at_ms) WHERE lifted <> 0;"),
 };
 const size_t migrate_step_count = sizeof(migrate_steps) / sizeof(migrate_steps[0]);
 
